@@ -1,0 +1,1 @@
+"""Ask and steer the running daemon."""

@@ -1,0 +1,1 @@
+"""The person in front of the machine; sleep and network."""

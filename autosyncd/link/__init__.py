@@ -1,0 +1,1 @@
+"""Step 4: frozen dataclasses between two processes."""

@@ -1,0 +1,1 @@
+"""Step 6: the one process that talks to the outside."""

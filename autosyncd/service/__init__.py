@@ -1,0 +1,1 @@
+"""What systemd expects: readiness, status line, journal."""

@@ -1,0 +1,1 @@
+"""Step 3: commit and sync, behind one door (driver.py)."""

@@ -1,0 +1,1 @@
+"""git behind the door of vcs/driver.py."""
