@@ -261,6 +261,18 @@ class RepositoryGone(Message):
 
 
 @dataclass(frozen=True, slots=True)
+class RepositoryConflict(Message):
+    """A merge kept both versions of files (the bus signal Conflict); `paths` are the first few."""
+
+    repository: str
+    paths: tuple[str, ...]
+
+    @property
+    def subject(self) -> object:
+        return (self.repository, self.paths)
+
+
+@dataclass(frozen=True, slots=True)
 class Summary(Message):
     """The one line for people that systemd shows too (the bus property Status)."""
 

@@ -1,0 +1,83 @@
+"""Pure: the channels of a tree: what tells that two clones are the same thing.
+
+A channel is a sha256 in hex of the normalised remote URL, and of each root commit's id. Two clones
+that reach their hub by different spellings (ssh:// and scp form, with and without `.git`) share the
+first; two that use mirrors of it share the second.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from hashlib import sha256
+from urllib.parse import unquote, urlsplit
+
+from autosyncd.model import Channel
+
+_SCP = re.compile(r"(?:(?P<user>[^@/\s]+)@)?(?P<host>\[[^\]]+\]|[^:/\s\[\]]+):(?P<path>.*)\Z", re.S)
+_DEFAULT_PORTS = {"ssh": 22, "git": 9418, "http": 80, "https": 443, "git+ssh": 22, "ssh+git": 22}
+
+
+def channels(
+    url: str | None, roots: Iterable[str], *, machine_id: str, override: str | None = None
+) -> tuple[Channel, ...]:
+    """All channels of a tree, sorted; with `override` only that text's."""
+    if override is not None:
+        return (_hashed("name:" + override),)
+    texts = {"root:" + root for root in roots}
+    if url:
+        texts.add("url:" + normalise(url, machine_id=machine_id))
+    return tuple(sorted(_hashed(text) for text in texts))
+
+
+def normalise(url: str, *, machine_id: str) -> str:
+    """`host[:port]/path`: no scheme, user, password, default port, `.git` or trailing slash.
+
+    A path on this machine is one thing only here: it is told apart by the machine id.
+    """
+    scheme, host, port, path = _split(url.strip())
+    path = re.sub(r"/{2,}", "/", path).strip("/")
+    path = path.removesuffix("/.git").removesuffix(".git").rstrip("/")
+    if not host:
+        return f"{machine_id}/{path}"
+    if port is not None and port != _DEFAULT_PORTS.get(scheme):
+        host = f"{host}:{port}"
+    return f"{host.lower()}/{path}"
+
+
+def rewritten(url: str, instead_of: Mapping[str, str]) -> str:
+    """The URL after git's `url.BASE.insteadOf` (git-config(1)): the longest prefix wins."""
+    prefixes = [prefix for prefix in instead_of if url.startswith(prefix)]
+    if not prefixes:
+        return url
+    best = max(prefixes, key=len)
+    return instead_of[best] + url[len(best) :]
+
+
+def without_secrets(text: str) -> str:
+    """Any text with `user:password@` taken out of the URLs in it: before a person sees it."""
+    return re.sub(r"([a-z][a-z0-9+.-]*://)[^/@\s'\"]*@", r"\1", text, flags=re.I)
+
+
+def _split(url: str) -> tuple[str, str, int | None, str]:
+    """(scheme, host, port, path); an empty host means a path of this machine."""
+    if "://" in url:
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError:
+            return "", "", None, url
+        if parts.scheme == "file":
+            return "", "", None, unquote(parts.path)
+        return parts.scheme.lower(), parts.hostname or "", port, _without_home(unquote(parts.path))
+    found = _SCP.match(url)
+    if found and not url.startswith(("/", ".")):
+        return "ssh", found["host"].strip("[]"), None, _without_home(found["path"])
+    return "", "", None, url
+
+
+def _without_home(path: str) -> str:
+    """`ssh://host/~/x` and `host:x` are the same folder (git-clone(1), "GIT URLS")."""
+    return path.removeprefix("/~/").removeprefix("~/")
+
+
+def _hashed(text: str) -> Channel:
+    return Channel(sha256(text.encode("utf-8", "surrogateescape")).hexdigest())

@@ -1,0 +1,193 @@
+"""How git is called: a fixed environment, fixed settings, a deadline, never a terminal."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from autosyncd.errors import AutosyncError
+from autosyncd.vcs.channel import without_secrets
+from autosyncd.vcs.process import Runner
+
+QUICK = 120.0
+"""Seconds for a command that asks or writes a little."""
+LONG = 3600.0
+"""Seconds for a command whose cost grows with the tree."""
+SILENCE = 90.0
+"""Seconds a network command may say nothing before it counts as hung (git:// hangs for ever)."""
+
+KEPT_GIT_VARIABLES = (
+    "GIT_SSH",
+    "GIT_SSH_COMMAND",
+    "GIT_SSH_VARIANT",
+    "GIT_SSL_",
+    "GIT_PROXY_",
+    "GIT_HTTP_",
+    "GIT_AUTHOR_",
+    "GIT_COMMITTER_",
+    "GIT_CONFIG_",
+    "GIT_CEILING_DIRECTORIES",
+    "GIT_DISCOVERY_ACROSS_FILESYSTEM",
+    "GIT_EXEC_PATH",
+    "GIT_TEMPLATE_DIR",
+)
+"""What of a person's GIT_* may reach our children; GIT_DIR, GIT_INDEX_FILE and the like must not."""
+
+SETTINGS = (
+    "gc.auto=0",
+    "maintenance.auto=false",
+    "core.quotePath=false",
+    "core.fsmonitor=false",
+    "advice.detachedHead=false",
+    "merge.directoryRenames=true",
+    "http.lowSpeedLimit=100",
+    "http.lowSpeedTime=60",
+)
+NO_HOOKS = "core.hooksPath=/dev/null"
+
+EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+EMPTY_TREE_SHA256 = "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321"
+
+
+class GitFailed(AutosyncError):
+    """git ended with a status nobody expected; str() is a sentence with git's own words."""
+
+    def __init__(self, verb: str, code: int, complaint: str, *, timed_out: bool = False) -> None:
+        self.verb, self.code, self.complaint, self.timed_out = verb, code, complaint, timed_out
+        how = "took too long and was ended" if timed_out else f"failed with status {code}"
+        super().__init__(f"git {verb} {how}: {complaint or 'it said nothing'}")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What git said."""
+
+    code: int
+    out: bytes
+    complaint: str
+
+    @property
+    def text(self) -> str:
+        """Standard output without the last newline."""
+        return self.out.decode("utf-8", "surrogateescape").rstrip("\n")
+
+    @property
+    def records(self) -> list[bytes]:
+        """NUL-terminated records (the -z of git's plumbing)."""
+        return self.out.split(b"\0")[:-1]
+
+
+class Git:
+    """git in one work tree."""
+
+    def __init__(self, root: bytes, runner: Runner, environment: Mapping[str, str]) -> None:
+        self.root = root
+        self._runner = runner
+        self._environment = _environment(environment)
+        self.excludes: bytes | None = None
+        """The file that holds what is left out besides what .gitignore says (excludes.py)."""
+
+    def __call__(
+        self,
+        *arguments: str | bytes,
+        stdin: bytes = b"",
+        ok: Sequence[int] = (0,),
+        index: bytes | None = None,
+        environment: Mapping[str, str] | None = None,
+        timeout: float = QUICK,
+    ) -> Result:
+        """A local command, no hooks. Raises GitFailed if its status is not in `ok`."""
+        env = self._environment | dict(environment or {})
+        if index is not None:
+            env["GIT_INDEX_FILE"] = index.decode("utf-8", "surrogateescape")
+        argv = ["git", *self._settings(NO_HOOKS), *arguments]
+        done = self._runner.run(argv, cwd=self.root, env=env, stdin=stdin, timeout=timeout)
+        result = Result(done.code, done.out, readable(done.err))
+        if done.timed_out or done.code not in ok:
+            raise GitFailed(_verb(arguments), done.code, result.complaint, timed_out=done.timed_out)
+        return result
+
+    def network(self, *arguments: str, timeout: float = LONG) -> Result:
+        """A command that talks to a remote; hooks run (pre-push). Its status is the caller's."""
+        done = self._runner.run(
+            ["git", *self._settings(), *arguments],
+            cwd=self.root,
+            env=self._environment,
+            timeout=timeout,
+            silence=SILENCE,
+            network=True,
+        )
+        complaint = readable(done.err)
+        if done.timed_out:
+            complaint = f"The remote fell silent for {SILENCE:.0f} s. {complaint}".strip()
+        return Result(done.code or (1 if done.timed_out else 0), done.out, complaint)
+
+    def use_quiet_ssh(self) -> None:
+        """Wrap whatever ssh command the person has configured (git-config(1), core.sshCommand)."""
+        if "GIT_SSH" in self._environment and "GIT_SSH_COMMAND" not in self._environment:
+            return
+        configured = self._environment.get("GIT_SSH_COMMAND") or self.config("core.sshCommand")
+        if "BatchMode" not in configured:
+            self._environment["GIT_SSH_COMMAND"] = quiet_ssh(configured)
+
+    def config(self, name: str) -> str:
+        """The value of one setting, or an empty text."""
+        return self("config", "--get", name, ok=(0, 1)).text
+
+    def _settings(self, *more: str) -> list[str | bytes]:
+        options: list[str | bytes] = []
+        for setting in (*SETTINGS, *more):
+            options += ["-c", setting]
+        if self.excludes is not None:
+            options += ["-c", b"core.excludesFile=" + self.excludes]
+        return options
+
+
+def readable(complaint: bytes) -> str:
+    """git's stderr as a person may read it: no secrets, no progress lines, no control characters."""
+    text = complaint.decode("utf-8", "replace").replace("\r\n", "\n")
+    lines = [line.rsplit("\r", 1)[-1].strip() for line in text.split("\n")]
+    said = [line for line in lines if line and not line.endswith("%") and not _is_progress(line)]
+    return without_secrets("\n".join("".join(c for c in line if c.isprintable()) for line in said))
+
+
+def _is_progress(line: str) -> bool:
+    words = ("Enumerating", "Counting", "Compressing", "Writing", "Receiving", "Resolving", "Total")
+    return line.removeprefix("remote: ").startswith(words) or line.startswith("Delta compression")
+
+
+def _verb(arguments: Sequence[str | bytes]) -> str:
+    words = [word for word in arguments if isinstance(word, str) and not word.startswith("-")]
+    return words[0] if words else "command"
+
+
+def _environment(given: Mapping[str, str]) -> dict[str, str]:
+    """The person's environment without what would redirect git or let it ask."""
+    env = {
+        name: value
+        for name, value in given.items()
+        if not name.startswith(("GIT_", "LC_")) or name.startswith(KEPT_GIT_VARIABLES)
+    }
+    env |= {
+        "LC_ALL": "C.UTF-8",
+        "LANGUAGE": "C",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_ASKPASS": "/bin/false",
+        "SSH_ASKPASS": "/bin/false",
+        "SSH_ASKPASS_REQUIRE": "never",
+        "GCM_INTERACTIVE": "never",
+        "GIT_EDITOR": "/bin/false",
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_MERGE_AUTOEDIT": "no",
+    }
+    env.setdefault("PATH", "/usr/local/bin:/usr/bin:/bin")
+    return env
+
+
+def quiet_ssh(configured: str) -> str:
+    """The ssh command that never asks and notices a dead line, from the person's own (or empty).
+
+    A program that is not OpenSSH's is left as it is: it would not know the options.
+    """
+    base = configured or "ssh"
+    if base.split()[0].rsplit("/", 1)[-1] != "ssh":
+        return base
+    return f"{base} -o BatchMode=yes -o ConnectTimeout=20 -o ServerAliveInterval=20"

@@ -1,0 +1,139 @@
+"""Pure: what git's own words mean.
+
+git has no error codes for most of what a remote can say; these are the phrases of git itself, of ssh,
+of libcurl and of the well-known hosts, as seen on git 2.39 to 2.47. What is not known counts as a
+network that is away: it is retried, and the words are shown.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+from autosyncd.vcs.driver import Away, AwayKind
+
+_HOST_KEY = re.compile(
+    r"host key verification failed|remote host identification has changed|no .* host key is known",
+    re.I,
+)
+_CREDENTIALS = re.compile(
+    r"permission denied \(|could not read (username|password)|authentication failed"
+    r"|terminal prompts disabled|invalid username or password|HTTP Basic: Access denied"
+    r"|returned error: 401|sign_and_send_pubkey|too many authentication failures"
+    r"|passphrase|unable to authenticate",
+    re.I,
+)
+_NOT_FOUND = re.compile(
+    r"repository '?[^\n]*'? not found|does not appear to be a git repository|repository not found"
+    r"|returned error: 404|no such remote|project you were looking for could not be found"
+    r"|access denied or repository not exported",
+    re.I,
+)
+_REFUSED = re.compile(
+    r"protected branch|pre-receive hook declined|hook declined|push declined|push rejected"
+    r"|deploy key|read[- ]only|not allowed to push|permission to .* denied|write access"
+    r"|returned error: 403|denyCurrentBranch|branch is currently checked out|denied to"
+    r"|exceeds .* (file )?size limit|large files detected|push protection|unpacker error"
+    r"|secrets? (were |was )?(found|detected)|insufficient permission"
+    r"|service not enabled|prohibited|quota",
+    re.I,
+)
+_MOVED = re.compile(
+    r"non-fast-forward|fetch first|cannot lock ref|failed to update ref|incorrect old value"
+    r"|stale info|needs force|already exists|failed to lock|remote ref updated",
+    re.I,
+)
+
+
+class PushVerdict(Enum):
+    """What one push came to."""
+
+    ACCEPTED = "accepted"
+    MOVED = "moved"
+    """The remote moved: fetch, merge, push again."""
+    REFUSED = "refused"
+    """The remote will not take it, now or in a minute."""
+    AWAY = "away"
+
+
+@dataclass(frozen=True, slots=True)
+class PushAnswer:
+    """A push's verdict, with the words a person should see."""
+
+    verdict: PushVerdict
+    text: str = ""
+
+
+def push_answer(code: int, porcelain: str, complaint: str) -> PushAnswer:
+    """From `git push --porcelain` of one ref: FLAG TAB FROM:TO TAB SUMMARY (REASON)."""
+    for line in porcelain.splitlines():
+        flag, tab, rest = line.partition("\t")
+        if not tab or flag not in (" ", "+", "*", "=", "!", "-"):
+            continue
+        if flag != "!":
+            return PushAnswer(PushVerdict.ACCEPTED)
+        reason = rest.rpartition("\t")[2]
+        if "[remote rejected]" not in reason or _MOVED.search(reason):
+            return PushAnswer(PushVerdict.MOVED, reason)
+        return PushAnswer(PushVerdict.REFUSED, _servers_words(complaint) or reason)
+    if code == 0:
+        return PushAnswer(PushVerdict.ACCEPTED)
+    if re.search(r"pre-push hook|hook declined", complaint, re.I) or (
+        _REFUSED.search(complaint) and not _HOST_KEY.search(complaint)
+    ):
+        return PushAnswer(PushVerdict.REFUSED, _servers_words(complaint))
+    return PushAnswer(PushVerdict.AWAY, complaint)
+
+
+def away(complaint: str, remote: str) -> Away:
+    """Why a remote could not be read, and what the person could do about it."""
+    said = _last_words(complaint)
+    if _HOST_KEY.search(complaint):
+        return Away(
+            AwayKind.HOST_KEY,
+            f"{remote}: the server's ssh key is not known or has changed; connect to it once by hand "
+            f"with ssh and check the key. ({said})",
+        )
+    if _CREDENTIALS.search(complaint):
+        return Away(
+            AwayKind.CREDENTIALS,
+            f"{remote}: the server doesn't let us in without asking; load the key into an ssh-agent or "
+            f"set up a git credential helper. ({said})",
+        )
+    if _NOT_FOUND.search(complaint):
+        return Away(
+            AwayKind.NOT_FOUND,
+            f"{remote}: the server knows no such repository, or hides it from us; check the address "
+            f"with: git remote -v. ({said})",
+        )
+    return Away(
+        AwayKind.NETWORK, f"{remote} can't be reached; it is tried again by itself. ({said})"
+    )
+
+
+def branch_missing(complaint: str) -> bool:
+    """The remote is there, but has no such branch."""
+    return "couldn't find remote ref" in complaint.lower()
+
+
+def _servers_words(complaint: str) -> str:
+    """What the server itself said (the `remote:` lines), else git's last words."""
+    said = [
+        line.removeprefix("remote:").strip(" *=-\t")
+        for line in complaint.splitlines()
+        if line.startswith("remote:")
+    ]
+    words = " ".join(word for word in said if word)
+    return words[:500] or _last_words(complaint)
+
+
+def _last_words(complaint: str) -> str:
+    """The lines that say why, without git's advice."""
+    advice = (
+        "hint:",
+        "Please make sure",
+        "and the repository exists",
+        "error: failed to push some",
+    )
+    said = [line for line in complaint.splitlines() if line and not line.startswith(advice)]
+    telling = [line for line in said if not line.startswith("fatal: Could not read from remote")]
+    return "; ".join((telling or said)[-3:])[:400] or "git said nothing"

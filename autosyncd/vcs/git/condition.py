@@ -1,0 +1,63 @@
+"""May we work in this tree now? The person's own git always goes first."""
+
+import os
+
+from autosyncd.vcs.driver import Waiting, Why
+from autosyncd.vcs.git.lock import holder_of
+from autosyncd.vcs.git.repository import Repository
+
+OPERATIONS = (
+    (b"rebase-merge", "a rebase", "git rebase --continue or --abort"),
+    (b"rebase-apply/applying", "applying patches", "git am --continue or --abort"),
+    (b"rebase-apply", "a rebase", "git rebase --continue or --abort"),
+    (b"MERGE_HEAD", "a merge", "git commit or git merge --abort"),
+    (b"CHERRY_PICK_HEAD", "a cherry-pick", "git cherry-pick --continue or --abort"),
+    (b"REVERT_HEAD", "a revert", "git revert --continue or --abort"),
+    (b"sequencer", "a cherry-pick or revert", "git cherry-pick --continue or --abort"),
+    (b"BISECT_LOG", "a bisect", "git bisect reset"),
+)
+"""What each leaves in the git dir while it goes on (git's wt-status.c tells `git status` so)."""
+
+
+def obstacle(repository: Repository) -> Waiting | None:
+    """What keeps our hands off, or None. Costs one git command and a few stats."""
+    if not os.path.isdir(repository.root) or not os.path.isdir(repository.git_dir):
+        path = os.fsdecode(repository.root)
+        return Waiting(Why.GONE, f"{path} isn't there; it goes on when it comes back.")
+    for mark, what, finish in OPERATIONS:
+        if os.path.exists(repository.git_dir + b"/" + mark):
+            return Waiting(
+                Why.OPERATION, f"You are in the middle of {what}; it goes on after: {finish}"
+            )
+    wanted = repository.memory.branch
+    current = current_branch(repository)
+    if current is None:
+        text = f"HEAD is detached; it goes on after: git switch {wanted}"
+        return Waiting(Why.DETACHED, text)
+    if current != wanted:
+        text = (
+            f"{current} is checked out, {wanted} is synced; it goes on after: git switch {wanted}"
+        )
+        return Waiting(Why.OTHER_BRANCH, text)
+    return locked(repository)
+
+
+def current_branch(repository: Repository) -> str | None:
+    """The branch that is checked out (perhaps unborn); None when HEAD is detached."""
+    ref = repository.git("symbolic-ref", "-q", "HEAD", ok=(0, 1)).text
+    return ref.removeprefix("refs/heads/") or None
+
+
+def locked(repository: Repository) -> Waiting | None:
+    """Somebody else's index.lock: never removed by its age, its holder is named if there is one."""
+    lock = repository.index + b".lock"
+    if not os.path.exists(lock):
+        return None
+    holder = holder_of(lock, repository.root)
+    if holder:
+        return Waiting(Why.LOCKED, f"{holder} is using the index; it goes on when that is done.")
+    return Waiting(
+        Why.LOCKED,
+        "index.lock was left behind by a git command that is no longer running; "
+        f"it goes on after: rm {os.fsdecode(lock)}",
+    )

@@ -1,0 +1,48 @@
+"""Pure: the name of the version that gives way in a conflict.
+
+It must come out the same on every machine, show whose it is, keep the extension (so that a double
+click opens it) and fit into 255 bytes (NAME_MAX, limits.h) whatever the original's length.
+"""
+
+import re
+from collections.abc import Callable
+
+NAME_MAX = 255
+"""Bytes of one component of a path (limits(5), statvfs(3))."""
+MARK = b".sync-conflict-"
+HOST_MAX = 32
+EXTENSION_MAX = 32
+
+
+def host_slug(host: bytes) -> bytes:
+    """A host or committer as part of a file name: letters, digits, `-` and `_`."""
+    slug = re.sub(rb"[^A-Za-z0-9_-]+", b"-", host).strip(b"-")
+    return slug[:HOST_MAX].rstrip(b"-") or b"unknown"
+
+
+def conflict_name(path: bytes, host: bytes, oid: bytes, is_free: Callable[[bytes], bool]) -> bytes:
+    """The first free name beside `path`; a version that already was one doesn't grow another mark."""
+    folder, slash, name = path.rpartition(b"/")
+    stem, dot, extension = name.rpartition(b".")
+    if not stem or len(extension) > EXTENSION_MAX:
+        stem, dot, extension = name, b"", b""
+    stem = stem.split(MARK)[0]
+    number = 0
+    while True:
+        more = b"-%d" % number if number else b""
+        ending = MARK + host + b"-" + oid[:8] + more + dot + extension
+        candidate = folder + slash + _cut(stem, NAME_MAX - len(ending)) + ending
+        if is_free(candidate):
+            return candidate
+        number += 1
+
+
+def _cut(stem: bytes, limit: int) -> bytes:
+    """At most `limit` bytes, not ending inside a UTF-8 character if the whole was UTF-8."""
+    if len(stem) <= limit:
+        return stem
+    try:
+        stem.decode()
+    except UnicodeDecodeError:
+        return stem[:limit]
+    return stem[:limit].decode("utf-8", "ignore").encode()

@@ -1,0 +1,147 @@
+"""What is left out besides what .gitignore says: junk, key files, and the entry's `exclude:`.
+
+git does all matching: the patterns go into a file of the state folder that our calls name as
+core.excludesFile, behind the person's own global one, whose lines it repeats. So a `!pattern` in a
+.gitignore or in `exclude:` takes a file in again.
+"""
+
+import fnmatch
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from autosyncd.model import RepoConfig
+from autosyncd.vcs.driver import LeftOut
+from autosyncd.vcs.git.repository import Repository
+
+JUNK = (
+    # editors: vim, emacs, LibreOffice, Word, gedit
+    ".*.sw[a-px]",
+    ".sw[a-px]",
+    "*~",
+    ".#*",
+    "\\#*#",
+    ".~lock.*#",
+    "~$*",
+    ".goutputstream-*",
+    # partial downloads
+    "*.part",
+    "*.crdownload",
+    "*.filepart",
+    # desktops and file systems
+    ".DS_Store",
+    "Thumbs.db",
+    ".nfs[0-9a-f]*",
+    ".fuse_hidden*",
+    ".Trash-[0-9]*",
+)
+SECRETS = (
+    ".env",
+    ".env.local",
+    ".netrc",
+    ".pgpass",
+    ".git-credentials",
+    ".htpasswd",
+    "id_rsa",
+    "id_dsa",
+    "id_ecdsa",
+    "id_ed25519",
+    "id_*_sk",
+    "*.pem",
+    "*.key",
+    "*.p12",
+    "*.pfx",
+    "*.kdbx",
+    "*.ppk",
+    "credentials.json",
+)
+"""Names of files that are likely keys or passwords: held back until somebody names them."""
+
+
+def looks_secret(path: bytes) -> bool:
+    """Whether the name alone says so (git decides in the end: excludes can take it in again)."""
+    name = os.fsdecode(os.path.basename(path))
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in SECRETS)
+
+
+def install(repository: Repository, config: RepoConfig) -> None:
+    """Write the file and let every following git command use it."""
+    lines = [*_own_global_excludes(repository)]
+    lines += JUNK if config.junk == "skip" else ()
+    lines += SECRETS
+    lines += config.exclude
+    path = repository.state + b"/excludes"
+    content = "".join(line + "\n" for line in lines).encode("utf-8", "surrogateescape")
+    if not os.path.exists(path) or Path(os.fsdecode(path)).read_bytes() != content:
+        with open(path + b".new", "wb") as file:
+            file.write(content)
+        os.rename(path + b".new", path)
+    secrets = repository.state + b"/secrets"
+    with open(secrets, "w", encoding="utf-8") as file:
+        file.writelines(line + "\n" for line in SECRETS)
+    repository.git.excludes = path
+
+
+def _own_global_excludes(repository: Repository) -> list[str]:
+    """The person's core.excludesFile (or its default place), which ours stands in for."""
+    repository.git.excludes = None
+    named = repository.git("config", "--path", "--get", "core.excludesFile", ok=(0, 1)).text
+    if not named:
+        base = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
+        named = os.path.join(base, "git", "ignore")
+    try:
+        text = Path(named).read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return []
+    return text.splitlines()
+
+
+def ignored_folders(repository: Repository) -> frozenset[bytes]:
+    """Folders that git ignores and that hold nothing tracked (without a trailing slash)."""
+    listed = repository.git(
+        "ls-files", "-z", "--others", "--ignored", "--directory", "--exclude-standard"
+    )
+    return frozenset(path[:-1] for path in listed.records if path.endswith(b"/"))
+
+
+def judge(repository: Repository, folders: Iterable[bytes]) -> frozenset[bytes]:
+    """Which of these folders are ignored. One that holds tracked files is not.
+
+    check-ignore knows the index: what is tracked is not reported, but a folder itself never is
+    tracked; so what it names is asked for once more.
+    """
+    asked = sorted(folders)
+    if not asked:
+        return frozenset()
+    stdin = b"".join(folder + b"/\0" for folder in asked)
+    said = repository.git("check-ignore", "-z", "--stdin", stdin=stdin, ok=(0, 1, 128))
+    named = [folder.rstrip(b"/") for folder in said.records]
+    return frozenset(folder for folder in named if not _holds_tracked(repository, folder))
+
+
+def _holds_tracked(repository: Repository, folder: bytes) -> bool:
+    listed = repository.git("--literal-pathspecs", "ls-files", "-z", "--", folder, ok=(0, 128))
+    return bool(listed.out)
+
+
+def held_secrets(repository: Repository, candidates: Iterable[bytes] | None) -> list[LeftOut]:
+    """Files that only our own list of secret names keeps out; None: look through the whole tree."""
+    if candidates is None:
+        secrets = os.fsdecode(repository.state + b"/secrets")
+        found = repository.git(
+            "ls-files", "-z", "--others", "--ignored", f"--exclude-from={secrets}"
+        )
+        names = found.records
+    else:
+        names = [path for path in candidates if looks_secret(path)]
+    if not names:
+        return []
+    stdin = b"".join(name + b"\0" for name in names)
+    said = repository.git("check-ignore", "-z", "-v", "--stdin", stdin=stdin, ok=(0, 1, 128))
+    fields = said.records
+    ours = os.path.basename(repository.state + b"/excludes")
+    held = []
+    for source, _line, pattern, path in zip(*[iter(fields)] * 4, strict=False):
+        if source.endswith(b"/autosync/" + ours) and pattern.decode() in SECRETS:
+            held.append(LeftOut(path, "secret", "looks like a key or password file"))
+    return held

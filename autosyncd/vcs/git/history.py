@@ -1,0 +1,137 @@
+"""Reading and making commits: trees compared, commits written, branches moved by compare-and-swap."""
+
+import contextlib
+import os
+import pwd
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from autosyncd.vcs.driver import Change, ChangeKind
+from autosyncd.vcs.git.command import LONG, GitFailed
+from autosyncd.vcs.git.lock import IndexBusy, IndexLock
+from autosyncd.vcs.git.repository import Repository
+
+RENAMES_WORTH_FINDING = "400"
+"""Beyond so many added and deleted files a message need not tell which of them are renames."""
+
+
+def changes_between(
+    repository: Repository, old: str, new: str, *, renames: bool = True
+) -> tuple[Change, ...]:
+    """What differs between two trees or commits, file by file."""
+    how = ("-M", f"-l{RENAMES_WORTH_FINDING}") if renames else ("--no-renames",)
+    said = repository.git("diff-tree", "-r", "-z", "--name-status", *how, old, new, timeout=LONG)
+    changes = []
+    fields = iter(said.records)
+    for letter in fields:
+        path = next(fields)
+        if letter.startswith(b"R"):
+            changes.append(Change(ChangeKind.RENAMED, next(fields), source=path))
+        elif letter in (b"A", b"D"):
+            changes.append(Change(ChangeKind(letter.decode()), path))
+        else:  # M, and T: another type of file
+            changes.append(Change(ChangeKind.MODIFIED, path))
+    return tuple(changes)
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who a commit is by: variables for git where it knows nobody, and the trailers."""
+
+    environment: Mapping[str, str]
+    trailers: str
+    note: str = ""
+    """The sentence to say once, when git knows no author here."""
+
+
+def author(repository: Repository, host: str) -> Author:
+    """The author of our commits; `user@host` where git knows none."""
+    trailers = f"Autosync-Host: {host}\nAutosync-Tree: {repository.memory.tree}\n"
+    known = repository.git.config("user.email") or repository.git.config("author.email")
+    if known or any(os.environ.get(name) for name in ("GIT_AUTHOR_EMAIL", "EMAIL")):
+        return Author({}, trailers)
+    user = pwd.getpwuid(os.getuid()).pw_name
+    address = f"{user}@{host}"
+    names = {f"GIT_{role}_NAME": user for role in ("AUTHOR", "COMMITTER")}
+    names |= {f"GIT_{role}_EMAIL": address for role in ("AUTHOR", "COMMITTER")}
+    return Author(
+        names,
+        trailers,
+        f"git knows no author here, so commits are made as {address}; to set another: "
+        "git config --global user.email YOU@EXAMPLE.ORG",
+    )
+
+
+def make_commit(
+    repository: Repository, tree: str, parents: list[str], message: str, author: Author
+) -> str:
+    """Write a commit object; nothing points to it yet."""
+    arguments = ["commit-tree", tree]
+    for parent in parents:
+        arguments += ["-p", parent]
+    whole = message.rstrip("\n") + "\n\n" + author.trailers
+    stdin = whole.encode("utf-8", "replace")
+    return repository.git(*arguments, "-F", "-", stdin=stdin, environment=author.environment).text
+
+
+def advance(repository: Repository, lock: IndexLock, old: str | None, new: str) -> bool:
+    """Move the adopted branch from `old` to `new`, and let the private index become the person's
+    own when the lock is left: both or neither, whatever kills us (settle() ends what was begun).
+
+    False when the branch is no longer at `old`.
+    """
+    _write_journal(repository, old, new)
+    ref = f"refs/heads/{repository.memory.branch}"
+    try:
+        repository.git("update-ref", "-m", "autosyncd", ref, new, old or "0" * len(new))
+    except GitFailed:
+        forget_journal(repository)
+        return False
+    lock.publish(repository.private_index)
+    return True
+
+
+def index_signature(repository: Repository) -> tuple[int, int, int] | None:
+    """Tells whether the person's index was written since: inode, size, time of change."""
+    try:
+        found = os.stat(repository.index)
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def settle(repository: Repository) -> None:
+    """End what a killed move_branch() began: the branch has moved, its index has not come along."""
+    try:
+        old, new = Path(_journal(repository)).read_text().split()
+    except (FileNotFoundError, ValueError):
+        return
+    if repository.head == new and os.path.exists(repository.private_index):
+        behind = _tree_of_index(repository, repository.index)
+        ready = _tree_of_index(repository, repository.private_index)
+        before = repository.tree_of(None if old == "-" else old)
+        if behind in (before, "") and ready == repository.tree_of(new):
+            with contextlib.suppress(IndexBusy), IndexLock(repository) as lock:
+                lock.publish(repository.private_index)
+    forget_journal(repository)
+
+
+def _tree_of_index(repository: Repository, index: bytes) -> str:
+    return repository.git("write-tree", index=index, ok=(0, 128)).text
+
+
+def _journal(repository: Repository) -> str:
+    return os.fsdecode(repository.state + b"/journal")
+
+
+def _write_journal(repository: Repository, old: str | None, new: str) -> None:
+    with open(_journal(repository), "w", encoding="ascii") as file:
+        file.write(f"{old or '-'} {new}\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def forget_journal(repository: Repository) -> None:
+    """What advance() began is done, or was not begun."""
+    Path(_journal(repository)).unlink(missing_ok=True)

@@ -1,0 +1,100 @@
+"""The person's index.lock: taken only for an instant, and known to be ours after a crash.
+
+The lock file is made elsewhere, its inode written down, and only then linked into place; so whatever
+kills us, the next start can tell our own stale lock from somebody else's. A lock that isn't ours is
+never touched, however old it is.
+"""
+
+import contextlib
+import os
+from pathlib import Path
+
+from autosyncd.errors import AutosyncError
+from autosyncd.vcs.git.repository import Repository
+
+
+class IndexBusy(AutosyncError):
+    """Another git command holds the lock."""
+
+
+class IndexLock:
+    """Held inside a `with`; publish() makes a finished index the person's own on leaving."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._lock = repository.index + b".lock"
+        self._index = repository.index
+        self._record = repository.state + b"/lock-owner"
+        self._made = repository.state + b"/lock.new"
+        self._ready: bytes | None = None
+
+    def __enter__(self) -> "IndexLock":
+        """Raises IndexBusy."""
+        handle = os.open(self._made, os.O_CREAT | os.O_TRUNC | os.O_RDWR, 0o666)
+        inode = os.fstat(handle).st_ino
+        os.close(handle)
+        self._write_record([inode])
+        try:
+            os.link(self._made, self._lock)
+        except FileExistsError:
+            self._forget()
+            raise IndexBusy from None
+        finally:
+            os.unlink(self._made)
+        self._inode = inode
+        return self
+
+    def publish(self, index: bytes) -> None:
+        """On leaving without an exception, this file becomes the index."""
+        self._ready = index
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if self._ready is not None and kind is None:
+            self._write_record([self._inode, os.stat(self._ready).st_ino])
+            os.rename(self._ready, self._lock)  # the lock's name is never free in between
+            os.rename(self._lock, self._index)
+        else:
+            os.unlink(self._lock)
+        self._forget()
+
+    def _write_record(self, inodes: list[int]) -> None:
+        with open(self._record, "w", encoding="ascii") as file:
+            file.write(" ".join(map(str, inodes)))
+
+    def _forget(self) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._record)
+
+
+def recover(repository: Repository) -> bool:
+    """Remove our own lock of a run that was killed; whether there was one."""
+    record = Path(os.fsdecode(repository.state), "lock-owner")
+    lock = repository.index + b".lock"
+    try:
+        inodes = [int(word) for word in record.read_text().split()]
+        ours = os.stat(lock).st_ino in inodes
+    except (FileNotFoundError, ValueError):
+        ours = False
+    if ours:
+        os.unlink(lock)
+    record.unlink(missing_ok=True)
+    return ours
+
+
+def holder_of(lock: bytes, root: bytes) -> str | None:
+    """`git commit (812)`: who holds the lock open, or is a git working in this tree."""
+    working = None
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit() or int(entry) == os.getpid():
+            continue
+        base = f"/proc/{entry}"
+        try:
+            name = Path(base, "comm").read_text().strip()
+            open_files = {os.readlink(f"{base}/fd/{fd}") for fd in os.listdir(f"{base}/fd")}
+            place = os.fsencode(os.readlink(f"{base}/cwd"))
+        except OSError:
+            continue
+        if os.fsdecode(lock) in open_files:
+            return f"{name} ({entry})"
+        if name.startswith("git") and (place == root or place.startswith(root + b"/")):
+            working = f"{name} ({entry})"
+    return working

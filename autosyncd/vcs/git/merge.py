@@ -1,0 +1,228 @@
+"""Merge two tips off the work tree: `git merge-tree` computes, this decides what is kept where.
+
+Nothing here touches a file, and no conflict marker ever reaches one. Where git can't merge, both
+versions are kept: the side with more commits since the fork keeps the name (a tie: the larger id),
+the other's version lies beside it as `name.sync-conflict-HOST-<8 of the blob id>.ext`. Two machines
+that merge the same tips make the same tree, whichever calls itself "ours".
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from autosyncd.vcs.git.command import LONG, GitFailed
+from autosyncd.vcs.git.conflict import conflict_name, host_slug
+from autosyncd.vcs.git.repository import Repository
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A mode and an object id, as they stand in a tree."""
+
+    mode: bytes
+    oid: bytes
+
+
+@dataclass(slots=True)
+class Tips:
+    """The two tips in the order of their ids, and which of them keeps the names."""
+
+    first: str
+    second: str
+    winner: int
+    """2 or 3: the stage that merge-tree gives to the first and the second tip."""
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """A merged tree, and the names of files whose other version was put beside them."""
+
+    tree: str
+    conflicts: tuple[bytes, ...] = ()
+
+
+@dataclass(slots=True)
+class Resolution:
+    """What the conflicted part of the tree becomes."""
+
+    entries: dict[bytes, Entry | None] = field(default_factory=dict)
+    conflicts: list[bytes] = field(default_factory=list)
+
+
+def related(repository: Repository, one: str, other: str) -> bool:
+    """Whether the two have a common ancestor."""
+    return repository.git("merge-base", one, other, ok=(0, 1)).code == 0
+
+
+def merge(repository: Repository, ours: str, theirs: str) -> Merged:
+    """The tree of both tips."""
+    first, second = sorted((ours, theirs))
+    tree, stages = _merge_tree(repository, first, second, renames=True)
+    if not stages:
+        return Merged(tree)
+    if _synthetic(repository, stages, (first, second)):
+        # a rename met a rename: git has put markers into a blob; without renames it never does
+        tree, stages = _merge_tree(repository, first, second, renames=False)
+    counts = repository.git("rev-list", "--left-right", "--count", f"{first}...{second}").text
+    left, right = map(int, counts.split())
+    tips = Tips(first, second, 2 if left > right else 3)
+    resolution = resolve(stages, _names_in(repository, tree, stages), tips, _Hosts(repository))
+    merged = _with_entries(repository, tree, resolution.entries)
+    return Merged(merged, tuple(resolution.conflicts))
+
+
+def _merge_tree(
+    repository: Repository, first: str, second: str, *, renames: bool
+) -> tuple[str, dict[bytes, dict[int, Entry]]]:
+    """git-merge-tree(1): the tree, then `<mode> <object> <stage> TAB <path>` of what conflicts."""
+    said = repository.git(
+        "-c",
+        f"merge.renames={'true' if renames else 'false'}",
+        "merge-tree",
+        "--write-tree",
+        "-z",
+        "--no-messages",
+        "--allow-unrelated-histories",
+        first,
+        second,
+        ok=(0, 1),
+        timeout=LONG,
+    )
+    parts = said.out.split(b"\0")
+    stages: dict[bytes, dict[int, Entry]] = {}
+    for part in parts[1:]:
+        if not part:
+            break
+        info, path = part.split(b"\t", 1)
+        mode, oid, stage = info.split(b" ")
+        stages.setdefault(path, {})[int(stage)] = Entry(mode, oid)
+    if said.code == 1 and not stages:
+        raise GitFailed("merge-tree", said.code, "it reports a conflict in no file")
+    return parts[0].decode(), stages
+
+
+def _synthetic(
+    repository: Repository, stages: dict[bytes, dict[int, Entry]], tips: tuple[str, str]
+) -> bool:
+    """Whether a conflicted entry is content that neither side ever had."""
+    for stage, tip in ((2, tips[0]), (3, tips[1])):
+        wanted = {entries[stage].oid for entries in stages.values() if stage in entries}
+        if not wanted:
+            continue
+        listed = repository.git("ls-tree", "-r", "-z", tip, timeout=LONG)
+        if wanted - {record.split(b"\t", 1)[0].split(b" ")[2] for record in listed.records}:
+            return True
+    return False
+
+
+def _names_in(
+    repository: Repository, tree: str, stages: dict[bytes, dict[int, Entry]]
+) -> dict[bytes, Entry]:
+    """Every file of the merged tree but the conflicted ones: names that are taken."""
+    listed = repository.git("ls-tree", "-r", "-z", tree, timeout=LONG)
+    names = {}
+    for record in listed.records:
+        info, path = record.split(b"\t", 1)
+        mode, _type, oid = info.split(b" ")
+        names[path] = Entry(mode, oid)
+    for path in stages:
+        names.pop(path, None)
+    return names
+
+
+class _Hosts:
+    """The host that a version came from, asked of git once per file and tip."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._git = repository.git
+
+    def of(self, tip: str, path: bytes) -> bytes:
+        """The trailer of the commit that brought it, else a slug of its committer."""
+        said = self._git(
+            "--literal-pathspecs",
+            "log",
+            "-1",
+            "--format=%(trailers:key=Autosync-Host,valueonly,separator=%x00)%x00%cn",
+            tip,
+            "--",
+            path,
+        )
+        names = [name for name in said.out.strip(b"\n").split(b"\0") if name]
+        return host_slug(names[0] if names else b"")
+
+
+def resolve(
+    stages: dict[bytes, dict[int, Entry]],
+    taken: dict[bytes, Entry],
+    tips: Tips,
+    hosts: "_Hosts",
+) -> Resolution:
+    """Pure but for the asking of host names: decide every conflicted path."""
+    resolution = Resolution()
+    names = dict(taken)
+    winner, loser = tips.winner, 5 - tips.winner
+    tip_of = {2: tips.first, 3: tips.second}
+    for path in sorted(stages):
+        resolution.entries[path] = None
+    beside: list[tuple[bytes, int, Entry]] = []
+    for path, entries in sorted(stages.items()):
+        real = _real_name(path, tips)
+        kept = entries.get(winner) or entries.get(loser)
+        if kept is None:
+            continue  # only the base is left: both sides moved it elsewhere
+        if real != path:
+            stage = winner if winner in entries else loser
+            beside.append((real, stage, kept))
+            continue
+        resolution.entries[path] = names[path] = kept
+        other = entries.get(loser)
+        if winner in entries and other is not None and other != kept:
+            if other.oid == kept.oid:  # only the mode differs: executable wins
+                resolution.entries[path] = Entry(max(kept.mode, other.mode), kept.oid)
+            else:
+                beside.append((path, loser, other))
+    for path, stage, entry in beside:
+        host = hosts.of(tip_of[stage], path)
+        name = conflict_name(path, host, entry.oid, _free_for(entry, names))
+        resolution.entries[name] = names[name] = entry
+        resolution.conflicts.append(path)
+    return resolution
+
+
+def _free_for(entry: Entry, names: dict[bytes, Entry]) -> Callable[[bytes], bool]:
+    """A name is free for a version that already has it."""
+    return lambda name: names.get(name, entry) == entry
+
+
+def _real_name(path: bytes, tips: Tips) -> bytes:
+    """merge-tree calls a file that lost its name to a folder or a link `name~TIP`."""
+    for tip in (tips.first, tips.second):
+        found = re.match(rb"(.+)~" + re.escape(tip.encode()) + rb"(_\d+)?\Z", path, re.S)
+        if found:
+            return found[1]
+    return path
+
+
+def _with_entries(repository: Repository, tree: str, entries: dict[bytes, Entry | None]) -> str:
+    """The tree with these entries put in, or taken out (None)."""
+    index = repository.state + b"/merge.index"
+    repository.git("read-tree", tree, index=index, timeout=LONG)
+    zeros = b"0" * len(tree)
+    removed = [b"0 " + zeros + b"\t" + path for path, entry in entries.items() if entry is None]
+    put = [
+        entry.mode + b" " + entry.oid + b"\t" + path
+        for path, entry in entries.items()
+        if entry is not None
+    ]
+    stdin = b"".join(line + b"\0" for line in (*removed, *put))
+    repository.git("update-index", "-z", "--index-info", stdin=stdin, index=index)
+    return repository.git("write-tree", index=index, timeout=LONG).text
+
+
+def incoming_hosts(repository: Repository, old: str | None, new: str) -> tuple[str, ...]:
+    """Whose commits came with `new`, for the person's eyes."""
+    span = f"{old}..{new}" if old else new
+    said = repository.git(
+        "log", "-n", "50", "--format=%(trailers:key=Autosync-Host,valueonly)", span
+    )
+    return tuple(sorted({line for line in said.text.split("\n") if line}))[:3]

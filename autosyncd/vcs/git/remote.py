@@ -1,0 +1,79 @@
+"""Which remote, what it is called on the wire, and bringing its branch here."""
+
+import os
+from pathlib import Path
+
+from autosyncd.model import Channel, RepoConfig
+from autosyncd.vcs import channel
+from autosyncd.vcs.driver import Away
+from autosyncd.vcs.git.complaint import away, branch_missing
+from autosyncd.vcs.git.repository import Repository
+
+BRANCH_MISSING = "branch-missing"
+"""fetch(): the remote is there and has no such branch."""
+
+
+def choose(repository: Repository, config: RepoConfig) -> str | None:
+    """The remote's name: as configured, else the upstream's, else the only one, else origin."""
+    if config.remote == "none":
+        return None
+    names = repository.git("remote").text.split("\n")
+    names = [name for name in names if name]
+    if config.remote != "auto":
+        return config.remote if config.remote in names else None
+    upstream = repository.git.config(f"branch.{repository.memory.branch}.remote")
+    if upstream in names:
+        return upstream
+    if len(names) == 1:
+        return names[0]
+    return "origin" if "origin" in names else None
+
+
+def tracking_ref(repository: Repository, remote: str) -> str:
+    """Where the remote's branch was when we last saw it."""
+    return f"refs/remotes/{remote}/{repository.memory.branch}"
+
+
+def channels(
+    repository: Repository, config: RepoConfig, remote: str | None, *, machine: str
+) -> tuple[Channel, ...]:
+    """The tree's channels, root commits remembered: finding them costs the whole history."""
+    memory = repository.memory
+    if not memory.roots and repository.head and not _shallow(repository):
+        memory.roots = repository.git("rev-list", "--max-parents=0", "HEAD").text.split()
+        repository.remember()
+    url = repository.git("remote", "get-url", remote, ok=(0, 2, 128)).text if remote else ""
+    return channel.channels(
+        _absolute(repository, url), memory.roots, machine_id=machine, override=config.channel
+    )
+
+
+def _absolute(repository: Repository, url: str) -> str:
+    """A path relative to the work tree means the same folder from everywhere (git-clone(1))."""
+    if url.startswith("."):
+        return os.path.realpath(os.path.join(os.fsdecode(repository.root), url))
+    return url
+
+
+def _shallow(repository: Repository) -> bool:
+    return Path(os.fsdecode(repository.common_dir), "shallow").exists()
+
+
+def fetch(repository: Repository, remote: str) -> Away | str | None:
+    """Bring the remote's branch here. None: done; BRANCH_MISSING; or why it could not be read."""
+    branch = repository.memory.branch
+    said = repository.git.network(
+        "fetch",
+        "--progress",
+        "--no-tags",
+        "--no-auto-maintenance",
+        "--no-recurse-submodules",
+        "--no-write-fetch-head",
+        remote,
+        f"+refs/heads/{branch}:{tracking_ref(repository, remote)}",
+    )
+    if said.code == 0:
+        return None
+    if branch_missing(said.complaint):
+        return BRANCH_MISSING
+    return away(said.complaint, remote)

@@ -1,0 +1,150 @@
+"""One git work tree: where its parts are, and what is remembered of it.
+
+What belongs to this tree alone lies in `<git dir>/autosync/`: its id, the adopted branch, root
+commits, the ledger of running children, our private index. A linked worktree has a git dir, and so a
+state folder, of its own.
+"""
+
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from autosyncd.errors import AutosyncError
+from autosyncd.model import TreeId
+from autosyncd.vcs.git.command import EMPTY_TREE, EMPTY_TREE_SHA256, Git
+from autosyncd.vcs.process import Runner
+
+MINIMUM_GIT = (2, 38)
+"""merge-tree --write-tree came with 2.38."""
+
+
+class NotARepository(AutosyncError):
+    """The folder can't be worked in; str() says why and what to do."""
+
+
+@dataclass(slots=True)
+class Memory:
+    """What must outlive the process."""
+
+    tree: str = ""
+    machine: str = ""
+    path: str = ""
+    branch: str = ""
+    adopted: bool = False
+    published: bool = False
+    """The remote branch was seen or made once: if it is gone, somebody removed it."""
+    roots: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Repository:
+    """An opened work tree."""
+
+    git: Git
+    root: bytes
+    git_dir: bytes
+    common_dir: bytes
+    state: bytes
+    memory: Memory
+
+    @property
+    def index(self) -> bytes:
+        """The person's own index."""
+        return self.git_dir + b"/index"
+
+    @property
+    def private_index(self) -> bytes:
+        """Our index: begins as a copy of the person's, and replaces it when a commit is made."""
+        return self.state + b"/index"
+
+    @property
+    def empty_tree(self) -> str:
+        """The id of the tree without entries, in this repository's hash."""
+        known = self.git("rev-parse", "--show-object-format").text
+        return EMPTY_TREE_SHA256 if known == "sha256" else EMPTY_TREE
+
+    def remember(self) -> None:
+        """Write the memory down, whole or not at all."""
+        path = self.state + b"/memory.json"
+        with open(path + b".new", "w", encoding="utf-8") as file:
+            json.dump(asdict(self.memory), file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(path + b".new", path)
+
+    def tree_of(self, commit: str | None) -> str:
+        """The tree of a commit; of none, the empty tree."""
+        return self.git("rev-parse", f"{commit}^{{tree}}").text if commit else self.empty_tree
+
+    def commit_at(self, ref: str) -> str | None:
+        """The commit a ref points to, or None."""
+        return self.git("rev-parse", "-q", "--verify", f"{ref}^0", ok=(0, 1, 128)).text or None
+
+    @property
+    def head(self) -> str | None:
+        """The commit of the adopted branch, or None while it is unborn."""
+        return self.commit_at(f"refs/heads/{self.memory.branch}")
+
+
+def open_repository(
+    path: str, runner: Runner, environment: Mapping[str, str], *, machine: str
+) -> Repository:
+    """Open a work tree and its state folder.
+
+    Raises NotARepository with a sentence; nothing is created then.
+    """
+    root = os.fsencode(path)
+    git = Git(root, runner, environment)
+    version = _version(git)
+    if version < MINIMUM_GIT:
+        found, wanted = (".".join(map(str, numbers)) for numbers in (version, MINIMUM_GIT))
+        raise NotARepository(f"git {found} is too old; install git {wanted} or newer.")
+    asked = git(
+        "rev-parse", "--is-bare-repository", "--absolute-git-dir", "--git-common-dir", ok=(0, 128)
+    )
+    if asked.code:
+        if "dubious ownership" in asked.complaint:
+            raise NotARepository(
+                f"{path} belongs to somebody else, so git refuses to work in it; allow it with: "
+                f"git config --global --add safe.directory {path}"
+            )
+        raise NotARepository(f"{path} is not a git repository; make it one with: git init {path}")
+    bare, git_dir, common = asked.text.split("\n")[:3]
+    if bare == "true":
+        raise NotARepository(f"{path} is a bare repository: it has no files that could be edited.")
+    top = git("rev-parse", "--show-toplevel").text
+    if os.path.realpath(top) != os.path.realpath(path):
+        raise NotARepository(f"{path} lies inside the repository {top}; list that one instead.")
+    state = os.fsencode(git_dir) + b"/autosync"
+    os.makedirs(state, mode=0o700, exist_ok=True)
+    common_dir = os.path.realpath(os.path.join(root, os.fsencode(common)))
+    memory = _recall(state, path, machine)
+    repository = Repository(git, root, os.fsencode(git_dir), common_dir, state, memory)
+    git.use_quiet_ssh()
+    return repository
+
+
+def _recall(state: bytes, path: str, machine: str) -> Memory:
+    """The memory of this tree; a tree copied from elsewhere gets an id of its own."""
+    try:
+        stored = json.loads(Path(os.fsdecode(state), "memory.json").read_text(encoding="utf-8"))
+        memory = Memory(**stored)
+    except (FileNotFoundError, ValueError, TypeError):
+        memory = Memory()
+    if (memory.machine, memory.path) != (machine, path) or not memory.tree:
+        memory.tree, memory.machine, memory.path = secrets.token_hex(16), machine, path
+    return memory
+
+
+def tree_id(repository: Repository) -> TreeId:
+    """The tree's id as messages carry it."""
+    return TreeId(repository.memory.tree)
+
+
+def _version(git: Git) -> tuple[int, ...]:
+    words = git("--version").text.split()
+    numbers = words[2].split(".") if len(words) > 2 else []
+    return tuple(int(number) for number in numbers[:2] if number.isdigit())

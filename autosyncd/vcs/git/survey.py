@@ -1,0 +1,162 @@
+"""What differs between the work tree and the index, as git tells it.
+
+`git status --porcelain=v2 -z` (git-status(1)) lists it; `plan` decides, purely, which of it is taken
+into the next commit and what is left out, and why.
+"""
+
+import os
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from autosyncd.vcs.driver import LeftOut, Scope
+from autosyncd.vcs.git.command import LONG, GitFailed
+from autosyncd.vcs.git.repository import Repository
+
+ARGUMENT_BYTES = 100_000
+"""Bytes of paths in one command line, well below the kernel's limit for one process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One path as `git status` reports it."""
+
+    path: bytes
+    untracked: bool
+    submodule: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """What the plan needs to know of a file on disk."""
+
+    kind: str
+    """file, link, folder, other, none."""
+    size: int = 0
+    readable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Paths to bring into the index, and those left out."""
+
+    take: tuple[bytes, ...]
+    left_out: tuple[LeftOut, ...]
+    new: tuple[bytes, ...]
+    """Those of the taken ones that are not tracked yet."""
+    new_size: int
+    """Their bytes."""
+
+
+def differences(repository: Repository, scope: Scope, *, index: bytes) -> list[Difference]:
+    """Everything in `scope` that differs from `index`. A scope git can't take becomes everything."""
+    if scope.everything:
+        return list(parse_status(_status(repository, [], index)))
+    found: dict[bytes, Difference] = {}
+    try:
+        for paths in _portions(sorted(scope.paths)):
+            for difference in parse_status(_status(repository, paths, index)):
+                found[difference.path] = difference
+    except GitFailed:
+        # a path below what has become a submodule or a symbolic link can't be asked for
+        return list(parse_status(_status(repository, [], index)))
+    return list(found.values())
+
+
+def _status(repository: Repository, paths: list[bytes], index: bytes) -> list[bytes]:
+    return repository.git(
+        "--literal-pathspecs",
+        "status",
+        "--porcelain=v2",
+        "-z",
+        "--untracked-files=all",
+        "--ignore-submodules=dirty",
+        "--no-renames",
+        "--",
+        *paths,
+        index=index,
+        timeout=LONG,
+    ).records
+
+
+def _portions(paths: list[bytes]) -> Iterator[list[bytes]]:
+    portion: list[bytes] = []
+    size = 0
+    for path in paths:
+        if portion and size + len(path) > ARGUMENT_BYTES:
+            yield portion
+            portion, size = [], 0
+        portion.append(path or b".")
+        size += len(path) + 1
+    if portion:
+        yield portion
+
+
+def parse_status(records: Iterable[bytes]) -> Iterator[Difference]:
+    """The records of porcelain v2: `1 XY sub mH mI mW hH hI path`, `u …`, `? path`."""
+    for record in records:
+        if record.startswith(b"? "):
+            yield Difference(record[2:], untracked=True)
+        elif record.startswith(b"1 "):
+            fields = record.split(b" ", 8)
+            if fields[1][1:] != b".":
+                yield Difference(fields[8], untracked=False, submodule=fields[2].startswith(b"S"))
+
+
+def plan(
+    found: Iterable[Difference],
+    facts: Callable[[bytes], FileFacts],
+    *,
+    large_file: int,
+) -> Plan:
+    """Which differences go into the commit. Pure but for what `facts` reads."""
+    take: list[bytes] = []
+    left_out: list[LeftOut] = []
+    new: list[bytes] = []
+    new_size = 0
+    for difference in found:
+        path = difference.path
+        if difference.untracked and path.endswith(b"/"):
+            left_out.append(LeftOut(path[:-1], "nested", "is a repository of its own"))
+            continue
+        known = facts(path)
+        reason = None if difference.submodule else _reason(difference, known, large_file)
+        if reason is not None:
+            left_out.append(reason)
+        elif known.kind != "other" and not (difference.untracked and known.kind == "none"):
+            take.append(path)
+            if difference.untracked:
+                new.append(path)
+                new_size += known.size
+    return Plan(tuple(take), tuple(left_out), tuple(new), new_size)
+
+
+def _reason(difference: Difference, known: FileFacts, large_file: int) -> LeftOut | None:
+    path = difference.path
+    if not known.readable:
+        return LeftOut(path, "unreadable", "can't be read; its last version stays")
+    if difference.untracked and large_file and known.size > large_file:
+        return LeftOut(path, "large", f"is larger than large_file ({_megabytes(known.size)})")
+    return None
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1_000_000:,.0f} MB"
+
+
+def facts_on_disk(root: bytes) -> Callable[[bytes], FileFacts]:
+    """Facts read from the work tree below `root`."""
+
+    def facts(path: bytes) -> FileFacts:
+        full = os.path.join(root, path)
+        try:
+            found = os.lstat(full)
+        except OSError:
+            return FileFacts("none")
+        if stat.S_ISLNK(found.st_mode):
+            return FileFacts("link", found.st_size)
+        if stat.S_ISREG(found.st_mode):
+            return FileFacts("file", found.st_size, os.access(full, os.R_OK))
+        return FileFacts("folder" if stat.S_ISDIR(found.st_mode) else "other")
+
+    return facts

@@ -1,0 +1,219 @@
+"""The worker's one loop: the kernel's file events, the supervisor's orders, the engine's outcomes.
+
+It never blocks but in select and never runs git, so that the kernel's queue is always drained. What
+is decided is decided in machine.py; this only hears and carries out.
+"""
+
+import contextlib
+import logging
+import math
+import os
+import signal
+import traceback
+from dataclasses import replace
+from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
+from types import FrameType
+
+from autosyncd import clock
+from autosyncd.errors import LinkClosed
+from autosyncd.link.channel import Link
+from autosyncd.link.messages import (
+    Alive,
+    Message,
+    Pause,
+    Problem,
+    Shutdown,
+    StatusChanged,
+    cut,
+)
+from autosyncd.model import RepoConfig
+from autosyncd.service.journal import fields
+from autosyncd.vcs.driver import Ready, Scope, Vcs
+from autosyncd.watch.batch import Batch
+from autosyncd.worker import events as ev
+from autosyncd.worker import memory as memories
+from autosyncd.worker.engine import Engine, Mailbox
+from autosyncd.worker.machine import deadline, step
+from autosyncd.worker.state import NEVER, State
+from autosyncd.worker.watching import Watching
+
+ALIVE_EVERY = 60.0
+"""Seconds; aligned over all workers, so that an idle machine wakes once for all of them."""
+END_QUICKLY = 1.5
+"""Seconds for the engine to end when there is no supervisor any more."""
+
+log = logging.getLogger("autosyncd")
+
+
+class Worker:
+    """One repository's process."""
+
+    def __init__(self, config: RepoConfig, link: Link, mailbox: Mailbox, vcs: Vcs) -> None:
+        self._config, self._link, self._mailbox = config, link, mailbox
+        self._state = State()
+        self._watching = Watching(os.fsencode(config.path), self._alive_if_due)
+        self._state_folder: bytes | None = None
+        self._alive_due = 0.0
+        self._grace_ends = NEVER
+        self._quit = False
+        self._crash: BaseException | None = None
+        self._engine = Engine(vcs, mailbox, self._engine_crashed)
+
+    def run(self) -> int:
+        """Until the supervisor says so, or is gone. The exit status."""
+        signal.signal(signal.SIGTERM, self._terminated)
+        try:
+            self._turn(ev.Tick())
+            while not self._quit:
+                self._wait()
+        except LinkClosed:
+            self._engine.abort(network_only=False)
+        if not self._engine.end(END_QUICKLY):
+            self._engine.abort(network_only=False)
+            self._engine.end(END_QUICKLY)
+        self._watching.close()
+        if self._crash is not None:
+            self._say_crash(self._crash)
+        return 0 if self._crash is None else 1
+
+    def _terminated(self, _number: int, _frame: FrameType | None) -> None:
+        """The supervisor is gone (PR_SET_PDEATHSIG): leave no child behind, and go."""
+        raise LinkClosed("The supervisor is gone.")
+
+    def _wait(self) -> None:
+        """One turn of the loop: wait for whatever comes first, and do it."""
+        with DefaultSelector() as waits:
+            waits.register(self._link.inbox, EVENT_READ, self._hear_orders)
+            waits.register(self._mailbox, EVENT_READ, self._hear_engine)
+            if self._link.outbox.pending:
+                waits.register(self._link.outbox, EVENT_WRITE, self._link.outbox.flush)
+            watch = self._watching.fileno()
+            if watch is not None:
+                waits.register(watch, EVENT_READ, self._hear_kernel)
+            for key, _ in waits.select(self._timeout()):
+                key.data()
+        self._pass_time()
+
+    def _timeout(self) -> float:
+        now = clock.now()
+        due = min(deadline(self._state, now=now, policy=self._config), self._alive_due)
+        due = min(due, self._grace_ends, now + self._watching.patience)
+        return max(0.0, due - now)
+
+    def _pass_time(self) -> None:
+        now = clock.now()
+        self._alive_if_due(0)
+        if now >= self._grace_ends:
+            self._engine.abort(network_only=False)
+            self._grace_ends = NEVER
+        self._watching.settle_if_due()
+        if deadline(self._state, now=now, policy=self._config) <= now:
+            self._turn(ev.Tick())
+
+    def _alive_if_due(self, _folders: int) -> None:
+        now = clock.now()
+        if now >= self._alive_due:
+            self._alive_due = (now // ALIVE_EVERY + 1) * ALIVE_EVERY
+            self._post(Alive())
+
+    # what is heard
+
+    def _hear_orders(self) -> None:
+        for order in self._link.inbox.receive():
+            match order:
+                case Shutdown(grace):
+                    self._grace_ends = clock.now() + grace
+                    self._turn(ev.Stop())
+                case Pause(until):
+                    left = math.inf if until is None else until - clock.wall()
+                    self._turn(ev.Paused(clock.now() + left))
+                case _:
+                    self._turn(order)  # type: ignore[arg-type]
+
+    def _hear_engine(self) -> None:
+        for event in self._mailbox.take():
+            if isinstance(event, ev.Inspected) and isinstance(event.outcome, Ready):
+                self._recall(event.outcome.state_folder)
+            self._turn(event)
+
+    def _hear_kernel(self) -> None:
+        self._noticed(self._watching.read())
+
+    def _noticed(self, batch: Batch) -> None:
+        """The watch's news as events of the machine."""
+        if batch.gone:
+            self._turn(ev.RootGone())
+        elif batch.rules_changed:
+            self._turn(ev.RulesChanged())
+        elif batch.rescan:
+            self._noticed(self._watching.rearm())
+            self._turn(ev.Changed(Scope(everything=True)))
+        if batch.changed or batch.new_folders:
+            self._turn(ev.Changed(Scope(batch.changed), batch.new_folders))
+        news = self._watching.completeness()
+        if news is not None:
+            self._turn(news)
+
+    # what is done
+
+    def _turn(self, event: ev.Event) -> None:
+        self._state, commands = step(self._state, event, now=clock.now(), policy=self._config)
+        for command in commands:
+            self._carry_out(command)
+
+    def _carry_out(self, command: ev.Command) -> None:
+        match command:
+            case ev.Run(verb):
+                self._engine.order(verb)
+            case ev.Report(message):
+                self._post(message)
+            case ev.SetWatches(ignored):
+                self._noticed(replace(self._watching.arm(ignored), rules_changed=False))
+            case ev.SettleWatches(ignored, kept):
+                self._noticed(self._watching.judged(ignored, kept))
+            case ev.AbortNetwork():
+                self._engine.abort(network_only=True)
+            case ev.Remember(until, allowed):
+                self._remember(until, allowed)
+            case ev.Say(text):
+                log.info("%s", text, extra=fields(repo=self._config.name))
+            case ev.Quit():
+                self._quit = True
+
+    def _post(self, message: Message) -> None:
+        if isinstance(message, StatusChanged):
+            message = replace(message, since=clock.wall(), reason=cut(message.reason))
+        self._link.outbox.post(message)
+
+    def _recall(self, state_folder: bytes) -> None:
+        """Only once: what was remembered before this process began."""
+        if self._state_folder is not None:
+            return
+        self._state_folder = state_folder
+        memory = memories.recall(state_folder)
+        left = memories.paused_for(memory, clock.wall())
+        until = -NEVER if left is None else clock.now() + left
+        if left is not None or memory.allowed:
+            self._turn(ev.Recalled(until, frozenset(memory.allowed)))
+
+    def _remember(self, until: float, allowed: frozenset[str]) -> None:
+        if self._state_folder is None:
+            return
+        left = until - clock.now()
+        memory = memories.Memory(clock.wall() + left if left > 0 else None, sorted(allowed))
+        try:
+            memories.remember(self._state_folder, memory)
+        except OSError as reason:
+            text = f"The pause or answer can't be remembered over a restart: {reason}"
+            log.warning("%s", text, extra=fields(repo=self._config.name))
+
+    def _engine_crashed(self, bug: BaseException) -> None:
+        """From the engine's thread, a bug: say it and end; the supervisor starts another worker."""
+        self._crash = bug
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def _say_crash(self, bug: BaseException) -> None:
+        text = "".join(traceback.format_exception(bug))
+        log.error("%s", text, extra=fields(repo=self._config.name))
+        with contextlib.suppress(ValueError):
+            self._post(Problem("bug", cut(f"An unexpected error: {bug!r}; a new worker starts.")))

@@ -1,0 +1,242 @@
+"""Pure: what one repository does about what it hears.
+
+    state, commands = step(state, event, now=clock.now(), policy=config)
+    wait until deadline(state, now=..., policy=config), then step(state, Tick(), ...)
+
+Each event has one handler, below, in the order of a life: it starts, looks, changes, commits, syncs,
+is paused, is asked, ends. What is due next is decided in one place, state.work().
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from autosyncd.link.messages import (
+    Announce,
+    Describe,
+    Online,
+    PullOrder,
+    Resume,
+    StatusChanged,
+    SyncNow,
+    Woke,
+)
+from autosyncd.model import RepoConfig
+from autosyncd.vcs.driver import (
+    EVERYTHING,
+    NOTHING_CHANGED,
+    CommitOrder,
+    Inspect,
+    Judge,
+    SyncOrder,
+    Verb,
+)
+from autosyncd.worker import events as ev
+from autosyncd.worker import outcomes
+from autosyncd.worker.state import NEVER, Activity, State, work
+from autosyncd.worker.status import status_of
+from autosyncd.worker.turn import Turn
+
+
+def step(
+    state: State, event: ev.Event, *, now: float, policy: RepoConfig
+) -> tuple[State, list[ev.Command]]:
+    """What becomes of the state, and what is to be done, in this order."""
+    before = status_of(state, now, policy)
+    turn = Turn(state, now, policy)
+    if state.activity is not Activity.STOPPED:
+        _HANDLERS[type(event)](turn, event)
+        _begin_work(turn)
+    after = status_of(turn.state, now, policy)
+    if after != before:
+        turn.report(StatusChanged(after[0], after[1], 0.0))
+    return turn.state, turn.commands
+
+
+def deadline(state: State, *, now: float, policy: RepoConfig) -> float:
+    """When the next Tick is wanted (seconds of clock.now(); infinity: only an event can help)."""
+    verb, due = work(state, now, policy)
+    return now if verb is not None else due
+
+
+def _begin_work(turn: Turn) -> None:
+    verb, _ = work(turn.state, turn.now, turn.policy)
+    if verb is not None:
+        _BEGINNINGS[type(verb)](turn, verb)
+        turn.command(ev.Run(verb))
+    elif turn.state.stopping and turn.state.activity is Activity.IDLE:
+        turn.change(activity=Activity.STOPPED)
+        turn.command(ev.Quit())
+
+
+def _begin_inspect(turn: Turn, _verb: Inspect) -> None:
+    turn.change(activity=Activity.INSPECTING)
+
+
+def _begin_judge(turn: Turn, _verb: Judge) -> None:
+    turn.change(activity=Activity.JUDGING, unjudged=frozenset())
+
+
+def _begin_commit(turn: Turn, verb: CommitOrder) -> None:
+    """What is looked at now is no longer "changed"; what changes from here on is, again."""
+    state = turn.state
+    turn.change(
+        activity=Activity.COMMITTING,
+        stage=None,
+        working=verb.scope,
+        scope=NOTHING_CHANGED,
+        last_scan=turn.now if verb.scope.everything else state.last_scan,
+    )
+
+
+def _begin_sync(turn: Turn, _verb: SyncOrder) -> None:
+    turn.change(activity=Activity.SYNCING, stage=None, pull_ordered=False)
+
+
+# it changes
+
+
+def _changed(turn: Turn, event: ev.Changed) -> None:
+    state, now = turn.state, turn.now
+    first = state.first_change if state.scope else now
+    turn.change(
+        scope=state.scope | event.scope,
+        first_change=first,
+        last_change=now,
+        last_activity=now,
+        unjudged=state.unjudged | event.new_folders,
+    )
+
+
+def _rules_changed(turn: Turn, _event: ev.RulesChanged) -> None:
+    """Look again at what is ignored, then at everything: files may have become ours."""
+    _changed(turn, ev.Changed(EVERYTHING))
+    turn.change(inspected=False, inspect_due=turn.now + turn.policy.commit_after)
+
+
+def _root_gone(turn: Turn, _event: ev.RootGone) -> None:
+    turn.change(inspected=False, inspect_due=turn.now, scope=EVERYTHING)
+
+
+def _watch_state(turn: Turn, event: ev.WatchState) -> None:
+    turn.change(watch_complete=event.complete)
+    if event.text:
+        turn.problem("watch-limit", event.text)
+    else:
+        turn.solved("watch-limit")
+
+
+def _recalled(turn: Turn, event: ev.Recalled) -> None:
+    turn.change(paused_until=event.paused_until, allowed=turn.state.allowed | event.allowed)
+
+
+def _judged(turn: Turn, event: ev.Judged) -> None:
+    turn.change(activity=Activity.IDLE)
+    turn.command(ev.SettleWatches(event.ignored, event.asked - event.ignored))
+
+
+# it syncs
+
+
+def _stage_reached(turn: Turn, event: ev.StageReached) -> None:
+    turn.change(stage=event.stage)
+
+
+def _pushed(turn: Turn, event: ev.Pushed) -> None:
+    turn.report(Announce(event.head))
+
+
+def _pull_order(turn: Turn, _event: PullOrder) -> None:
+    turn.change(pull_ordered=True, last_activity=turn.now, sync_not_before=-NEVER)
+
+
+def _woke(turn: Turn, _event: Woke) -> None:
+    turn.change(pull_ordered=True, sync_not_before=-NEVER)
+
+
+def _online(turn: Turn, event: Online) -> None:
+    if event.yes:
+        turn.change(sync_not_before=-NEVER)
+
+
+# it is asked
+
+
+def _sync_now(turn: Turn, _event: SyncNow) -> None:
+    state = turn.state
+    turn.change(
+        hurry=bool(state.scope) or state.unpushed,
+        pull_ordered=True,
+        last_activity=turn.now,
+        not_before=-NEVER,
+        sync_not_before=-NEVER,
+        refused_until=-NEVER,
+    )
+
+
+def _paused(turn: Turn, event: ev.Paused) -> None:
+    turn.change(paused_until=event.until)
+    turn.command(ev.Remember(event.until, turn.state.allowed))
+
+
+def _resume(turn: Turn, _event: Resume) -> None:
+    """End a pause; to a halted repository it means: go on, the answer is yes."""
+    question = turn.state.question
+    allowed = turn.state.allowed | ({question.kind} if question else set())
+    activity = turn.state.activity
+    turn.change(
+        paused_until=-NEVER,
+        question=None,
+        allowed=frozenset(allowed),
+        activity=Activity.IDLE if activity is Activity.HALTED else activity,
+        not_before=-NEVER,
+        sync_not_before=-NEVER,
+    )
+    if question is not None:
+        turn.solved(question.kind)
+    turn.command(ev.Remember(-NEVER, frozenset(allowed)))
+
+
+def _describe(turn: Turn, event: Describe) -> None:
+    turn.change(description=event.text)
+
+
+def _stop(turn: Turn, _event: ev.Stop) -> None:
+    """Children of the network end at once, local git finishes, then what has settled is committed."""
+    if turn.state.activity is Activity.HALTED:
+        turn.change(activity=Activity.IDLE, scope=NOTHING_CHANGED)
+    turn.change(stopping=True, last_scan=turn.now)
+    turn.command(ev.AbortNetwork())
+
+
+def _tick(_turn: Turn, _event: ev.Tick) -> None:
+    """Nothing happened but time; what is due is begun after every event."""
+
+
+_HANDLERS: dict[type, Callable[[Turn, Any], None]] = {
+    ev.Inspected: outcomes.inspected,
+    ev.Judged: _judged,
+    ev.CommitEnded: outcomes.commit_ended,
+    ev.SyncEnded: outcomes.sync_ended,
+    ev.Changed: _changed,
+    ev.RulesChanged: _rules_changed,
+    ev.RootGone: _root_gone,
+    ev.WatchState: _watch_state,
+    ev.Recalled: _recalled,
+    ev.StageReached: _stage_reached,
+    ev.Pushed: _pushed,
+    ev.Paused: _paused,
+    ev.Stop: _stop,
+    ev.Tick: _tick,
+    PullOrder: _pull_order,
+    SyncNow: _sync_now,
+    Resume: _resume,
+    Describe: _describe,
+    Woke: _woke,
+    Online: _online,
+}
+_BEGINNINGS: dict[type[Verb], Callable[[Turn, Any], None]] = {
+    Inspect: _begin_inspect,
+    Judge: _begin_judge,
+    CommitOrder: _begin_commit,
+    SyncOrder: _begin_sync,
+}

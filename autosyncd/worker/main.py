@@ -1,0 +1,59 @@
+"""The entry of a worker process: put the parts of one repository together and run its loop."""
+
+import getpass
+import os
+from pathlib import Path
+
+from autosyncd import clock
+from autosyncd.link.channel import Link
+from autosyncd.model import RepoConfig
+from autosyncd.vcs.driver import ChangeSet, Question
+from autosyncd.vcs.git.driver import GitDriver
+from autosyncd.worker import message, safety
+from autosyncd.worker.engine import Herald, Mailbox
+from autosyncd.worker.loop import Worker
+
+
+def run(config: RepoConfig, link: Link) -> int:
+    """Called in the forked child; ends with the link. The exit status."""
+    host = os.uname().nodename
+    mailbox = Mailbox()
+
+    def guard(changes: ChangeSet) -> Question | None:
+        return safety.check(changes, config.safety)
+
+    def compose(changes: ChangeSet, branch: str, description: str) -> str:
+        around = message.Circumstances(
+            repo=config.name,
+            host=host,
+            user=_user(),
+            time=clock.stamp(clock.wall()),
+            branch=branch,
+        )
+        return message.compose(config.message, changes, around, description)
+
+    driver = GitDriver(
+        config,
+        guard=guard,
+        compose=compose,
+        watcher=Herald(mailbox),
+        host=host,
+        machine=machine_id(),
+        environment=os.environ,
+    )
+    return Worker(config, link, mailbox, driver).run()
+
+
+def machine_id() -> str:
+    """machine-id(5); where there is none, the host's name must do."""
+    try:
+        return Path("/etc/machine-id").read_text(encoding="ascii").strip() or os.uname().nodename
+    except OSError:
+        return os.uname().nodename
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())

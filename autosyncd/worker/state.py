@@ -1,0 +1,215 @@
+"""Pure: what one repository's machine knows, and what is due when.
+
+`work()` is the only place that says what is due: step() runs what it returns, deadline() waits for
+the time it returns. (When the two had ideas of their own, a random history found an endless loop.)
+All times are seconds of clock.now().
+"""
+
+import math
+from dataclasses import dataclass, field
+from enum import Enum
+
+from autosyncd.model import Head, RepoConfig
+from autosyncd.vcs.driver import (
+    EVERYTHING,
+    NOTHING_CHANGED,
+    CommitOrder,
+    Inspect,
+    Judge,
+    LeftOut,
+    Question,
+    Scope,
+    Stage,
+    SyncOrder,
+    Verb,
+    Waiting,
+)
+
+NEVER = math.inf
+RETRY_FIRST, RETRY_MOST = 5.0, 300.0
+"""Seconds: a remote that is away is tried again after 5 s, doubling to 5 min."""
+LOOK_FIRST, LOOK_MOST = 2.0, 30.0
+"""Seconds between looks at whatever is waited for."""
+REFUSED_EVERY = 600.0
+"""Seconds between pushes to a remote that refuses them."""
+SCAN_EVERY, SCAN_UNWATCHED = 3600.0, 60.0
+"""Seconds between looks at everything; the second where not every folder is watched."""
+POLL_BUSY, POLL_IDLE, BUSY_FOR = 15.0, 300.0, 600.0
+"""poll_every: auto. While somebody works here or news came lately; at rest; how long "lately" is."""
+
+
+class Activity(Enum):
+    """What is going on (stored; what people see is derived from it, status.py)."""
+
+    IDLE = "idle"
+    INSPECTING = "inspecting"
+    JUDGING = "judging"
+    COMMITTING = "committing"
+    SYNCING = "syncing"
+    HALTED = "halted"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Everything the machine knows. Start-up is not special: idle, with everything due."""
+
+    activity: Activity = Activity.IDLE
+    stage: Stage | None = None
+    stopping: bool = False
+    paused_until: float = -NEVER
+
+    # Inspect
+    inspected: bool = False
+    inspect_due: float = -NEVER
+    unfit: str = ""
+    remote: str | None = None
+    watch_complete: bool = True
+
+    # Commit
+    scope: Scope = EVERYTHING
+    working: Scope = NOTHING_CHANGED
+    """What the running commit looks at; it comes back into `scope` if that fails."""
+    first_change: float = -NEVER
+    last_change: float = -NEVER
+    unjudged: frozenset[bytes] = frozenset()
+    last_scan: float = -NEVER
+    hurry: bool = False
+    """The person asked: do not wait for the quiet time."""
+    description: str = ""
+    staged_since: float | None = None
+    left_out: frozenset[LeftOut] = frozenset()
+
+    # Sync
+    unpushed: bool = True
+    first_unpushed: float = -NEVER
+    last_commit: float = -NEVER
+    pull_ordered: bool = True
+    last_sync: float = -NEVER
+    last_activity: float = -NEVER
+    merged: Head | None = None
+    """What was last said to be merged here."""
+    refused: str = ""
+    refused_until: float = -NEVER
+
+    # what keeps it
+    waiting: Waiting | None = None
+    looks: int = 0
+    not_before: float = -NEVER
+    """Nothing is begun before: the obstacle, or the trouble, is looked at again then."""
+    trouble: str = ""
+    """Why the last Inspect or Commit failed."""
+    failures: int = 0
+    sync_not_before: float = -NEVER
+    sync_trouble: str = ""
+    """Why the last Sync failed; commits go on meanwhile."""
+    question: Question | None = None
+    allowed: frozenset[str] = frozenset()
+    problems: frozenset[str] = field(default_factory=frozenset)
+    """Kinds of problems that were reported and are not solved."""
+
+
+def retry_after(failures: int) -> float:
+    """Seconds to wait after so many failures in a row."""
+    return float(min(RETRY_FIRST * 2 ** min(failures - 1, 10), RETRY_MOST))
+
+
+def look_after(looks: int) -> float:
+    """Seconds to wait before looking again whether the obstacle is gone."""
+    return float(min(LOOK_FIRST * 1.5 ** min(looks, 10), LOOK_MOST))
+
+
+def commit_due(state: State, policy: RepoConfig) -> float:
+    """When what changed is committed: after the quiet time, or the longest wait."""
+    if not state.scope:
+        return NEVER
+    if state.hurry:
+        return -NEVER
+    quiet = state.last_change + policy.commit_after
+    return min(quiet, state.first_change + policy.commit_within)
+
+
+def scan_due(state: State) -> float:
+    """When everything is looked at again, since no watch is perfect."""
+    return state.last_scan + (SCAN_EVERY if state.watch_complete else SCAN_UNWATCHED)
+
+
+def poll_due(state: State, policy: RepoConfig) -> float:
+    """When the remote is asked without being told to."""
+    if not policy.pull or policy.poll_every == "never":
+        return NEVER
+    if isinstance(policy.poll_every, (int, float)):
+        return state.last_sync + policy.poll_every
+    idle_for = state.last_sync - state.last_activity - BUSY_FOR
+    slow = min(max(0.0, idle_for) / 20, POLL_IDLE - POLL_BUSY)
+    return state.last_sync + POLL_BUSY + slow
+
+
+def push_due(state: State, policy: RepoConfig) -> float:
+    """When new commits go out: after the quiet time, or the longest wait."""
+    if not state.unpushed or not policy.push:
+        return NEVER
+    if state.refused:
+        return state.refused_until
+    if state.hurry:
+        return -NEVER
+    quiet = state.last_commit + policy.push_after
+    return min(quiet, state.first_unpushed + policy.commit_within)
+
+
+def sync_due(state: State, policy: RepoConfig) -> float:
+    """When the next Sync begins."""
+    if state.remote is None or not (policy.push or policy.pull):
+        return NEVER
+    if state.pull_ordered and policy.pull:
+        return -NEVER
+    return min(push_due(state, policy), poll_due(state, policy))
+
+
+def work(state: State, now: float, policy: RepoConfig) -> tuple[Verb | None, float]:
+    """The verb that is due now, or None and when there will be one."""
+    if state.activity is not Activity.IDLE:
+        return None, NEVER
+    if state.stopping:
+        return _last_commit(state, now, policy), NEVER
+    if now < state.paused_until:
+        return None, state.paused_until
+    if not state.inspected:
+        due = max(state.inspect_due, state.not_before)
+        return (Inspect(), now) if due <= now else (None, due)
+    if now < state.not_before:
+        return None, state.not_before
+    if state.unjudged:
+        return Judge(state.unjudged), now
+    return _commit_or_sync(state, now, policy)
+
+
+def _commit_or_sync(state: State, now: float, policy: RepoConfig) -> tuple[Verb | None, float]:
+    """Order when free: commit, then sync."""
+    if scan_due(state) <= now:
+        return _commit_order(state, EVERYTHING, now, policy), now
+    due = commit_due(state, policy)
+    if due <= now:
+        return _commit_order(state, state.scope, now, policy), now
+    syncs = max(sync_due(state, policy), state.sync_not_before)
+    if syncs <= now:
+        push = policy.push and (not state.refused or state.refused_until <= now)
+        # a push that is accepted proves that there is nothing to fetch
+        fetch = state.pull_ordered or push_due(state, policy) > now
+        return SyncOrder(fetch=fetch, push=push, allowed=state.allowed), now
+    return None, min(due, syncs, scan_due(state))
+
+
+def _last_commit(state: State, now: float, policy: RepoConfig) -> Verb | None:
+    """On the way out, what has settled is still committed; the next start finds the rest."""
+    if not state.inspected or now < state.not_before or now < state.paused_until:
+        return None
+    if commit_due(state, policy) > now:
+        return None
+    return _commit_order(state, state.scope, now, policy)
+
+
+def _commit_order(state: State, scope: Scope, now: float, policy: RepoConfig) -> CommitOrder:
+    staged = state.staged_since
+    overdue = staged is not None and now - staged >= policy.staged_wait
+    return CommitOrder(scope, state.allowed, overdue, state.description)

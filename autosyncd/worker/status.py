@@ -1,0 +1,43 @@
+"""Pure: what people see of a machine's state."""
+
+from autosyncd.model import RepoConfig, Status
+from autosyncd.vcs.driver import Stage, Why
+from autosyncd.worker.state import Activity, State
+
+_STAGES = {
+    Stage.COMMIT: Status.COMMITTING,
+    Stage.PUSH: Status.PUSHING,
+    Stage.FETCH: Status.PULLING,
+    Stage.UPDATE: Status.PULLING,
+}
+
+
+def status_of(state: State, now: float, policy: RepoConfig) -> tuple[Status, str]:
+    """The status and its reason, one plain sentence or empty."""
+    if state.stopping or state.activity is Activity.STOPPED:
+        return Status.STOPPING, ""
+    if state.question is not None:
+        return Status.HALTED, f"{state.question.text} To go on: autosyncctl resume {policy.name}"
+    if state.waiting is not None and state.waiting.why is Why.GONE:
+        return Status.HALTED, state.waiting.text
+    if now < state.paused_until:
+        return Status.PAUSED, ""
+    if state.unfit:
+        return Status.FAILED, state.unfit
+    if state.activity in (Activity.COMMITTING, Activity.SYNCING) and state.stage is not None:
+        return _STAGES[state.stage], ""
+    return _at_rest(state)
+
+
+def _at_rest(state: State) -> tuple[Status, str]:
+    if state.waiting is not None:
+        return Status.WAITING, state.waiting.text
+    if state.trouble or state.sync_trouble:
+        return Status.RETRYING, state.trouble or state.sync_trouble
+    if state.refused:
+        return Status.RETRYING, f"The remote refuses the push: {state.refused}"
+    if not state.inspected:
+        return Status.STARTING, ""
+    if state.scope or (state.unpushed and state.remote is not None):
+        return Status.SETTLING, ""
+    return Status.IDLE, ""

@@ -1,0 +1,87 @@
+"""The worker's hold on the watch: armed once the tree was looked at, made right after every doubt."""
+
+import os
+from collections.abc import Callable
+
+from autosyncd import clock
+from autosyncd.watch.batch import Batch
+from autosyncd.watch.inotify import TreeWatch
+from autosyncd.watch.limits import unreliable
+from autosyncd.worker.events import WatchState
+
+RENAME_PATIENCE = 0.01
+"""Seconds to wait for the other half of a rename."""
+
+
+class Watching:
+    """The watch of one tree, or none yet."""
+
+    def __init__(self, root: bytes, tick: Callable[[int], None]) -> None:
+        self._root, self._tick = root, tick
+        self._watch: TreeWatch | None = None
+        self._ignored: frozenset[bytes] = frozenset()
+        self._foreign: str | None = None
+        self._said: WatchState | None = None
+        self._settle_at = float("inf")
+
+    def fileno(self) -> int | None:
+        """What to select on; None while nothing is watched."""
+        return self._watch.fileno() if self._watch is not None else None
+
+    @property
+    def patience(self) -> float:
+        """Seconds until settle_if_due() has something to do (infinity: nothing)."""
+        return max(0.0, self._settle_at - clock.now())
+
+    def arm(self, ignored: frozenset[bytes]) -> Batch:
+        """Watch everything but these folders; also when there was a watch already."""
+        self._ignored = ignored
+        if self._watch is None:
+            self._watch = TreeWatch(self._root, ignored, tick=self._tick)
+            self._foreign = unreliable(self._root)
+            return self._watch.arm()
+        return self._watch.rearm(ignored)
+
+    def rearm(self) -> Batch:
+        """Make the watches right again after lost events."""
+        return self._watch.rearm(self._ignored) if self._watch is not None else Batch()
+
+    def judged(self, ignored: frozenset[bytes], kept: frozenset[bytes]) -> Batch:
+        """git's answer about new folders."""
+        self._ignored |= ignored
+        return self._watch.judged(ignored, kept) if self._watch is not None else Batch()
+
+    def read(self) -> Batch:
+        """All that the kernel has to tell now."""
+        if self._watch is None:
+            return Batch()
+        batch = self._watch.read()
+        self._settle_at = clock.now() + RENAME_PATIENCE if self._watch.unsettled else float("inf")
+        return batch
+
+    def settle_if_due(self) -> None:
+        """The other half of a rename did not come: the folder has left the tree."""
+        if self._watch is not None and clock.now() >= self._settle_at:
+            self._watch.settle()
+            self._settle_at = float("inf")
+
+    def completeness(self) -> WatchState | None:
+        """Whether the watch sees everything, if that is news."""
+        if self._watch is None:
+            return None
+        state = WatchState(self._watch.complete, self._watch.limits or "")
+        if state.complete and self._foreign is not None:
+            path = os.fsdecode(self._root)
+            state = WatchState(
+                complete=False,
+                text=f"{path} is on {self._foreign}, where changes made elsewhere are not announced; "
+                "it is looked through once a minute.",
+            )
+        news = state if state != (self._said or WatchState(complete=True)) else None
+        self._said = state
+        return news
+
+    def close(self) -> None:
+        """End all watches."""
+        if self._watch is not None:
+            self._watch.close()
