@@ -88,8 +88,10 @@ def _begin_commit(turn: Turn, verb: CommitOrder) -> None:
     )
 
 
-def _begin_sync(turn: Turn, _verb: SyncOrder) -> None:
-    turn.change(activity=Activity.SYNCING, stage=None, pull_ordered=False)
+def _begin_sync(turn: Turn, verb: SyncOrder) -> None:
+    turn.change(
+        activity=Activity.SYNCING, stage=None, pull_ordered=False, push_tried=verb.push
+    )
 
 
 # it changes
@@ -186,6 +188,7 @@ def _resume(turn: Turn, _event: Resume) -> None:
     turn.change(
         paused_until=-NEVER,
         question=None,
+        hurry=turn.state.hurry or question is not None,
         allowed=frozenset(allowed),
         activity=Activity.IDLE if activity is Activity.HALTED else activity,
         not_before=-NEVER,

@@ -106,6 +106,7 @@ def commit_ended(turn: Turn, event: ev.CommitEnded) -> None:
             _fail(turn, kind, text)
         case Aborted():
             _put_back(turn)
+            turn.change(not_before=NEVER)  # it is aborted only to end
 
 
 def _committed(turn: Turn, made: CommitMade) -> None:
@@ -185,17 +186,17 @@ def sync_ended(turn: Turn, event: ev.SyncEnded) -> None:
 
 def _synced(turn: Turn, synced: Synced) -> None:
     _back_in_touch(turn)
+    if turn.state.allowed:
+        turn.command(ev.Remember(turn.state.paused_until, frozenset()))
     turn.change(
         last_sync=turn.now,
-        unpushed=bool(synced.refused),
         hurry=False,
         allowed=frozenset(),
         waiting=None,
         looks=0,
     )
-    if turn.state.allowed:
-        turn.command(ev.Remember(turn.state.paused_until, frozenset()))
-    _tell_refused(turn, synced.refused)
+    if turn.state.push_tried:
+        _tell_refused(turn, synced.refused)
     if synced.head is not None and synced.head != turn.state.merged:
         turn.change(merged=synced.head)
         turn.report(HeadMoved(synced.head))
@@ -214,7 +215,7 @@ def _back_in_touch(turn: Turn) -> None:
 
 def _tell_refused(turn: Turn, refused: str) -> None:
     until = turn.now + REFUSED_EVERY if refused else -NEVER
-    turn.change(refused=refused, refused_until=until)
+    turn.change(refused=refused, refused_until=until, unpushed=bool(refused))
     if refused:
         turn.problem(
             "push-refused",

@@ -89,6 +89,8 @@ class State:
     last_activity: float = -NEVER
     merged: Head | None = None
     """What was last said to be merged here."""
+    push_tried: bool = True
+    """The running Sync may push."""
     refused: str = ""
     refused_until: float = -NEVER
 

@@ -1,0 +1,30 @@
+"""The command autosyncd(8)."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from autosyncd import __version__
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Read the command line and run the supervisor; the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="autosyncd",
+        description="Keeps version-controlled folders in sync between a person's machines.",
+        epilog="See autosyncd(8), autosync.yaml(5), autosyncctl(1).",
+    )
+    parser.add_argument("--config", metavar="FILE", help="read this instead of the main file")
+    parser.add_argument(
+        "--check", action="store_true", help="show what the configuration comes to, and end"
+    )
+    parser.add_argument("--verbose", action="store_true", help="tell the journal more")
+    parser.add_argument("--version", action="version", version=f"autosyncd {__version__}")
+    given = parser.parse_args(arguments)
+    from autosyncd.supervisor.main import Options, run  # after the answer to --help
+
+    return run(Options(config=given.config, check=given.check, verbose=given.verbose))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

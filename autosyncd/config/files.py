@@ -1,0 +1,88 @@
+"""Find and read the configuration files; each comes back as what it says or as its problem."""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from autosyncd.config import schema
+from autosyncd.config.document import BYTES_LIMIT
+from autosyncd.config.parse import ParsedFile, parse, unreadable
+from autosyncd.config.places import Places, is_drop_in
+from autosyncd.config.values import Mistake
+
+_OVERFLOW_UID = 65534
+"""How a user namespace shows owners that it does not know (user_namespaces(7))."""
+
+
+def read_all(where: Places, before: Sequence[str]) -> Iterator[ParsedFile]:
+    """Every file, in reading order. `before`: those read last, in case a folder can't be listed."""
+    main = next((file for file in where.main if where.named or os.path.lexists(file)), None)
+    if main is not None:
+        yield _parsed(main, where, schema.MAIN)
+    for folder in where.folders:
+        try:
+            names = sorted(filter(is_drop_in, os.listdir(folder)))
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            names = [os.path.basename(file) for file in before if os.path.dirname(file) == folder]
+            yield unreadable(folder, 0, f"can't be listed: {_reason(error)}; allow it to be read")
+        for name in names:
+            file = os.path.join(folder, name)
+            if os.path.lexists(file):
+                yield _parsed(file, where, schema.DROP_IN)
+
+
+def read_source(file: str, *, system: bool = False) -> bytes | Mistake:
+    """The file's bytes, or why nobody should go by them. Raises OSError if it can't be read.
+
+    `system`: it lies in a folder that only root writes.
+    """
+    descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a FIFO must not block
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file")
+        if found.st_uid not in _trusted(system=system):
+            return Mistake(f"belongs to user {found.st_uid}; make it root's or your own")
+        if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            return Mistake("can be written by its group or by everybody; chmod go-w it")
+        with open(descriptor, "rb", closefd=False) as opened:
+            return opened.read(BYTES_LIMIT + 1)
+    finally:
+        os.close(descriptor)
+
+
+def _parsed(file: str, where: Places, table: schema.Section) -> ParsedFile:
+    system = file.startswith((where.system + "/", os.path.dirname(where.system) + "/autosync/"))
+    try:
+        content = read_source(file, system=system)
+    except OSError as error:
+        return unreadable(file, 0, f"can't be read: {_reason(error)}; correct that, or remove it")
+    if isinstance(content, Mistake):
+        return unreadable(file, 0, content.text)
+    return parse(content, file, table)
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or type(error).__name__
+
+
+def _trusted(*, system: bool) -> set[int]:
+    """The owners whose files are believed.
+
+    In a user namespace without root (systemd's PrivateUsers= in a user unit) root's files look like
+    anybody's; where only root can have put them they are believed all the same.
+    """
+    owners = {0, os.geteuid()}
+    return owners | {_OVERFLOW_UID} if system and not _root_is_mapped() else owners
+
+
+def _root_is_mapped() -> bool:
+    try:
+        lines = Path("/proc/self/uid_map").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return True
+    return any(line.split()[0] == "0" for line in lines)

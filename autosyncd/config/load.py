@@ -1,0 +1,159 @@
+"""Read the configuration files, in the order of autosync.yaml(5), into what the daemon runs by."""
+
+import os
+from collections.abc import Mapping, Sequence
+
+from autosyncd.config.choice import Candidate, Choice, Source, Version, choose, inside
+from autosyncd.config.files import read_all, read_source
+from autosyncd.config.parse import ConfigProblem, Given, ParsedFile
+from autosyncd.config.places import Places, expand, foreign_home, hops, places
+from autosyncd.config.settings import Configuration, outside, repository
+from autosyncd.config.values import Mistake
+from autosyncd.errors import ConfigError
+from autosyncd.model import OutsideConfig
+
+__all__ = ["ConfigProblem", "Configuration", "load"]
+
+
+def load(
+    main_file: str | None,
+    *,
+    previous: Configuration | None = None,
+    environment: Mapping[str, str],
+    etc: str = "/etc",
+) -> Configuration:
+    """All that the files say now. `main_file` is the one named with --config, if any.
+
+    With `previous`, what a file with a problem said then stays in force. Raises ConfigError if the
+    named file can't be read and there is no `previous`. `etc` is another folder in tests.
+    """
+    where = places(main_file, environment, etc)
+    if where.named and previous is None:
+        _require_readable(where.main[0])
+    before = {parsed.file: parsed for parsed in previous.kept} if previous else {}
+    sources = []
+    for parsed in read_all(where, tuple(before)):
+        last = before.get(parsed.file)
+        fresh = _on_this_machine(parsed, where, environment)
+        sources.append(Source(fresh, _on_this_machine(last, where, environment) if last else None))
+    choice = choose(sources, _guarded(where, sources))
+    main = next((one.fresh.parsed for one in sources if one.fresh.parsed.file in where.main), None)
+    found = tuple(one.fresh.parsed.file for one in sources)
+    return _settled(choice, main, previous, tuple(one for one in found if one not in where.folders))
+
+
+def _require_readable(file: str) -> None:
+    try:
+        read_source(file)
+    except OSError as error:
+        text = f"{file}: can't be read: {error.strerror}; name another file with --config"
+        raise ConfigError(text) from error
+
+
+def _on_this_machine(parsed: ParsedFile, where: Places, environment: Mapping[str, str]) -> Version:
+    """The file with its paths made real, and without what is another person's."""
+    candidates: list[Candidate] = []
+    problems: list[ConfigProblem] = []
+    notes: list[str] = []
+    for entry in parsed.repositories:
+        written = _path(parsed.file, entry, "path", environment)
+        if isinstance(written, ConfigProblem):
+            problems.append(written)
+        elif written is not None:
+            path = os.path.realpath(written)
+            name = entry.values.get("name") or default_name(written)
+            one = Candidate(entry, path, name, parsed.file)
+            person = inside(parsed.file, where.system) and foreign_home(path, environment)
+            if person:
+                notes.append(f"{one.place('path')}: {path} lies in {person}'s home: skipped here")
+            else:
+                candidates.append(one)
+    fanout = parsed.top.section("transports").section("fanout")
+    ca_file = _path(parsed.file, fanout, "ca_file", environment)
+    if isinstance(ca_file, ConfigProblem):
+        problems.append(ca_file)
+        ca_file = None
+    return Version(parsed, tuple(candidates), tuple(problems), tuple(notes), ca_file)
+
+
+def _path(
+    file: str, given: Given, key: str, environment: Mapping[str, str]
+) -> str | ConfigProblem | None:
+    """The absolute path under `key`, None where the key is not given."""
+    if key not in given.values:
+        return None
+    path = expand(given.values[key], environment)
+    if isinstance(path, Mistake):
+        return ConfigProblem(file, given.lines[key], f"{given.label(key)}: {path.text}")
+    return path
+
+
+def default_name(path: str) -> str:
+    """The last part of the path as it was written, made printable for messages and the bus."""
+    last = os.fsencode(os.path.basename(os.path.normpath(path))).decode(errors="replace")
+    clean = "".join(character if character.isprintable() else "_" for character in last)
+    return "_" + clean[1:] if clean.startswith("-") else clean or "root"
+
+
+def _guarded(where: Places, sources: Sequence[Source]) -> dict[str, str]:
+    """Every path whose change would change the configuration, links on the way included."""
+    wanted = {path: f"the configuration ({path})" for path in (*where.main, *where.folders)}
+    for source in sources:
+        wanted.setdefault(source.fresh.parsed.file, f"{source.fresh.parsed.file}")
+        for version in filter(None, (source.fresh, source.before)):
+            if version.ca_file:
+                wanted[version.ca_file] = f"the ca_file ({version.ca_file})"
+    guarded: dict[str, str] = {}
+    for path, what in wanted.items():
+        for folder, name in hops(path):
+            guarded.setdefault(os.path.join(folder, name), what)
+        guarded.setdefault(os.path.realpath(path), what)
+    return guarded
+
+
+def _settled(
+    choice: Choice,
+    main: ParsedFile | None,
+    previous: Configuration | None,
+    found: tuple[str, ...],
+) -> Configuration:
+    """The defaults laid below every entry of the versions that hold."""
+    held = next((one for one in choice.versions if main and one.parsed.file == main.file), None)
+    defaults = _defaults(main, held, previous)
+    problems = choice.problems
+    if main and defaults is None:
+        text = "its defaults are not known, so the other files' repositories wait; correct it first"
+        problems += (ConfigProblem(main.file, 0, text),)
+    repositories, origins = [], []
+    for version in choice.versions if defaults is not None else ():
+        layers = [one for one in (defaults, version.parsed.defaults) if one is not None]
+        for one in version.candidates:
+            repositories.append(repository(one.entry, tuple(layers), one.path, one.name))
+            origins.append(one.place("path"))
+    if held:
+        ours = outside(held.parsed, held.ca_file)
+    else:
+        ours = previous.outside if main and previous else OutsideConfig()
+    return Configuration(
+        repositories=tuple(repositories),
+        outside=ours,
+        problems=problems,
+        notes=choice.notes,
+        sources=found,
+        origins=tuple(origins),
+        kept=tuple(version.parsed for version in choice.versions),
+        defaults=defaults,
+    )
+
+
+def _defaults(
+    main: ParsedFile | None, held: Version | None, previous: Configuration | None
+) -> Given | None:
+    """What the main file says for all. Guessing would be wrong: `push: false` may be among it."""
+    if main is None:
+        return Given()
+    if held:
+        return held.parsed.defaults
+    if main.defaults_known:
+        return main.defaults
+    return previous.defaults if previous else None

@@ -1,0 +1,216 @@
+"""Pure: the bytes of one configuration file become what it says, and all its problems at once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+from autosyncd.config import schema
+from autosyncd.config.document import Refused, compose
+from autosyncd.config.schema import Entries, Key, Many, One, Section
+from autosyncd.config.values import Mistake, shown
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigProblem:
+    """What is wrong, and where. `line` counts from 1; 0 is the file as a whole."""
+
+    file: str
+    line: int
+    text: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{place}: {self.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One section as somebody wrote it: only the keys that are there, each with its line."""
+
+    where: str = ""
+    line: int = 0
+    values: Mapping[str, Any] = field(default_factory=dict)
+    """Any: what a key holds is said by schema.py; a section within is a Given, a list a tuple."""
+    lines: Mapping[str, int] = field(default_factory=dict)
+
+    def section(self, key: str) -> "Given":
+        """The section below `key`, empty where it is not given."""
+        below = self.values.get(key)
+        return below if isinstance(below, Given) else Given()
+
+    def label(self, key: str) -> str:
+        """What a message calls the key: repositories[1].path."""
+        return f"{self.where}.{key}" if self.where else key
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedFile:
+    """What one file says."""
+
+    file: str
+    top: Given = field(default_factory=Given)
+    problems: tuple[ConfigProblem, ...] = ()
+    defaults_known: bool = True
+    """False where it could not be read what `defaults:` says, or whether it is there at all."""
+
+    @property
+    def defaults(self) -> Given:
+        return self.top.section("defaults")
+
+    @property
+    def repositories(self) -> tuple[Given, ...]:
+        return tuple(self.top.values.get("repositories", ()))
+
+
+def parse(content: bytes, file: str, table: Section = schema.MAIN) -> ParsedFile:
+    """Read one file; `table` is schema.MAIN or schema.DROP_IN. Never raises on any content."""
+    root = compose(content)
+    if isinstance(root, Refused):
+        return unreadable(file, root.line, root.text)
+    reading = _Reading(file)
+    if root is None or _is_null(root):
+        return ParsedFile(file)
+    if not isinstance(root, yaml.MappingNode):
+        text = f"holds {_kind(root)}, not keys; write repositories: and what belongs below it"
+        return unreadable(file, _line(root), text)
+    top = reading.section(root, table, "")
+    return ParsedFile(file, top, tuple(reading.problems), reading.defaults_known)
+
+
+def unreadable(file: str, line: int, text: str) -> ParsedFile:
+    """A file of which nothing can be known but its problem."""
+    return ParsedFile(file, Given(), (ConfigProblem(file, line, text),), defaults_known=False)
+
+
+class _Reading:
+    """The walk over one file's nodes, which goes on after a problem."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.problems: list[ConfigProblem] = []
+        self.defaults_known = True
+
+    def problem(self, line: int, where: str, text: str) -> None:
+        if where == "defaults" or where.startswith("defaults."):
+            self.defaults_known = False
+        self.problems.append(ConfigProblem(self.file, line, f"{where}: {text}" if where else text))
+
+    def section(self, node: yaml.MappingNode, table: Section, where: str) -> Given:
+        found: dict[str, Any] = {}
+        lines: dict[str, int] = {}
+        for key_node, value_node in node.value:
+            name = self._name(key_node, table, where, lines)
+            if name is None:
+                continue
+            lines[name] = _line(key_node)
+            value = self._value(value_node, table.keys[name], f"{where}.{name}".lstrip("."), name)
+            if isinstance(value, Mistake):
+                self._mistake(value, key_node, value_node, f"{where}.{name}".lstrip("."))
+            else:
+                found[name] = value
+        for name in table.required:
+            if name not in lines:
+                self.problem(_line(node), where, f"has no {name}; write {name}: and its value")
+        if contradiction := table.check(found):
+            name, mistake = contradiction
+            self.problem(lines[name], f"{where}.{name}", mistake.text)
+        return Given(where, _line(node), found, lines)
+
+    def _name(
+        self, node: yaml.Node, table: Section, where: str, lines: Mapping[str, int]
+    ) -> str | None:
+        """The key, or None after its problem was noted."""
+        if not isinstance(node, yaml.ScalarNode) or not node.tag.endswith((":str", ":merge")):
+            what = shown(node.value) if isinstance(node, yaml.ScalarNode) else _kind(node)
+            self.problem(_line(node), where, f"{what} is no key; write a word such as path")
+            return None
+        name = str(node.value)
+        if name not in table.keys or name in lines:  # at the top it may be defaults: misspelt
+            self.defaults_known = self.defaults_known and bool(where)
+        label = f"{where}.{name}".lstrip(".") if name.isprintable() else f"{where}.{name!r}"
+        if name in table.keys and name in lines:
+            first = lines[name]
+            self.problem(_line(node), label, f"is given already in line {first}; keep one of them")
+        elif name in table.keys:
+            return name
+        else:
+            self.problem(_line(node), label[:120], f"unknown key{schema.hint(name, table)}")
+        return None
+
+    def _value(self, node: yaml.Node, key: Key, where: str, name: str) -> Any:
+        shape = key.shape
+        if isinstance(shape, One):
+            return self._one(node, shape, f"; leave {name} out for its default")
+        if isinstance(shape, Section):
+            if _is_null(node):
+                return Given(where, _line(node))
+            if not isinstance(node, yaml.MappingNode):
+                known = ", ".join(shape.keys)
+                return Mistake(f"must hold keys ({known}), not {_kind(node)}")
+            return self.section(node, shape, where)
+        if _is_null(node):
+            return shape.gather(()) if isinstance(shape, Many) else ()
+        if isinstance(shape, Many):
+            return self._many(node, shape, where)
+        return self._entries(node, shape, where)
+
+    def _one(self, node: yaml.Node, shape: One | Many, without: str) -> Any:
+        if _is_null(node):
+            home = ' (a lone ~ is nothing in YAML: write "~")' if node.value == "~" else ""
+            return Mistake(f"has no value{home}{without}")
+        if not isinstance(node, yaml.ScalarNode):
+            return Mistake(f"must be one value, not {_kind(node)}")
+        if any("\ud800" <= character <= "\udfff" for character in node.value):
+            return Mistake("holds half a character (a lone surrogate); write it in full")
+        return shape.read(node.value)
+
+    def _many(self, node: yaml.Node, shape: Many, where: str) -> Any:
+        if isinstance(node, yaml.MappingNode):
+            return Mistake("must be a list such as [one, two], not keys")
+        items = node.value if isinstance(node, yaml.SequenceNode) else [node]
+        found = []
+        for number, item in enumerate(items):
+            value = self._one(item, shape, "; take this item out")
+            if isinstance(value, Mistake):
+                self.problem(_line(item), f"{where}[{number}]", value.text)
+            else:
+                found.append(value)
+        return shape.gather(tuple(found))
+
+    def _entries(self, node: yaml.Node, shape: Entries, where: str) -> Any:
+        if not isinstance(node, yaml.SequenceNode):
+            return Mistake(
+                f"must be a list of entries, each begun with `- path:`, not {_kind(node)}"
+            )
+        found = []
+        for number, item in enumerate(node.value):
+            label = f"{where}[{number}]"
+            if isinstance(item, yaml.MappingNode):
+                found.append(self.section(item, shape.of, label))
+            else:
+                self.problem(_line(item), label, f"must be `- path: …`, not {_kind(item)}")
+        return tuple(found)
+
+    def _mistake(
+        self, mistake: Mistake, key_node: yaml.Node, value_node: yaml.Node, where: str
+    ) -> None:
+        line = _line(key_node) if _is_null(value_node) else _line(value_node)
+        self.problem(line, where, mistake.text)
+
+
+def _is_null(node: yaml.Node) -> bool:
+    return isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:null"
+
+
+def _line(node: yaml.Node) -> int:
+    return int(node.start_mark.line) + 1
+
+
+def _kind(node: yaml.Node) -> str:
+    if isinstance(node, yaml.MappingNode):
+        return "keys"
+    if isinstance(node, yaml.SequenceNode):
+        return "a list"
+    return "nothing" if _is_null(node) else f"the text {shown(node.value)}"

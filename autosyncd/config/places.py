@@ -1,0 +1,138 @@
+"""Where the configuration lies, and what its paths mean on this machine.
+
+Folders follow the XDG Base Directory Specification. A path is taken apart link by link, so that
+each name is known whose change would make the path mean something else.
+"""
+
+import os
+import pwd
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from autosyncd.config.choice import inside
+from autosyncd.config.values import Mistake, shown
+
+_VARIABLE = re.compile(r"\$(?:(\$)|(\w+)|\{(\w+)\})", re.ASCII)
+_LINKS_LIMIT = 40
+"""As the kernel's own (path_resolution(7))."""
+_FIRST_PERSON = 1000
+_NOBODY = 65534
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The files and folders that are looked at, whether they exist or not."""
+
+    main: tuple[str, ...]
+    """The first that exists is the main file."""
+    folders: tuple[str, ...]
+    """Of drop-ins, in reading order."""
+    named: bool
+    """The main file was named with --config."""
+    system: str
+    """The folder of drop-ins that are for every user of the machine."""
+
+
+def places(main_file: str | None, environment: Mapping[str, str], etc: str = "/etc") -> Places:
+    """What design and autosync.yaml(5) say, for this user; `etc` is another folder in tests."""
+    own = os.path.join(config_home(environment), "autosync")
+    if main_file is not None:
+        main: tuple[str, ...] = (os.path.abspath(main_file),)
+    else:
+        main = (f"{own}/autosync.yaml", f"{etc}/autosync/autosync.yaml")
+    system = f"{etc}/autosync.d"
+    return Places(main, (system, f"{own}/autosync.d"), main_file is not None, system)
+
+
+def config_home(environment: Mapping[str, str]) -> str:
+    """$XDG_CONFIG_HOME if it is an absolute path, else ~/.config, as the specification says."""
+    given = environment.get("XDG_CONFIG_HOME", "")
+    return given.rstrip("/") if os.path.isabs(given) else os.path.join(home(environment), ".config")
+
+
+def home(environment: Mapping[str, str]) -> str:
+    """The home of the user that runs the service."""
+    given = environment.get("HOME", "")
+    return given if os.path.isabs(given) else pwd.getpwuid(os.geteuid()).pw_dir
+
+
+def is_drop_in(name: str) -> bool:
+    """Whether a file of this name is read from a folder of drop-ins (editors' files are not)."""
+    return name.endswith(".yaml") and not name.startswith(".")
+
+
+def expand(text: str, environment: Mapping[str, str]) -> str | Mistake:
+    """A path of the configuration with ~, ~user, $VAR and ${VAR} replaced; $$ is a dollar sign."""
+    head, slash, rest = text.partition("/")
+    if head.startswith("~"):
+        start = home(environment) if head == "~" else _home_of(head[1:])
+        if isinstance(start, Mistake):
+            return start
+        text = slash + rest
+    else:
+        start = ""
+    for match in _VARIABLE.finditer(text):
+        name = match[2] or match[3]
+        if name and not environment.get(name):
+            hint = "set it for the service, or write $$ for a dollar sign"
+            return Mistake(f"${name} is not set in the environment of the service; {hint}")
+    path = start + _VARIABLE.sub(
+        lambda match: "$" if match[1] else environment[match[2] or match[3]], text
+    )
+    return (
+        path if os.path.isabs(path) else Mistake(f"{shown(path)} is relative; begin with / or ~/")
+    )
+
+
+def _home_of(user: str) -> str | Mistake:
+    try:
+        return pwd.getpwnam(user).pw_dir
+    except (KeyError, ValueError):
+        return Mistake(f"~{user} is nobody's home here; write ~/ for your own, or a full path")
+
+
+def foreign_home(path: str, environment: Mapping[str, str]) -> str | None:
+    """The name of another person in whose home `path` lies, if there is one."""
+    own = os.path.realpath(home(environment))
+    if inside(path, own):
+        return None
+    people = [entry for entry in pwd.getpwall() if entry.pw_uid in range(_FIRST_PERSON, _NOBODY)]
+    people += [entry for entry in pwd.getpwall() if entry.pw_uid == 0]
+    for part in path.split("/"):  # a directory service may answer by name and yet list nobody
+        try:
+            people.append(pwd.getpwnam(part))
+        except (KeyError, ValueError, OSError):
+            continue
+    for entry in people:
+        theirs = os.path.realpath(entry.pw_dir) if os.path.isabs(entry.pw_dir) else "/"
+        if theirs != "/" and entry.pw_uid != os.geteuid() and inside(path, theirs):
+            return entry.pw_name
+    return None
+
+
+def hops(path: str) -> Iterator[tuple[str, str]]:
+    """Each (real folder, name in it) on the way to `path`, through symbolic links, as they are now.
+
+    If none of these names changes, the path means what it meant. The way ends at a missing name.
+    """
+    here, names, links = "/", path.split("/")[::-1], 0
+    while names:
+        name = names.pop()
+        if name in ("", ".", ".."):
+            here = os.path.dirname(here) if name == ".." else here
+            continue
+        yield here, name
+        there = os.path.join(here, name)
+        try:
+            target = os.readlink(there)
+        except OSError:  # no link
+            if not os.path.lexists(there):
+                return
+            here = there
+            continue
+        links += 1
+        if links > _LINKS_LIMIT:
+            return
+        names += target.split("/")[::-1]
+        here = "/" if os.path.isabs(target) else here

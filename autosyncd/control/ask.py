@@ -1,0 +1,166 @@
+"""The verbs of autosyncctl that ask the running daemon."""
+
+import asyncio
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from shutil import get_terminal_size
+
+from autosyncd import clock
+from autosyncd.control import render
+from autosyncd.control.client import Client, reach
+from autosyncd.control.render import Repository, plain
+from autosyncd.control.verb import DONE, PROBLEM_FOUND, WrongUsage
+
+REPAINT_EVERY = 10.0
+"""Seconds; the column SINCE grows old."""
+CLEAR = "\x1b[H\x1b[J"
+"""Cursor to the top, erase all below it (ECMA-48 CUP, ED)."""
+
+
+def status(options: Namespace) -> int:
+    """Print what each repository is doing; PROBLEM_FOUND if one needs a person."""
+    if not options.watch:
+        return asyncio.run(_status(options))
+    try:
+        return asyncio.run(_watch(options))
+    except KeyboardInterrupt:
+        return DONE
+
+
+def sync(options: Namespace) -> int:
+    """Ask for a commit and a sync at once."""
+    return asyncio.run(_each(options, "will be committed and synced now", Client.sync))
+
+
+def pause(options: Namespace) -> int:
+    """Ask to touch nothing for a while."""
+    seconds = options.seconds
+
+    async def one(client: Client, name: str) -> None:
+        await client.pause(name, seconds)
+
+    until = f"for {render.length(seconds)}" if seconds else "until resumed"
+    return asyncio.run(_each(options, f"paused {until}", one))
+
+
+def resume(options: Namespace) -> int:
+    """Ask to go on."""
+    return asyncio.run(_each(options, "goes on", Client.resume))
+
+
+def reload(options: Namespace) -> int:
+    """Ask to read the configuration again."""
+    return asyncio.run(_reload(options))
+
+
+async def _reload(options: Namespace) -> int:
+    async with reach() as client:
+        await client.reload()
+    _say(options, render.asked_json("reload", []), "The configuration is read again.\n")
+    return DONE
+
+
+async def _each(
+    options: Namespace, what: str, ask: Callable[[Client, str], Awaitable[None]]
+) -> int:
+    """Ask for each repository that was named, or with one call for all."""
+    async with reach() as client:
+        chosen = choose(await client.repositories(), options.repositories)
+        for name in [each.name for each in chosen] if options.repositories else [""]:
+            await ask(client, name)
+    names = [each.name for each in chosen]
+    lines = "".join(f"{plain(name)}: {what}.\n" for name in names)
+    _say(options, render.asked_json(options.verb, names), lines or render.NONE_YET + "\n")
+    return DONE
+
+
+def _say(options: Namespace, as_json: str, text: str) -> None:
+    sys.stdout.write(as_json if options.json else text)
+    sys.stdout.flush()
+
+
+def choose(repositories: Sequence[Repository], wanted: Sequence[str]) -> list[Repository]:
+    """The repositories of these names or paths, all if none is given. WrongUsage: no such one."""
+    if not wanted:
+        return list(repositories)
+    chosen = {repository.name: repository for repository in map(_finder(repositories), wanted)}
+    return list(chosen.values())
+
+
+def _finder(repositories: Sequence[Repository]) -> Callable[[str], Repository]:
+    names = {repository.name: repository for repository in repositories}
+    paths = {repository.path: repository for repository in repositories}
+
+    def find(wanted: str) -> Repository:
+        if wanted in names:
+            return names[wanted]
+        path = os.path.realpath(os.path.expanduser(wanted))
+        while path not in paths and path != "/":
+            path = os.path.dirname(path)
+        if path not in paths:
+            raise WrongUsage(
+                f"There is no repository named {plain(wanted)}, and none at that path; "
+                "`autosyncctl status` lists those there are."
+            )
+        return paths[path]
+
+    return find
+
+
+async def _status(options: Namespace) -> int:
+    async with reach() as client:
+        chosen = choose(await client.repositories(), options.repositories)
+        summary = await client.summary()
+    _say(options, render.status_json(summary, chosen), _text(chosen, options))
+    return _verdict(chosen)
+
+
+def _verdict(repositories: Sequence[Repository]) -> int:
+    return PROBLEM_FOUND if any(each.alarming for each in repositories) else DONE
+
+
+def _text(repositories: Sequence[Repository], options: Namespace) -> str:
+    now = clock.wall()
+    if options.repositories and not options.watch:
+        return "".join(render.card(repository, now=now) for repository in repositories)
+    terminal = sys.stdout.isatty()
+    width = get_terminal_size().columns if terminal else None
+    colour = terminal and not os.environ.get("NO_COLOR")
+    return render.table(repositories, now=now, width=width, colour=colour)
+
+
+async def _watch(options: Namespace) -> int:
+    """Print the state, then each change: a terminal is painted anew, anything else gets lines."""
+    repaint = sys.stdout.isatty() and not options.json
+    async with reach() as client:
+        await client.follow()
+        chosen = choose(await client.repositories(), options.repositories)
+        name = ""
+        while True:
+            summary = await client.summary()
+            text = CLEAR + _text(chosen, options) if repaint else _news(chosen, name, options)
+            _say(options, render.status_json(summary, chosen), text)
+            name = await _change(client, REPAINT_EVERY if repaint else None)
+            known = await client.repositories()
+            wanted = {each.name for each in chosen}
+            chosen = [each for each in known if each.name in wanted or not options.repositories]
+
+
+async def _change(client: Client, seconds: float | None) -> str:
+    with suppress(TimeoutError):
+        return await asyncio.wait_for(client.change(), seconds)
+    return ""
+
+
+def _news(repositories: Sequence[Repository], changed: str, options: Namespace) -> str:
+    if not changed:
+        return _text(repositories, options)
+    stamp = clock.stamp(clock.wall())
+    return "".join(
+        render.change(repository, stamp=stamp)
+        for repository in repositories
+        if repository.name == changed
+    )

@@ -1,0 +1,183 @@
+"""The messenger's loop: it feeds `outside.step` and does what that says."""
+
+import asyncio
+from collections.abc import Callable
+
+from autosyncd import clock
+from autosyncd.control.interface import Control
+from autosyncd.desktop.alerts import Alerts
+from autosyncd.desktop.bus import BusUser, hold, session_address, system_address
+from autosyncd.desktop.session import Session
+from autosyncd.errors import LinkClosed
+from autosyncd.link.channel import Link
+from autosyncd.link.messages import Alive, Connected, Heard, Message, TransportChanged, cut
+from autosyncd.messenger import outside
+from autosyncd.messenger.bubbles import Close, Show
+from autosyncd.messenger.outside import (
+    Announce,
+    Command,
+    DropRow,
+    Listen,
+    Network,
+    Outside,
+    Report,
+    ShowRow,
+    ShowSummary,
+    SignalConflict,
+    Stimulus,
+    Stop,
+    Wake,
+)
+from autosyncd.model import OutsideConfig, PushNotice
+from autosyncd.transport.base import Listener, Transport
+
+ALIVE_EVERY = 60.0
+STOP_WITHIN = 2.0
+"""Seconds that the transports have to say goodbye."""
+
+
+class Ear:
+    """What one transport tells the messenger (transport/base.py: Listener)."""
+
+    def __init__(self, transport: str, feed: Callable[[Stimulus], None]) -> None:
+        self._transport = transport
+        self._feed = feed
+
+    def heard(self, notice: PushNotice, sender: str) -> None:
+        self._feed(Heard(notice, self._transport, sender))
+
+    def connected(self) -> None:
+        self._feed(Connected(self._transport))
+
+    def changed(self, *, online: bool, reason: str) -> None:
+        self._feed(TransportChanged(self._transport, online, cut(outside.printable(reason))))
+
+
+def transports(config: OutsideConfig, listener: Callable[[str], Listener]) -> list[Transport]:
+    """Every transport that is configured; its code is imported only then."""
+    found: list[Transport] = []
+    if config.fanout:
+        from autosyncd.transport.fanout import FanoutTransport
+
+        found.append(FanoutTransport(config.fanout, listener("fanout")))
+    return found
+
+
+class Messenger:
+    """Everything outside, and the one link to the supervisor."""
+
+    def __init__(self, config: OutsideConfig, link: Link) -> None:
+        self._link = link
+        self._state = Outside(desktop_alerts=config.desktop_alerts)
+        self._control = Control(self.feed)
+        self._alerts = Alerts()
+        self._session = Session(self.feed)
+        self._transports = transports(config, lambda name: Ear(name, self.feed))
+        self._ended = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def run(self) -> None:
+        """Until the link ends or Shutdown comes. A bug in any part ends it all."""
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self._link.inbox.fileno(), self._receive)
+        self._tick()
+        on_session: list[BusUser] = [self._control, self._alerts]
+        async with asyncio.TaskGroup() as group:
+            talking = [group.create_task(transport.run()) for transport in self._transports]
+            beside = [
+                group.create_task(hold(session_address, on_session)),
+                group.create_task(hold(system_address, [self._session])),
+                group.create_task(self._alerts.run()),
+                group.create_task(self._session.run()),
+            ]
+            await self._ended.wait()
+            loop.remove_reader(self._link.inbox.fileno())
+            for transport in self._transports:
+                transport.stop()
+            if talking:
+                await asyncio.wait(talking, timeout=STOP_WITHIN)
+            for task in (*talking, *beside):
+                task.cancel()
+
+    def feed(self, stimulus: Stimulus) -> None:
+        """Something happened: do what it calls for."""
+        self._state, commands = outside.step(self._state, stimulus, now=clock.now())
+        for command in commands:
+            self._perform(command)
+        self._set_timer()
+
+    def _receive(self) -> None:
+        try:
+            for message in self._link.inbox.receive():
+                self.feed(message)
+        except LinkClosed:
+            self._ended.set()
+
+    def _perform(self, command: Command) -> None:
+        match command:
+            case Report(message):
+                self._post(message)
+            case Stop():
+                self._ended.set()
+            case Announce() | Listen() | Network() | Wake():
+                for transport in self._transports:
+                    _advise(transport, command)
+            case Show(key, title, text, urgency):
+                self._alerts.show(key, title, text, urgency)
+            case Close(key):
+                self._alerts.close(key)
+            case _:
+                self._publish(command)
+
+    def _publish(self, command: ShowRow | DropRow | ShowSummary | SignalConflict) -> None:
+        match command:
+            case ShowRow(row):
+                self._control.show(row)
+            case DropRow(repository):
+                self._control.drop(repository)
+            case ShowSummary(text):
+                self._control.summarise(text)
+            case SignalConflict(repository, paths):
+                self._control.conflict(repository, paths)
+
+    def _post(self, message: Message) -> None:
+        self._link.outbox.post(message)
+        if self._link.outbox.pending:
+            loop = asyncio.get_running_loop()
+            loop.add_writer(self._link.outbox.fileno(), self._flush)
+
+    def _flush(self) -> None:
+        self._link.outbox.flush()
+        if not self._link.outbox.pending:
+            asyncio.get_running_loop().remove_writer(self._link.outbox.fileno())
+
+    def _tick(self) -> None:
+        """Say that the loop turns: at once, then at each full minute of the machine's clock, so
+        that all processes wake the processor together."""
+        self._post(Alive())
+        self.feed(outside.Due())
+        wait = ALIVE_EVERY - clock.now() % ALIVE_EVERY
+        asyncio.get_running_loop().call_later(wait, self._tick)
+
+    def _set_timer(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+        due = outside.deadline(self._state)
+        if due is None:
+            self._timer = None
+            return
+        wait = max(0.0, due - clock.now())
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(wait, self.feed, outside.Due())
+
+
+def _advise(transport: Transport, command: Announce | Listen | Network | Wake) -> None:
+    match command:
+        case Announce(notice):
+            transport.announce(notice)
+        case Listen(channels):
+            transport.subscribe(channels)
+        case Network(online):
+            transport.network(online=online)
+        case Wake():
+            transport.woke()

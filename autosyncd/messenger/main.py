@@ -1,0 +1,36 @@
+"""The messenger's process: one asyncio loop for all that is outside.
+
+The supervisor imports this file before it forks, so nothing heavy is imported until `run`.
+"""
+
+import logging
+import signal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from autosyncd.link.channel import Link
+    from autosyncd.model import OutsideConfig
+
+log = logging.getLogger("autosyncd")
+
+
+def run(outside: "OutsideConfig", link: "Link") -> int:
+    """Serve until the link ends or Shutdown comes; 0, or 1 after a bug, which is logged.
+
+    To be called in a process of its own: SIGTERM, which the kernel sends when the supervisor dies,
+    ends that process at once, whatever its loop is doing.
+    """
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    try:
+        import asyncio
+
+        from autosyncd.messenger.loop import Messenger
+
+        asyncio.run(Messenger(outside, link).run())
+    except Exception:
+        log.exception("The messenger ended because of a bug; it is started again.")
+        return 1
+    finally:
+        link.close()
+    return 0

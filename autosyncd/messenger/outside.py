@@ -1,0 +1,294 @@
+"""Pure: what the messenger does with each order from the supervisor and each word from outside.
+
+It keeps what the control interface shows (the table of repositories, the summary), what is worth
+hearing of (the union of all repositories' channels) and which bubbles the person sees.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+from autosyncd.link.messages import (
+    Alert,
+    Asked,
+    Connected,
+    Heard,
+    Message,
+    Online,
+    Power,
+    RepositoryConflict,
+    RepositoryGone,
+    RepositoryStatus,
+    Shutdown,
+    Subscribe,
+    Summary,
+    Tell,
+    TransportChanged,
+    Withdraw,
+    Woke,
+    cut,
+)
+from autosyncd.messenger import bubbles
+from autosyncd.messenger.bubbles import Bubbles, Close, Show
+from autosyncd.model import Channel, PushNotice
+
+NAME_LIMIT = 255
+"""Characters of a branch, head, tree, source or host in a notice; a longer one is no notice."""
+CHANNELS_LIMIT = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """The deadline has come."""
+
+
+Stimulus = Message | Due
+"""An order from the supervisor, or news from outside in the words of the report it may become."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Send this up to the supervisor."""
+
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """Tell it to the other machines over every transport."""
+
+    notice: PushNotice
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """These channels, and no others, are worth hearing of."""
+
+    channels: frozenset[Channel]
+
+
+@dataclass(frozen=True, slots=True)
+class ShowRow:
+    """A repository's row in the control interface is new or has changed."""
+
+    row: RepositoryStatus
+
+
+@dataclass(frozen=True, slots=True)
+class DropRow:
+    """A repository is no longer shown in the control interface."""
+
+    repository: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShowSummary:
+    """The one line about everything has changed."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignalConflict:
+    """Say on the bus that both versions of these files were kept."""
+
+    repository: str
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """Tell the transports that the network came or went."""
+
+    online: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """Tell the transports that the machine comes out of a suspend."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End the messenger."""
+
+
+Command = (
+    Report | Announce | Listen | ShowRow | DropRow | ShowSummary | SignalConflict | Network | Wake
+) | (Stop | Show | Close)
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """All that the messenger knows. `rows` goes by the names that people see."""
+
+    desktop_alerts: bool = True
+    rows: Mapping[str, RepositoryStatus] = field(default_factory=lambda: MappingProxyType({}))
+    names: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """The name people see → the supervisor's."""
+    channels: Mapping[str, tuple[Channel, ...]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+    summary: str = ""
+    bubbles: Bubbles = field(default_factory=Bubbles)
+
+
+Answer = tuple[Outside, tuple[Command, ...]]
+
+
+def printable(text: str) -> str:
+    r"""The text as D-Bus takes it: valid UTF-8 without NUL.
+
+    A byte of a file name that is no UTF-8 (os.fsdecode made a lone surrogate of it) is written as
+    `\xff`, so that two names stay two names.
+    """
+    if text.isascii() and "\0" not in text:
+        return text
+    return "".join(map(_printable_character, text))
+
+
+def _printable_character(character: str) -> str:
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:
+        return f"\\x{code - 0xDC00:02x}"
+    if 0xD800 <= code <= 0xDFFF:
+        return f"\\u{code:04x}"
+    return character if code else "\\x00"
+
+
+def listened(state: Outside) -> frozenset[Channel]:
+    """Every channel some repository wants to hear of."""
+    return frozenset(channel for channels in state.channels.values() for channel in channels)
+
+
+def step(state: Outside, message: Stimulus, *, now: float) -> Answer:
+    """What changes and what is to be done when `message` comes; `now` in seconds since boot."""
+    match message:
+        case Alert() | Withdraw() | Due():
+            return _alerting(state, message, now)
+        case RepositoryStatus() | RepositoryGone() | Summary() | RepositoryConflict():
+            return _showing(state, message, now)
+        case Subscribe() | Tell() | Shutdown():
+            return _ordered(state, message)
+        case Heard() | Asked():
+            return _reported(state, message)
+        case Online(yes=yes):
+            return state, (Report(message), Network(yes))
+        case Woke():
+            return state, (Report(message), Wake())
+        case Connected() | TransportChanged() | Power():
+            return state, (Report(message),)
+    return state, ()
+
+
+def deadline(state: Outside) -> float | None:
+    """When `Due` should be fed to `step`."""
+    return bubbles.deadline(state.bubbles)
+
+
+def _alerting(state: Outside, message: Alert | Withdraw | Due, now: float) -> Answer:
+    match message:
+        case Alert() if not state.desktop_alerts:
+            return state, ()
+        case Alert():
+            shown = replace(
+                message,
+                repository=printable(message.repository),
+                title=printable(message.title),
+                text=printable(message.text),
+            )
+            after, commands = bubbles.alerted(state.bubbles, shown, now)
+        case Withdraw(repository, topic):
+            key = (printable(repository), topic)
+            after, commands = bubbles.withdrawn(state.bubbles, key, now)
+        case Due():
+            after, commands = bubbles.ripened(state.bubbles, now)
+    return replace(state, bubbles=after), commands
+
+
+def _showing(
+    state: Outside,
+    message: RepositoryStatus | RepositoryGone | Summary | RepositoryConflict,
+    now: float,
+) -> Answer:
+    match message:
+        case RepositoryStatus():
+            return _show_row(state, message)
+        case RepositoryGone(repository):
+            return _drop_row(state, repository, now)
+        case RepositoryConflict(repository, paths):
+            return state, (SignalConflict(printable(repository), tuple(map(printable, paths))),)
+        case Summary(text):
+            text = printable(text)
+            commands = (ShowSummary(text),) if text != state.summary else ()
+            return replace(state, summary=text), commands
+
+
+def _show_row(state: Outside, status: RepositoryStatus) -> Answer:
+    shown = printable(status.repository)
+    row = replace(
+        status,
+        repository=shown,
+        path=printable(status.path),
+        reason=printable(status.reason),
+        detail=printable(status.detail),
+        branch=printable(status.branch),
+        remote=printable(status.remote),
+    )
+    if state.rows.get(shown) == row:
+        return state, ()
+    names = {**state.names, shown: status.repository}
+    return replace(state, rows={**state.rows, shown: row}, names=names), (ShowRow(row),)
+
+
+def _drop_row(state: Outside, repository: str, now: float) -> Answer:
+    shown = printable(repository)
+    state, listening = _subscribe(state, repository, ())
+    after, closing = bubbles.gone(state.bubbles, shown, now)
+    state = replace(state, bubbles=after)
+    if shown not in state.rows:
+        return state, (*listening, *closing)
+    rows = {name: row for name, row in state.rows.items() if name != shown}
+    names = {name: real for name, real in state.names.items() if name != shown}
+    return replace(state, rows=rows, names=names), (*listening, *closing, DropRow(shown))
+
+
+def _subscribe(state: Outside, repository: str, channels: tuple[Channel, ...]) -> Answer:
+    kept = {name: old for name, old in state.channels.items() if name != repository}
+    after = replace(state, channels={**kept, repository: channels} if channels else kept)
+    union = listened(after)
+    return after, (Listen(union),) if union != listened(state) else ()
+
+
+def _ordered(state: Outside, message: Subscribe | Tell | Shutdown) -> Answer:
+    match message:
+        case Subscribe(repository, channels):
+            return _subscribe(state, repository, channels)
+        case Tell(notice):
+            return state, (Announce(notice),)
+        case Shutdown():
+            return state, (Stop(),)
+
+
+def _reported(state: Outside, message: Heard | Asked) -> Answer:
+    match message:
+        case Heard():
+            return state, _believable(message, listened(state))
+        case Asked(repository=""):
+            return state, (Report(message),)
+        case Asked(repository=shown):
+            if shown not in state.names:
+                return state, ()
+            return state, (Report(replace(message, repository=state.names[shown])),)
+
+
+def _believable(heard: Heard, wanted: frozenset[Channel]) -> tuple[Command, ...]:
+    """The report of a notice, if it is for us and short enough for a link, whoever wrote it."""
+    notice = heard.notice
+    ours = tuple(channel for channel in notice.channels if channel in wanted)[:CHANNELS_LIMIT]
+    if not ours or len(notice.branch) > NAME_LIMIT or len(notice.head) > NAME_LIMIT:
+        return ()
+    if len(notice.tree) > NAME_LIMIT or len(notice.source or "") > NAME_LIMIT:
+        return ()
+    notice = replace(notice, channels=ours, host=cut(notice.host, NAME_LIMIT))
+    return (Report(replace(heard, notice=notice, sender=cut(heard.sender, NAME_LIMIT))),)

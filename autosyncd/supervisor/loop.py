@@ -1,0 +1,251 @@
+"""The supervisor's one loop: processes, signals, the configuration, systemd.
+
+It never blocks but in select, touches no work tree and knows no transport; what it decides is decided
+in child.py, routing.py, news.py and summary.py.
+"""
+
+import logging
+from functools import partial
+from random import SystemRandom
+from selectors import EVENT_READ, BaseSelector, DefaultSelector
+from signal import SIGHUP, SIGINT, SIGTERM, SIGUSR1
+
+from autosyncd import clock
+from autosyncd.config.settings import Configuration
+from autosyncd.errors import WatchLimit
+from autosyncd.link.messages import (
+    Alert,
+    Asked,
+    Connected,
+    Heard,
+    Message,
+    Online,
+    TransportChanged,
+    Withdraw,
+    Woke,
+    cut,
+)
+from autosyncd.model import AlertKind, OutsideConfig
+from autosyncd.service.journal import Event, fields
+from autosyncd.service.notify import Notifier
+from autosyncd.supervisor import news, record
+from autosyncd.supervisor.child import ALIVE, Child, Life
+from autosyncd.supervisor.children import Children
+from autosyncd.supervisor.frame import Frame
+from autosyncd.supervisor.herald import Herald
+from autosyncd.supervisor.pulse import Pulse
+from autosyncd.supervisor.repositories import Repositories
+from autosyncd.supervisor.signals import Signals
+from autosyncd.supervisor.summary import summary
+
+MESSENGER = "messenger"
+"""The messenger's key among the children; the workers' are absolute paths."""
+LONGEST_SELECT = 60.0
+OVERSLEPT = 5.0
+"""Seconds beyond its time-out after which a select means that everything stood still."""
+SETTLE = 0.5
+"""Seconds from a change of the configuration until it is read: editors write more than once."""
+GIVE_UP = 2.0
+"""Seconds after SIGKILL that the end of the service waits for a process."""
+
+log = logging.getLogger("autosyncd")
+
+
+class Supervisor:
+    """Run it once: run() returns when the service has ended."""
+
+    def __init__(self, frame: Frame, notifier: Notifier) -> None:
+        self._frame = frame
+        self._notifier = notifier
+        self._selector: BaseSelector = DefaultSelector()
+        self._children = Children(self._selector, self._reported, self._turned)
+        self._herald = Herald(partial(self._children.post, MESSENGER))
+        self._repositories = Repositories(
+            self._children, self._herald, frame.entries.worker, frame.limits, frame.host
+        )
+        self._pulse = Pulse(notifier, clock.now(), frame.ready_after)
+        self._config: Configuration | None = None
+        self._outside: OutsideConfig | None = None
+        self._said: frozenset[str] = frozenset()
+        self._away: dict[str, str] = {}
+        self._read_at: float | None = None
+        self._stopping = False
+
+    def run(self) -> int:
+        """Until SIGTERM or SIGINT; the exit status, 0. ConfigError if nothing can be read at first."""
+        config = self._frame.read(None)
+        with Signals() as signals, self._selector:
+            self._selector.register(signals, EVENT_READ, lambda: self._signalled(signals))
+            if self._frame.watch is not None:
+                self._selector.register(self._frame.watch, EVENT_READ, self._noticed)
+            log.info("started", extra=fields(event=Event.STARTED))
+            self._apply(config)
+            woken = clock.now()
+            while not self._ended():
+                self._beat()
+                timeout = self._timeout()
+                events = self._selector.select(timeout)
+                if clock.now() - woken > timeout + OVERSLEPT:
+                    self._children.overslept()
+                woken = clock.now()
+                for key, _ in events:
+                    # what ran before may have closed this descriptor, or even opened it anew
+                    if self._selector.get_map().get(key.fd) is key:
+                        key.data()
+                self._tick()
+        log.info("stopped", extra=fields(event=Event.STOPPED))
+        return 0
+
+    def _timeout(self) -> float:
+        due = min(
+            self._children.deadline(),
+            self._repositories.deadline(),
+            self._pulse.deadline(),
+            clock.now() + LONGEST_SELECT if self._read_at is None else self._read_at,
+        )
+        longest = GIVE_UP / 8 if self._stopping else LONGEST_SELECT
+        return min(max(due - clock.now(), 0.0), longest)
+
+    def _tick(self) -> None:
+        self._children.tick()
+        self._repositories.tick()
+        if self._read_at is not None and clock.now() >= self._read_at:
+            self._reload(asked=False)
+        if self._stopping and not any(self._lives(key) for key in self._workers()):
+            self._children.stop(MESSENGER)
+
+    def _beat(self) -> None:
+        problems = [str(problem) for problem in self._config.problems] if self._config else []
+        apart = [f"{name}: {reason}" for name, reason in sorted(self._away.items())]
+        text = summary(self._repositories.lines(), problems, apart)
+        text = "stopping" if self._stopping else text
+        self._herald.summary(text)
+        self._pulse.beat(clock.now(), answered=self._repositories.answered, status=text)
+
+    # the configuration
+
+    def _noticed(self) -> None:
+        watch = self._frame.watch
+        if watch is None:
+            return
+        try:
+            changed = watch.changed()
+        except WatchLimit as reason:
+            log.error("%s", reason, extra=fields(event=Event.PROBLEM))
+            self._selector.unregister(watch)
+            changed = True
+        if changed and self._read_at is None:
+            self._read_at = clock.now() + SETTLE
+
+    def _reload(self, *, asked: bool) -> None:
+        """Read the files again; `asked` by a person, who gets an answer and another chance."""
+        self._read_at = None
+        if self._stopping:
+            return
+        if self._pulse.ready:
+            self._notifier.reloading(clock.monotonic_usec())
+        changed = self._apply(self._frame.read(self._config))
+        if asked:
+            self._repositories.retry()
+            self._children.retry([MESSENGER])
+        if changed or asked:
+            log.info("the configuration was read again", extra=fields(event=Event.RELOADED))
+        if self._pulse.ready:
+            self._notifier.ready()
+
+    def _apply(self, config: Configuration) -> bool:
+        old, self._config = self._config, config
+        self._say_problems(tuple(map(str, config.problems)))
+        for note in config.notes:
+            if old is None or note not in old.notes:
+                log.info("%s", note)
+        another = old is None or old.outside != config.outside
+        if another:
+            self._away.clear()
+            entry = partial(self._frame.entries.messenger, config.outside)
+            self._children.keep(MESSENGER, MESSENGER, entry, self._frame.messenger_limits)
+        return self._repositories.apply(config.repositories) or another
+
+    def _say_problems(self, problems: tuple[str, ...]) -> None:
+        for problem in problems:
+            if problem not in self._said:
+                log.error("%s", problem, extra=fields(event=Event.CONFIG_PROBLEM))
+        self._said = frozenset(problems)
+        topic, title = "configuration", "autosync: a problem in the configuration"
+        if problems:
+            text = cut("\n".join(problems))
+            self._herald.alert(Alert("", AlertKind.PROBLEM, topic, title, text))
+        else:
+            self._herald.withdraw(Withdraw("", topic))
+
+    # children
+
+    def _workers(self) -> list[str]:
+        return [key for key in self._children if key != MESSENGER]
+
+    def _lives(self, key: str) -> bool:
+        """Whether the end of the service still waits for this child."""
+        child = self._children[key]
+        given_up = child.life is Life.KILLING and clock.now() - child.since > GIVE_UP
+        return child.life in ALIVE and not given_up
+
+    def _ended(self) -> bool:
+        return self._stopping and not any(self._lives(key) for key in self._children)
+
+    def _turned(self, key: str, before: Child, after: Child) -> None:
+        if key != MESSENGER:
+            self._repositories.turned(key, before, after)
+        elif after.life is Life.STARTING:
+            self._herald.renew()
+        elif after.life is Life.RUNNING:
+            self._away.pop(MESSENGER, None)
+        elif after.life in (Life.BACKOFF, Life.FATAL):
+            text = f"its process {news.ending(after)}"
+            self._away = {MESSENGER: text}
+            log.warning("messenger: %s", text, extra=fields(event=Event.CHILD_DIED))
+
+    def _reported(self, key: str, report: Message) -> None:
+        if key != MESSENGER:
+            self._repositories.reported(key, report)
+            return
+        match report:
+            case Heard():
+                self._repositories.heard(report)
+            case Asked(verb="reload"):
+                self._reload(asked=True)
+            case Asked():
+                self._repositories.asked(report)
+            case Online(yes=False):
+                self._repositories.pass_on(report)
+            case Woke() | Online():
+                self._repositories.pass_on(report)
+                self._pull_all()
+            case Connected():
+                self._pull_all()
+            case TransportChanged():
+                self._transport(report)
+            case _:
+                log.debug("%s", cut(repr(report)))
+
+    def _transport(self, report: TransportChanged) -> None:
+        record.of_transport(report)
+        self._away.pop(report.transport, None)
+        if not report.online:
+            self._away[report.transport] = report.reason or "not connected"
+
+    def _pull_all(self) -> None:
+        chance = SystemRandom()
+        self._repositories.pull_all([chance.random() for _ in self._workers()])
+
+    # signals
+
+    def _signalled(self, signals: Signals) -> None:
+        came = signals.received()
+        if came & {SIGTERM, SIGINT} and not self._stopping:
+            self._stopping = True
+            self._notifier.stopping()
+            self._repositories.stop()
+        if SIGHUP in came:
+            self._reload(asked=True)
+        if SIGUSR1 in came:
+            self._repositories.asked(Asked("sync"))

@@ -1,0 +1,158 @@
+"""Pure: what is known of one repository, and what of a worker's report a person is to hear."""
+
+from dataclasses import dataclass, replace
+
+from autosyncd.link.messages import (
+    Alert,
+    Announce,
+    Conflict,
+    HeadMoved,
+    Identity,
+    Message,
+    Problem,
+    Progress,
+    Pulled,
+    RepositoryStatus,
+    Solved,
+    StatusChanged,
+    Withdraw,
+)
+from autosyncd.model import AlertKind, RepoConfig, Status
+from autosyncd.supervisor.child import Child, Life, Limits
+
+PROCESS = "process"
+"""Topic of the alert that a repository's own process is in trouble."""
+_BYTES = {"path": 1024, "reason": 1280, "detail": 512, "branch": 256, "remote": 128}
+"""What each text of a row may take of the one pipe write that the row has to fit into."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One repository as its worker last described it."""
+
+    config: RepoConfig
+    since: float
+    """Of the status; wall clock seconds."""
+    status: Status = Status.STARTING
+    reason: str = ""
+    detail: str = ""
+    branch: str = ""
+    head: str = ""
+    remote: str = ""
+    answered: bool = False
+    """The present process has said how the repository is, or has none to say it."""
+
+
+def seen(view: View, report: Message) -> View:
+    """The view after a worker's report."""
+    match report:
+        case Identity():
+            head, remote = report.head or "", report.remote or ""
+            return replace(view, branch=report.branch, head=head, remote=remote)
+        case StatusChanged(status, reason, since, detail):
+            return replace(
+                view, status=status, reason=reason, since=since, detail=detail, answered=True
+            )
+        case HeadMoved(head):
+            return replace(view, branch=head.branch, head=head.commit)
+        case Progress(done, total, what):
+            share = f"{done} of {total} {what}" if total else f"{done} {what}"
+            return replace(view, detail=share)
+        case _:
+            return view
+
+
+def lived(view: View, child: Child, limits: Limits, wall: float) -> View:
+    """The view after a change in the life of its worker's process."""
+    trouble = in_trouble(view.config.name, child, limits)
+    if trouble:
+        return replace(
+            view, status=Status.FAILED, reason=trouble, since=wall, detail="", answered=True
+        )
+    match child.life:
+        case Life.STARTING:
+            return replace(
+                view, status=Status.STARTING, reason="", since=wall, detail="", answered=False
+            )
+        case Life.BACKOFF:
+            reason = f"its process {ending(child)}; a new one starts in {child.wait:.0f} s"
+            return replace(view, status=Status.RETRYING, reason=reason, since=wall, detail="")
+        case _:
+            return view
+
+
+def in_trouble(name: str, child: Child, limits: Limits) -> str:
+    """Why a person has to look after this process, as a sentence; empty: they need not."""
+    if child.life is Life.FATAL:
+        return (
+            f"its process ended {len(child.deaths)} times within {limits.within:.0f} s (the last "
+            f"one {ending(child)}); it is tried again at the next reload"
+        )
+    if child.stuck:
+        return f"the file system of {name} doesn't answer; its process can't even be killed"
+    return ""
+
+
+def ending(child: Child) -> str:
+    """How the last process ended, as a predicate."""
+    if child.status is None or child.status >= 0:
+        return f"ended with status {child.status}"
+    return f"was ended by signal {-child.status}"
+
+
+def row(view: View) -> RepositoryStatus:
+    """As the control interface shows it; texts too long for a link are cut."""
+    return RepositoryStatus(
+        repository=view.config.name,
+        path=_fit("path", view.config.path),
+        status=view.status,
+        reason=_fit("reason", view.reason),
+        since=view.since,
+        detail=_fit("detail", view.detail),
+        branch=_fit("branch", view.branch),
+        head=view.head,
+        remote=_fit("remote", view.remote),
+    )
+
+
+def alert(config: RepoConfig, report: Message) -> Alert | Withdraw | None:
+    """What the person asked to hear of such a report, if anything."""
+    name = config.name
+    match report:
+        case Solved(kind):
+            return Withdraw(name, kind)
+        case Problem(kind, text):
+            told = Alert(name, AlertKind.PROBLEM, kind, f"{name}: a problem", text)
+        case Conflict(count, paths):
+            what = "1 file was" if count == 1 else f"{count} files were"
+            text = f"{what} changed in two places; both versions are kept: {_named(count, paths)}"
+            told = Alert(name, AlertKind.CONFLICT, "conflict", f"{name}: both versions kept", text)
+        case Pulled(_, files, hosts):
+            text = f"{_files(files)} updated" + (f" from {', '.join(hosts)}" if hosts else "")
+            told = Alert(name, AlertKind.PULLED, "pulled", f"{name}: pulled", text)
+        case Announce():
+            told = Alert(name, AlertKind.PUSHED, "pushed", f"{name}: pushed", "All is pushed.")
+        case _:
+            return None
+    return told if told.kind in config.alerts else None
+
+
+def lasting(told: Alert) -> bool:
+    """Whether the alert stands until it is withdrawn; the others happen and are over."""
+    return told.kind is AlertKind.PROBLEM
+
+
+def _named(count: int, paths: tuple[str, ...]) -> str:
+    rest = count - len(paths)
+    return ", ".join(paths) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count} files"
+
+
+def _fit(name: str, text: str) -> str:
+    data = text.encode("utf-8", "surrogatepass")
+    if len(data) <= _BYTES[name]:
+        return text
+    return data[: _BYTES[name] - 3].decode("utf-8", "ignore") + "…"

@@ -1,0 +1,208 @@
+"""The supervisor's repositories: a worker each, what they report, and who is to hear of it.
+
+A repository's key is its path, which is what a tree is known by: whatever the configuration calls
+it, there is never a second worker for one path.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+
+from autosyncd import clock
+from autosyncd.link.channel import Link
+from autosyncd.link.messages import (
+    Alert,
+    Announce,
+    Asked,
+    Conflict,
+    Describe,
+    HeadMoved,
+    Heard,
+    Identity,
+    Message,
+    Pause,
+    RepositoryConflict,
+    Resume,
+    Subscribe,
+    SyncNow,
+    Withdraw,
+    cut,
+)
+from autosyncd.model import AlertKind, RepoConfig
+from autosyncd.service.journal import Event, fields
+from autosyncd.supervisor import news, record, routing
+from autosyncd.supervisor.child import Child, Life, Limits
+from autosyncd.supervisor.children import Children
+from autosyncd.supervisor.herald import Herald
+from autosyncd.supervisor.news import PROCESS, View
+from autosyncd.supervisor.routing import Routed, Table
+from autosyncd.supervisor.summary import Line
+
+SPREAD = 5.0
+"""Seconds over which "pull all" is spread."""
+WorkerEntry = Callable[[RepoConfig, Link], int]
+log = logging.getLogger("autosyncd")
+
+
+class Repositories:
+    """All of them. `host` is this machine's label in notices."""
+
+    def __init__(
+        self, children: Children, herald: Herald, entry: WorkerEntry, limits: Limits, host: str
+    ) -> None:
+        self._children = children
+        self._herald = herald
+        self._entry = entry
+        self._limits = limits
+        self._host = host
+        self._views: dict[str, View] = {}
+        self._table = Table()
+
+    @property
+    def answered(self) -> bool:
+        """Every worker has said how its repository is, or nothing more is to be expected of it."""
+        return all(view.answered for view in self._views.values())
+
+    def lines(self) -> list[Line]:
+        """For the summary."""
+        return [Line(v.config.name, v.status, v.reason) for v in self._views.values()]
+
+    def apply(self, wanted: Iterable[RepoConfig]) -> bool:
+        """Run these and no others; only what differs is touched. Whether anything did."""
+        by_path = {config.path: config for config in wanted}
+        old = {path: view.config for path, view in self._views.items()}
+        for path in old.keys() - by_path.keys():
+            del self._views[path]
+            self._children.stop(path)
+        fresh = [config for path, config in by_path.items() if old.get(path) != config]
+        for name in {c.name for c in old.values()} - {c.name for c in by_path.values()}:
+            self._herald.gone(name)
+        for config in fresh:
+            self._views[config.path] = View(config, clock.wall())
+            self._show(config.path)
+            self._children.keep(
+                config.path, config.name, partial(self._entry, config), self._limits
+            )
+        return bool(fresh) or old.keys() != by_path.keys()
+
+    def retry(self) -> None:
+        """Give workers that were given up another chance."""
+        self._children.retry(self._views)
+
+    def stop(self) -> None:
+        """End every worker."""
+        for path in self._views:
+            self._children.stop(path)
+
+    def reported(self, path: str, report: Message) -> None:
+        """A worker's report. The last words of one that was replaced or removed count too."""
+        if isinstance(report, Identity):
+            self._table = routing.join(self._table, path, report)
+        elif isinstance(report, HeadMoved):
+            self._table = routing.merged(self._table, path, report.head)
+        elif isinstance(report, Announce):
+            self._table, routed = routing.announce(self._table, path, report, self._host)
+            self._send(routed)
+        view = self._views.get(path)
+        if view is None:
+            return
+        name = view.config.name
+        record.of_worker(name, report)
+        self._views[path] = news.seen(view, report)
+        self._show(path)
+        match report:
+            case Identity(channels=channels):
+                self._herald.channels(Subscribe(name, channels))
+            case Conflict(paths=paths):
+                self._herald.conflict(RepositoryConflict(name, paths))
+        self._alert(news.alert(view.config, report))
+
+    def turned(self, path: str, before: Child, after: Child) -> None:
+        """A change in the life of a worker's process."""
+        view = self._views.get(path)
+        if view is None:
+            self._sweep(path)
+            return
+        name = view.config.name
+        if after.life in (Life.BACKOFF, Life.FATAL) and before.life is not after.life:
+            extra = fields(repo=name, event=Event.CHILD_DIED)
+            log.warning("the worker's process %s", news.ending(after), extra=extra)
+        self._views[path] = news.lived(view, after, self._limits, clock.wall())
+        self._show(path)
+        if trouble := news.in_trouble(name, after, self._limits):
+            log.error("%s", trouble, extra=fields(repo=name, event=Event.PROBLEM))
+            if AlertKind.PROBLEM in view.config.alerts:
+                title = f"{name}: a problem"
+                self._alert(Alert(name, AlertKind.PROBLEM, PROCESS, title, cut(trouble)))
+        elif after.life is Life.STARTING:
+            self._herald.withdraw_all(name, spared=PROCESS)  # a new worker says what still holds
+        elif after.life is Life.RUNNING:
+            self._herald.withdraw(Withdraw(name, PROCESS))
+
+    def heard(self, report: Heard) -> None:
+        """Another machine has pushed."""
+        now = clock.now()
+        self._table, routed = routing.heard(self._table, report.notice, report.sender, now)
+        text = "a notice over %s from %s: %s"
+        log.debug(text, report.transport, report.sender, routed.outcome.value)
+        self._send(routed)
+
+    def asked(self, request: Asked) -> None:
+        """The person asks for something that workers do."""
+        order: Message
+        match request.verb:
+            case "sync":
+                order = SyncNow()
+            case "pause" if request.argument.isdecimal():
+                seconds = int(request.argument)
+                order = Pause(clock.wall() + seconds if seconds else None)
+            case "resume":
+                order = Resume()
+            case "describe":
+                order = Describe(request.argument)
+            case _:
+                log.warning("%r was asked for, which nobody here can do.", request.verb)
+                return
+        for path, view in self._views.items():
+            if request.repository in ("", view.config.name):
+                self._children.post(path, order)
+
+    def pass_on(self, message: Message) -> None:
+        """Every worker hears this."""
+        for path in self._views:
+            self._children.post(path, message)
+
+    def pull_all(self, jitter: Sequence[float]) -> None:
+        """What was missed is unknown: every repository pulls once, spread over SPREAD seconds."""
+        self._table = routing.pull_all(self._table, clock.now(), SPREAD, jitter)
+
+    def tick(self) -> None:
+        """Give the pulls whose time has come."""
+        self._table, orders = routing.due(self._table, clock.now())
+        for path, order in orders:
+            self._children.post(path, order)
+
+    def deadline(self) -> float:
+        """When tick() has something to do."""
+        return routing.deadline(self._table)
+
+    def _send(self, routed: Routed) -> None:
+        for path, order in routed.orders:
+            self._children.post(path, order)
+        if routed.tell is not None:
+            self._herald.tell(routed.tell)
+
+    def _show(self, path: str) -> None:
+        self._herald.row(news.row(self._views[path]))
+
+    def _alert(self, told: Alert | Withdraw | None) -> None:
+        if isinstance(told, Withdraw):
+            self._herald.withdraw(told)
+        elif told is not None:
+            self._herald.alert(told)
+
+    def _sweep(self, path: str) -> None:
+        """Forget a removed repository once its process is gone."""
+        if self._children[path].life is Life.STOPPED:
+            self._children.forget(path)
+            self._table = routing.leave(self._table, path)

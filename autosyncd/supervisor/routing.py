@@ -1,0 +1,221 @@
+"""Pure: which news goes to whom.
+
+The table knows of every worker what its Identity said: its tree, its channels, its branch and the
+last heads that its merged history contains. `announce` and `heard` say who gets what and, where
+nobody does, the named reason; both only ever make a worker fetch from its own configured remote.
+
+Three things keep a flood of notices away from the remotes: own and known heads are dropped, a token
+bucket limits each channel and sender, and "pull all" is given at most once a minute per repository,
+spread so that not everybody fetches at once. A notice that the bucket refuses is not lost: its
+workers are put on the list of later pulls.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from math import inf
+from typing import TypeVar
+
+from autosyncd.link.messages import Announce, Identity, PullOrder, Tell
+from autosyncd.model import Channel, Head, PushNotice, TreeId
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+BURST = 20.0
+"""Notices of one sender for one channel that are obeyed at once."""
+REFILL = 0.5
+"""Notices a second after that."""
+LATER = 2.0
+"""Seconds until the pull that a refused notice is replaced by."""
+PULL_EVERY = 60.0
+"""Seconds between two pulls of one repository by "pull all"."""
+REMEMBERED = 16
+"""Heads per worker that are known to be merged; the newest is the last."""
+BUCKETS = 1000
+"""Senders that are counted; beyond it the longest silent is forgotten."""
+
+
+class Outcome(Enum):
+    """What became of a piece of news."""
+
+    ROUTED = "routed"
+    NO_IDENTITY = "of a worker that has not said who it is"
+    UNKNOWN_CHANNEL = "of a channel nobody here has"
+    OWN_TREE = "an echo of an own tree"
+    OTHER_BRANCH = "of a branch nobody here has"
+    KNOWN_HEAD = "merged already"
+    TOO_MANY = "too many from one sender, pulled later"
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """What is known of one worker."""
+
+    tree: TreeId
+    channels: frozenset[Channel]
+    branch: str
+    merged: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """Tokens of one channel and sender, as of `at`."""
+
+    tokens: float
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """All that routing knows. Workers are named by a key of the caller's."""
+
+    members: Mapping[str, Member] = field(default_factory=dict)
+    buckets: Mapping[tuple[Channel, str], Bucket] = field(default_factory=dict)
+    pulls: Mapping[str, float] = field(default_factory=dict)
+    """When each worker is to pull without a known head."""
+    pulled: Mapping[str, float] = field(default_factory=dict)
+    """When it was last told so."""
+    counts: Mapping[Outcome, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """What to send, and why nothing."""
+
+    outcome: Outcome
+    orders: tuple[tuple[str, PullOrder], ...] = ()
+    tell: Tell | None = None
+
+
+def join(table: Table, worker: str, identity: Identity) -> Table:
+    """The worker says who it is, for the first time or anew."""
+    old = table.members.get(worker)
+    kept = old.merged if old and (old.tree, old.branch) == (identity.tree, identity.branch) else ()
+    member = Member(identity.tree, frozenset(identity.channels), identity.branch, kept)
+    if identity.head:
+        member = _with_head(member, identity.head)
+    return replace(table, members={**table.members, worker: member})
+
+
+def leave(table: Table, worker: str) -> Table:
+    """The worker's repository is gone from the configuration."""
+    return replace(
+        table,
+        members=_without(table.members, worker),
+        pulls=_without(table.pulls, worker),
+        pulled=_without(table.pulled, worker),
+    )
+
+
+def merged(table: Table, worker: str, head: Head) -> Table:
+    """The worker's merged history contains this head (HeadMoved)."""
+    member = table.members.get(worker)
+    if member is None or member.branch != head.branch:
+        return table
+    return replace(table, members={**table.members, worker: _with_head(member, head.commit)})
+
+
+def announce(table: Table, worker: str, news: Announce, host: str) -> tuple[Table, Routed]:
+    """A worker has pushed: tell the own workers of its channels, and the other machines."""
+    sender = table.members.get(worker)
+    if sender is None:
+        return _counted(table, Routed(Outcome.NO_IDENTITY))
+    table = merged(table, worker, news.head)
+    others = (key for key in _sharing(table, sender.channels) if key != worker)
+    orders = _orders(table, others, news.head)
+    channels = tuple(sorted(sender.channels))
+    notice = PushNotice(channels, news.head.branch, news.head.commit, sender.tree, host)
+    return _counted(table, Routed(Outcome.ROUTED, orders, Tell(notice) if channels else None))
+
+
+def heard(table: Table, notice: PushNotice, sender: str, now: float) -> tuple[Table, Routed]:
+    """Another machine has pushed: who doesn't have that yet?
+
+    An empty branch in the notice means any branch, an empty head an unknown one.
+    """
+    if any(notice.tree == member.tree for member in table.members.values()):
+        return _counted(table, Routed(Outcome.OWN_TREE))
+    channels = frozenset(notice.channels)
+    sharing = _sharing(table, channels)
+    if not sharing:
+        return _counted(table, Routed(Outcome.UNKNOWN_CHANNEL))
+    if not any(notice.branch in ("", table.members[key].branch) for key in sharing):
+        return _counted(table, Routed(Outcome.OTHER_BRANCH))
+    orders = _orders(table, sharing, Head(notice.branch, notice.head))
+    if not orders:
+        return _counted(table, Routed(Outcome.KNOWN_HEAD))
+    known = frozenset().union(*(table.members[key].channels for key in sharing))
+    table, paid = _spend(table, (min(channels & known), sender), now)
+    if paid:
+        return _counted(table, Routed(Outcome.ROUTED, orders))
+    later = {key: table.pulls.get(key, now + LATER) for key, _ in orders}
+    return _counted(replace(table, pulls={**table.pulls, **later}), Routed(Outcome.TOO_MANY))
+
+
+def pull_all(table: Table, now: float, spread: float, jitter: Sequence[float]) -> Table:
+    """Every repository pulls once: within `spread` seconds, but a minute after its last such pull.
+
+    `jitter` holds numbers from 0 to 1, used in the order of the workers' names, again and again.
+    """
+    due = {
+        worker: max(now, table.pulled.get(worker, -inf) + PULL_EVERY)
+        + spread * (jitter[place % len(jitter)] if jitter else 0.0)
+        for place, worker in enumerate(sorted(table.members))
+        if worker not in table.pulls
+    }
+    return replace(table, pulls={**table.pulls, **due})
+
+
+def due(table: Table, now: float) -> tuple[Table, tuple[tuple[str, PullOrder], ...]]:
+    """The pulls whose time has come."""
+    ready = sorted(worker for worker, at in table.pulls.items() if at <= now)
+    left = {worker: at for worker, at in table.pulls.items() if at > now}
+    table = replace(table, pulls=left, pulled={**table.pulled, **dict.fromkeys(ready, now)})
+    return table, tuple((worker, PullOrder(None)) for worker in ready)
+
+
+def deadline(table: Table) -> float:
+    """When `due` has something to give."""
+    return min(table.pulls.values(), default=inf)
+
+
+def _sharing(table: Table, channels: frozenset[Channel]) -> list[str]:
+    return sorted(key for key, member in table.members.items() if member.channels & channels)
+
+
+def _orders(table: Table, workers: Iterable[str], head: Head) -> tuple[tuple[str, PullOrder], ...]:
+    """An order to each of them on this branch that isn't known to have this head."""
+    orders: list[tuple[str, PullOrder]] = []
+    for key in workers:
+        member = table.members[key]
+        if head.branch in ("", member.branch) and head.commit not in member.merged:
+            known = Head(member.branch, head.commit) if head.commit else None
+            orders.append((key, PullOrder(known)))
+    return tuple(orders)
+
+
+def _with_head(member: Member, commit: str) -> Member:
+    others = tuple(known for known in member.merged if known != commit)
+    return replace(member, merged=(*others, commit)[-REMEMBERED:])
+
+
+def _spend(table: Table, key: tuple[Channel, str], now: float) -> tuple[Table, bool]:
+    old = table.buckets.get(key, Bucket(BURST, now))
+    tokens = min(BURST, old.tokens + max(0.0, now - old.at) * REFILL)
+    paid = tokens >= 1.0
+    # re-inserted at the end: the first in the table is the one longest silent
+    buckets = _without(table.buckets, key)
+    buckets[key] = Bucket(tokens - 1.0 if paid else tokens, now)
+    if len(buckets) > BUCKETS:
+        del buckets[next(iter(buckets))]
+    return replace(table, buckets=buckets), paid
+
+
+def _counted(table: Table, routed: Routed) -> tuple[Table, Routed]:
+    counts = {**table.counts, routed.outcome: table.counts.get(routed.outcome, 0) + 1}
+    return replace(table, counts=counts), routed
+
+
+def _without(mapping: Mapping[K, V], key: K) -> dict[K, V]:
+    return {name: value for name, value in mapping.items() if name != key}

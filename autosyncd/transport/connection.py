@@ -1,0 +1,224 @@
+"""Pure: the life of one connection to a server, whatever is spoken over it.
+
+`step` says what an event leads to, `deadline` when the next Tick is due. A step at its deadline
+always acts, so a loop that sleeps until `deadline` never spins. Times are seconds on one clock that
+includes suspends.
+"""
+
+from dataclasses import dataclass, replace
+from enum import Enum
+
+CONNECT_WITHIN = 30.0
+"""Seconds from the first packet to the server's greeting."""
+PING_AFTER = 30.0
+"""Seconds of silence after which the server is asked whether it is there."""
+ANSWER_WITHIN = 10.0
+"""Seconds it has for its answer."""
+ANSWER_WITHIN_AFTER_HINT = 5.0
+"""The same when there is a reason to doubt: the network changed, or the machine was suspended."""
+BACKOFF_FIRST = 1.0
+BACKOFF_LONGEST = 40.0
+BACKOFF_SPREAD = 0.3
+"""Share of a back-off that jitter adds or takes, so that clients don't come back all at once."""
+SETTLED_AFTER = 60.0
+"""Seconds online after which earlier failures are forgotten."""
+
+
+class TransportState(Enum):
+    """Where the connection stands."""
+
+    DISCONNECTED = "disconnected"
+    CONNECTING = "connecting"
+    ONLINE = "online"
+    BACKOFF = "backoff"
+    FATAL = "fatal"
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What is remembered between two events."""
+
+    state: TransportState = TransportState.DISCONNECTED
+    since: float = 0.0
+    due: float | None = None
+    failures: int = 0
+    """In a row; sets the length of the next back-off."""
+    asked: bool = False
+    """Online: a ping is out, and `due` is the time limit of its answer."""
+
+
+# events
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The transport begins to run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The transport is to end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Greeted:
+    """The server is there and has greeted: the session is good."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spoke:
+    """The server said something, no matter what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The attempt or the session ended; another attempt may do better."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The server will never have us as we are configured (a wrong password)."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkUp:
+    """The network came or changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkDown:
+    """The network went; a server on this machine or in this house may still be there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Woke:
+    """The machine comes out of a suspend."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """The deadline has come, or the loop woke too early, which does no harm."""
+
+
+Event = Start | Stop | Greeted | Spoke | Lost | Refused | NetworkUp | NetworkDown | Woke | Tick
+
+
+# commands
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """Begin an attempt; it ends in Greeted, Lost or Refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnect:
+    """Drop the attempt or the session; no event of it counts any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """Ask the server for a word."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSession:
+    """Subscribe, send what has waited, tell the owner."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The owner should know."""
+
+    online: bool
+    reason: str = ""
+
+
+Command = Connect | Disconnect | Ping | OpenSession | Report
+Outcome = tuple[Connection, tuple[Command, ...]]
+
+
+def deadline(connection: Connection) -> float | None:
+    """When the next Tick is due; None: only an event from outside leads on."""
+    return connection.due
+
+
+def step(connection: Connection, event: Event, *, now: float, jitter: float) -> Outcome:
+    """What `event` makes of the connection; `jitter` is a random number from -1 to 1."""
+    match event:
+        case Stop():
+            return Connection(since=now), (Disconnect(),)
+        case Refused(reason) if _has_socket(connection):
+            fatal = Connection(TransportState.FATAL, since=now)
+            return fatal, (Disconnect(), Report(online=False, reason=reason))
+        case Lost(reason) if _has_socket(connection):
+            return _back_off(connection, reason, now=now, jitter=jitter)
+    match connection.state:
+        case TransportState.DISCONNECTED if isinstance(event, Start):
+            return _connect(connection, now=now)
+        case TransportState.CONNECTING:
+            return _while_connecting(connection, event, now=now, jitter=jitter)
+        case TransportState.ONLINE:
+            return _while_online(connection, event, now=now, jitter=jitter)
+        case TransportState.BACKOFF:
+            if isinstance(event, NetworkUp | Woke) or _is_due(connection, event, now):
+                return _connect(connection, now=now)
+    return connection, ()
+
+
+def _while_connecting(
+    connection: Connection, event: Event, *, now: float, jitter: float
+) -> Outcome:
+    if isinstance(event, Greeted):
+        online = replace(
+            connection, state=TransportState.ONLINE, since=now, due=now + PING_AFTER, asked=False
+        )
+        return online, (OpenSession(), Report(online=True))
+    if isinstance(event, NetworkUp | Woke):
+        # An attempt from before may wait for the answer to a packet that nobody got.
+        again, commands = _connect(connection, now=now)
+        return again, (Disconnect(), *commands)
+    if _is_due(connection, event, now):
+        reason = f"no greeting within {CONNECT_WITHIN:.0f} s"
+        return _back_off(connection, reason, now=now, jitter=jitter)
+    return connection, ()
+
+
+def _while_online(connection: Connection, event: Event, *, now: float, jitter: float) -> Outcome:
+    if isinstance(event, Spoke):
+        return replace(connection, due=now + PING_AFTER, asked=False), ()
+    if isinstance(event, NetworkUp | NetworkDown | Woke) and not connection.asked:
+        return replace(connection, due=now + ANSWER_WITHIN_AFTER_HINT, asked=True), (Ping(),)
+    if _is_due(connection, event, now):
+        if connection.asked:
+            return _back_off(connection, "no answer to a ping", now=now, jitter=jitter)
+        return replace(connection, due=now + ANSWER_WITHIN, asked=True), (Ping(),)
+    return connection, ()
+
+
+def _connect(connection: Connection, *, now: float) -> Outcome:
+    attempt = Connection(
+        TransportState.CONNECTING, now, now + CONNECT_WITHIN, failures=connection.failures
+    )
+    return attempt, (Connect(),)
+
+
+def _back_off(connection: Connection, reason: str, *, now: float, jitter: float) -> Outcome:
+    settled = connection.state is TransportState.ONLINE and now - connection.since >= SETTLED_AFTER
+    failures = 0 if settled else connection.failures
+    pause = min(BACKOFF_FIRST * 2.0 ** min(failures, 16), BACKOFF_LONGEST)
+    due = now + pause * (1 + BACKOFF_SPREAD * jitter)
+    waiting = Connection(TransportState.BACKOFF, since=now, due=due, failures=failures + 1)
+    return waiting, (Disconnect(), Report(online=False, reason=reason))
+
+
+def _has_socket(connection: Connection) -> bool:
+    return connection.state in (TransportState.CONNECTING, TransportState.ONLINE)
+
+
+def _is_due(connection: Connection, event: Event, now: float) -> bool:
+    return isinstance(event, Tick) and connection.due is not None and now >= connection.due

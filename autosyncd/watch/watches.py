@@ -1,0 +1,262 @@
+"""The watches that are set on one tree, and the map that says which folder each stands for.
+
+Moves are not taken from the events' cookies but from the kernel's answer to "watch this path": a
+folder that has a watch keeps its descriptor, so the answer tells which folder is at a path now. The
+events only say at which places to look. Should a path be out of date at that moment, because a folder
+above was renamed again, the event of that rename is still in the queue, and a renamed folder is
+walked as a whole once it is judged. So the map comes right whatever the timing.
+"""
+
+from collections.abc import Callable, Collection, Iterable
+
+from autosyncd.watch.batch import Findings
+from autosyncd.watch.instance import ATTRIB, CREATE, DELETE, MOVED_FROM, MOVED_TO, Instance, Refusal
+from autosyncd.watch.listing import GIT, TICK_EVERY, count_folders, folder_names, join
+from autosyncd.watch.tree import WatchTree
+
+ARRIVAL = CREATE | MOVED_TO
+DEPARTURE = DELETE | MOVED_FROM
+NO_ROOT = 0
+"""The root's descriptor while it isn't watched; the kernel's begin at 1."""
+
+
+class Watches:
+    """Sets and ends the watches of one tree; what is learnt on the way goes into Findings."""
+
+    def __init__(
+        self, root: bytes, ignored: Collection[bytes], tick: Callable[[int], None]
+    ) -> None:
+        self.instance = Instance()
+        self.tree = WatchTree(NO_ROOT)
+        self.ignored = set(ignored)
+        """Folders that are not entered, by path; never more than exist or the caller has named."""
+        self.nested: set[bytes] = set()
+        """Folders that are repositories of their own."""
+        self.unwalked: set[int] = set()
+        """Folders that are watched alone, without what lies below them."""
+        self.leaving: set[int] = set()
+        """Folders that left their place; the other half of the rename has not been seen yet."""
+        self.shared: Collection[int] = ()
+        """Descriptors that somebody else needs too: these watches are never ended."""
+        self.unwatched = 0
+        self.full = False
+        """Whether it was the kernel's limit that left folders unwatched."""
+        self._root = root
+        self._tick = tick
+
+    # the root
+
+    def take_root(self) -> bool:
+        """Begin at the root, or go on if it is the same folder as before; False: there is none."""
+        self.unwatched, self.full = 0, False
+        if not self.instance.open():
+            return True
+        wd = self.instance.add(self._root)
+        if wd == self.tree.root:
+            return True
+        for old in self.tree:
+            self.instance.remove(old)
+        self.leaving, self.unwalked = set(), set()
+        self.tree = WatchTree(NO_ROOT if isinstance(wd, Refusal) else wd)
+        if isinstance(wd, Refusal):
+            self._refused(wd, b"")
+        return wd is not Refusal.ABSENT
+
+    def root_is_there(self) -> bool:
+        """Whether the watched root is still what its path leads to."""
+        wd = self.instance.add(self._root)
+        if not isinstance(wd, Refusal) and wd != self.tree.root and wd not in self.shared:
+            self.instance.remove(wd)
+        return wd == self.tree.root or wd in (Refusal.UNREADABLE, Refusal.FAULT)
+
+    # one place
+
+    def visit_all(self, found: Findings) -> None:
+        """Make the map right at every place that was named, and at those this leads to."""
+        while found.visits:
+            visits, found.visits = found.visits, {}
+            for (parent, name), mask in visits.items():
+                if parent in self.tree:
+                    self._visit(parent, name, mask, found)
+
+    def _visit(self, parent: int, name: bytes, mask: int, found: Findings) -> None:
+        path = self.below(parent, name)
+        if path is None or path in self.ignored or path in self.nested:
+            return
+        if mask & (ARRIVAL | DEPARTURE):
+            found.changed.add(path)
+        known = self.tree.child(parent, name)
+        if known is None and mask & DEPARTURE and not mask & ARRIVAL:
+            return
+        wd = self.instance.add(join(self._root, path))
+        if isinstance(wd, Refusal):
+            found.missed |= wd is Refusal.ABSENT and bool(mask & ARRIVAL)
+            if known is not None and wd is not Refusal.UNREADABLE:
+                self._detach(known)
+            self._refused(wd, path)
+            return
+        found.asked_anew |= wd == known and bool(mask & ATTRIB)  # it may be readable again
+        news = self._place(parent, name, wd, found)
+        if wd in found.seen and (news or mask & MOVED_TO or wd in self.unwalked):
+            self.unwalked.add(wd)
+            found.fresh.add(wd)
+
+    def _place(self, parent: int, name: bytes, wd: int, found: Findings) -> bool:
+        """The kernel says that this folder is here. Returns whether that is news."""
+        tree = self.tree
+        here = tree.child(parent, name)
+        if here == wd:
+            found.seen.add(wd)
+            return False
+        if wd in found.seen and tree.path(wd) is not None:
+            return (
+                False  # a folder mounted at two places of the tree stays where it was found first
+            )
+        if wd in tree and tree.under(parent, wd):
+            found.rescan = True  # nothing is inside itself: the map is too old to be mended here
+            return False
+        if here is not None:
+            self._detach(here)
+        found.seen.add(wd)
+        if wd not in tree:
+            tree.add(parent, name, wd)
+            return True
+        old = tree.place(wd)
+        if old is not None:
+            self._detach(wd)
+            found.visit(*old)
+        tree.move(wd, parent, name)
+        self.leaving.discard(wd)
+        found.asked_anew = True
+        return True
+
+    def _refused(self, refusal: Refusal, path: bytes) -> None:
+        if refusal in (Refusal.NO_ROOM, Refusal.FAULT):
+            self.unwatched += count_folders(self._root, path, self.ignored, self._tick)
+            self.full |= refusal is Refusal.NO_ROOM
+
+    # what leaves
+
+    def lost(self, wd: int, found: Findings) -> None:
+        """The kernel ended a watch: the folder was deleted, or its file system unmounted."""
+        path, place = self.tree.path(wd), self.tree.place(wd)
+        self.leaving.discard(wd)
+        self.leaving.update(self.tree.lose(wd))
+        self.unwalked.discard(wd)
+        if path is not None and place is not None:
+            found.changed.add(path)
+            found.visit(*place)
+
+    def _detach(self, wd: int) -> None:
+        path = self.tree.path(wd)
+        self.tree.detach(wd)
+        self.leaving.add(wd)
+        if path is not None:
+            self.ignored = _not_below(self.ignored, path)
+            self.nested = _not_below(self.nested, path)
+
+    def let_go(self, leaving: Iterable[int]) -> None:
+        """End the watches of those that have found no new place."""
+        for wd in leaving:
+            if wd in self.tree and self.tree.path(wd) is None:
+                self.drop(wd)
+
+    def drop(self, top: int) -> None:
+        """End the watches of a folder and of all below it."""
+        for wd in self.tree.drop(top):
+            self.unwalked.discard(wd)
+            self.leaving.discard(wd)
+            if wd not in self.shared:
+                self.instance.remove(wd)
+
+    def drop_path(self, path: bytes) -> bool:
+        """The same by path; whether it was watched. The root stays."""
+        wd = self.tree.find(path)
+        if wd is None or wd == self.tree.root:
+            return False
+        self.drop(wd)
+        return True
+
+    def close_nested(self, wd: int, found: Findings) -> None:
+        """The folder turns out to be a repository of its own."""
+        path = self.tree.path(wd)
+        if path is not None and path not in self.nested:
+            self.nested.add(path)
+            found.nested.append(path)
+        self.drop(wd)
+
+    # many places
+
+    def walk(self, top: int, found: Findings, ignored: Collection[bytes] = ()) -> None:
+        """Watch all below a folder that is watched itself: first each watch, then the listing, so
+        that what comes into being meanwhile is in one of the two."""
+        found.seen.add(top)
+        stack = [top]
+        walked = 0
+        while stack:
+            wd = stack.pop()
+            path = self.tree.path(wd)
+            if path is None:
+                continue
+            walked += 1
+            if walked % TICK_EVERY == 0:
+                self._tick(walked)
+            names = self._names(wd, path)
+            if GIT in names and wd != self.tree.root:
+                self.close_nested(wd, found)
+                continue
+            for name in names:
+                child = join(path, name)
+                if child in ignored:
+                    self.ignored.add(child)
+                elif name != GIT and child not in self.ignored and child not in self.nested:
+                    self._enter(wd, name, child, found, stack)
+
+    def _names(self, wd: int, path: bytes) -> list[bytes]:
+        """What to enter below. A folder that can't be listed now stays unwalked: if it was renamed or
+        becomes readable, an event brings us back."""
+        try:
+            names = folder_names(join(self._root, path))
+        except OSError:
+            self.unwatched += 1
+            names = None
+        if names is None:
+            self.unwalked.add(wd)
+            return []
+        self.unwalked.discard(wd)
+        return names
+
+    def _enter(
+        self, parent: int, name: bytes, path: bytes, found: Findings, stack: list[int]
+    ) -> None:
+        wd = self.instance.add(join(self._root, path))
+        if isinstance(wd, Refusal):
+            self._refused(wd, path)
+        elif wd not in found.seen:
+            if self._place(parent, name, wd, found):
+                found.fresh.add(wd)
+            if wd in found.seen:
+                stack.append(wd)
+
+    def sweep(self, found: Findings) -> None:
+        """After a walk from the root: look once more at what it has not met, and end those watches
+        whose folders are no longer there."""
+        for wd in list(self.tree):
+            if wd in self.tree and wd not in found.seen:
+                place = self.tree.place(wd)
+                if place is not None and place[0] in found.seen:
+                    found.visit(*place)
+        self.visit_all(found)
+        self.let_go(list(self.leaving))
+
+    def below(self, wd: int, name: bytes) -> bytes | None:
+        """The path of an entry in a watched folder; None while that folder has no path."""
+        path = self.tree.path(wd)
+        return None if path is None else join(path, name)
+
+
+def _not_below(paths: set[bytes], top: bytes) -> set[bytes]:
+    prefix = top + b"/"
+    return (
+        {path for path in paths if path != top and not path.startswith(prefix)} if paths else paths
+    )

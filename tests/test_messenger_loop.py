@@ -1,0 +1,65 @@
+"""The messenger's process: its link, its end, its silence when there is nothing outside."""
+
+import os
+import signal
+import subprocess
+import sys
+
+from autosyncd.link.messages import Alive, RepositoryStatus, Shutdown, Subscribe, Summary
+from autosyncd.model import Status
+from tests.buses import ROOT, running_messenger
+from tests.waiting import eventually
+
+WRAP = "import sys; from autosyncd.messenger import main; print(*sorted(sys.modules))"
+
+
+def test_it_says_that_it_lives_and_ends_on_shutdown():
+    with running_messenger() as messenger:
+        messenger.reported(Alive())
+        messenger.order(Shutdown(1.0))
+        assert messenger.process.wait(5) == 0
+
+
+def test_it_ends_when_the_supervisor_is_gone():
+    with running_messenger() as messenger:
+        messenger.reported(Alive())
+        messenger.link.close()
+        assert messenger.process.wait(5) == 0
+
+
+def test_sigterm_ends_it_at_once():
+    with running_messenger() as messenger:
+        messenger.reported(Alive())
+        messenger.process.terminate()
+        assert messenger.process.wait(5) == -signal.SIGTERM
+
+
+def test_without_any_bus_it_says_so_once_and_takes_every_order():
+    with running_messenger() as messenger:
+        messenger.reported(Alive())
+        row = RepositoryStatus("notes", "/notes", Status.IDLE, "", 1.0)
+        messenger.order(row, Subscribe("notes", ("c",)), Summary("1 repository"))
+        eventually(lambda: "autosyncctl can't reach this daemon" in messenger.log)
+        messenger.order(Shutdown(1.0))
+        assert messenger.process.wait(5) == 0
+        assert messenger.log.count("\n") == 1
+
+
+def test_a_thousand_orders_are_taken_in_order():
+    with running_messenger() as messenger:
+        for number in range(1000):
+            row = RepositoryStatus(f"r{number}", "/r", Status.IDLE, "x" * 500, 1.0)
+            messenger.order(row)
+        messenger.order(Shutdown(1.0))
+        link = messenger.link
+        eventually(lambda: link.outbox.flush() or not link.outbox.pending)
+        assert messenger.process.wait(5) == 0
+
+
+def test_the_supervisor_imports_it_without_its_weight():
+    found = subprocess.run(
+        [sys.executable, "-c", WRAP], cwd=ROOT, env=os.environ, capture_output=True, check=True
+    )
+    modules = found.stdout.decode().split()
+    assert "autosyncd.messenger.main" in modules
+    assert not {"asyncio", "dbus_fast", "ssl", "multiprocessing"} & set(modules)

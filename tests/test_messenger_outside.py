@@ -1,0 +1,173 @@
+"""What the messenger does with orders and with news from outside."""
+
+from dataclasses import replace
+
+import pytest
+
+from autosyncd.link.channel import encode
+from autosyncd.link.messages import (
+    Alert,
+    Alive,
+    Asked,
+    Connected,
+    Heard,
+    Online,
+    RepositoryConflict,
+    RepositoryGone,
+    RepositoryStatus,
+    Shutdown,
+    Subscribe,
+    Summary,
+    Tell,
+    TransportChanged,
+    Withdraw,
+    Woke,
+)
+from autosyncd.messenger.bubbles import Close, Show
+from autosyncd.messenger.outside import (
+    Announce,
+    DropRow,
+    Due,
+    Listen,
+    Network,
+    Outside,
+    Report,
+    ShowRow,
+    ShowSummary,
+    SignalConflict,
+    Stop,
+    Wake,
+    deadline,
+    printable,
+    step,
+)
+from autosyncd.model import AlertKind, PushNotice, Status
+
+NOTICE = PushNotice(channels=("c1", "c2"), branch="main", head="ab" * 20, tree="t", host="laptop")
+NOTES = RepositoryStatus("notes", "/home/a/notes", Status.IDLE, "", 5.0, branch="main")
+ALERT = Alert("notes", AlertKind.PROBLEM, "push-refused", "notes: not pushed", "It was refused.")
+
+
+def play(*messages, state=None, now=0.0):
+    """The commands of the last message, and the state after it."""
+    state, commands = state or Outside(), ()
+    for message in messages:
+        state, commands = step(state, message, now=now)
+    return state, commands
+
+
+def test_a_notice_is_told_to_the_other_machines():
+    assert play(Tell(NOTICE))[1] == (Announce(NOTICE),)
+
+
+def test_the_union_of_all_channels_is_listened_to_and_told_only_when_it_changes():
+    state, commands = play(Subscribe("a", ("c1", "c2")))
+    assert commands == (Listen(frozenset({"c1", "c2"})),)
+    state, commands = play(Subscribe("b", ("c2", "c3")), state=state)
+    assert commands == (Listen(frozenset({"c1", "c2", "c3"})),)
+    assert play(Subscribe("b", ("c3", "c1")), state=state)[1] == ()
+    assert play(Subscribe("a", ()), state=state)[1] == (Listen(frozenset({"c2", "c3"})),)
+
+
+def test_a_repository_that_is_gone_leaves_nothing_behind():
+    state, _ = play(Subscribe("notes", ("c1",)), NOTES, ALERT)
+    state, commands = play(RepositoryGone("notes"), state=state)
+    gone = {Listen(frozenset()), Close(("notes", "push-refused")), DropRow("notes")}
+    assert set(commands) == gone
+    assert (state.rows, state.names, state.channels) == ({}, {}, {})
+    assert play(RepositoryGone("notes"), state=state)[1] == ()
+
+
+def test_only_what_is_for_us_is_reported_as_heard():
+    state, _ = play(Subscribe("a", ("c2", "c9")))
+    heard = Heard(NOTICE, "fanout", "hub")
+    expected = Heard(replace(NOTICE, channels=("c2",)), "fanout", "hub")
+    assert play(heard, state=state)[1] == (Report(expected),)
+    other = replace(heard, notice=replace(NOTICE, channels=("c7",)))
+    assert play(other, state=state)[1] == ()
+
+
+@pytest.mark.parametrize("field", ["branch", "head", "tree", "source", "host"])
+def test_whatever_a_stranger_sends_fits_into_a_link_or_is_dropped(field):
+    state, _ = play(Subscribe("a", ("c2",)))
+    notice = replace(NOTICE, channels=("c2",) * 500, **{field: "\N{GRINNING FACE}" * 5000})
+    _, commands = play(Heard(notice, "fanout", "s" * 9000), state=state)
+    assert all(len(encode(command.message)) < 4092 for command in commands)
+    assert bool(commands) == (field == "host")
+
+
+def test_a_row_is_shown_when_it_changes():
+    state, commands = play(NOTES)
+    assert commands == (ShowRow(NOTES),)
+    assert play(NOTES, state=state)[1] == ()
+    busy = replace(NOTES, status=Status.PUSHING)
+    assert play(busy, state=state)[1] == (ShowRow(busy),)
+
+
+def test_the_summary_is_shown_when_it_changes():
+    state, commands = play(Summary("1 repository, in sync"))
+    assert commands == (ShowSummary("1 repository, in sync"),)
+    assert play(Summary("1 repository, in sync"), state=state)[1] == ()
+
+
+def test_a_name_that_is_no_text_is_shown_escaped_and_asked_for_by_what_is_shown():
+    odd = replace(NOTES, repository="caf\udce9", path="/caf\udce9", reason="nul\0")
+    state, (command,) = play(odd)
+    assert command.row.repository == r"caf\xe9"
+    assert command.row.path == r"/caf\xe9"
+    assert command.row.reason == r"nul\x00"
+    assert play(Asked("sync", r"caf\xe9"), state=state)[1] == (Report(Asked("sync", "caf\udce9")),)
+    assert play(RepositoryGone("caf\udce9"), state=state)[1] == (DropRow(r"caf\xe9"),)
+
+
+def test_text_of_every_script_passes_unchanged():
+    assert printable("笔记 é 🎉\n") == "笔记 é 🎉\n"
+    printable("".join(map(chr, range(0xD700, 0xE100)))).encode()
+
+
+def test_all_repositories_are_asked_with_an_empty_name_and_unknown_ones_never():
+    assert play(Asked("reload"))[1] == (Report(Asked("reload")),)
+    assert play(Asked("sync", "notes"))[1] == ()
+
+
+def test_the_network_and_the_end_of_a_suspend_are_reported_and_told_to_the_transports():
+    online = Online(yes=False, metered=True)
+    assert play(online)[1] == (Report(online), Network(online=False))
+    assert play(Woke())[1] == (Report(Woke()), Wake())
+
+
+@pytest.mark.parametrize("report", [Connected("fanout"), TransportChanged("fanout", False, "no")])
+def test_news_of_a_transport_is_reported(report):
+    assert play(report)[1] == (Report(report),)
+
+
+def test_a_conflict_is_signalled():
+    assert play(RepositoryConflict("notes", ("a\udcff",)))[1] == (
+        SignalConflict("notes", (r"a\xff",)),
+    )
+
+
+def test_an_alert_is_shown_and_withdrawn():
+    state, commands = play(ALERT)
+    assert commands == (Show(("notes", "push-refused"), ALERT.title, ALERT.text, 2),)
+    assert play(Withdraw("notes", "push-refused"), state=state)[1] == (
+        Close(("notes", "push-refused")),
+    )
+
+
+def test_what_waits_is_shown_when_its_time_has_come():
+    state, _ = play(*[replace(ALERT, topic=f"t{n}") for n in range(8)])
+    due = deadline(state)
+    assert due == 60
+    state, (command,) = step(state, Due(), now=due)
+    assert command.text.startswith("and 3 more")
+    assert deadline(state) is None
+
+
+def test_who_wants_no_bubbles_gets_none():
+    assert play(ALERT, state=Outside(desktop_alerts=False))[1] == ()
+
+
+def test_shutdown_ends_it_and_what_is_not_for_the_messenger_is_ignored():
+    assert play(Shutdown(1.0))[1] == (Stop(),)
+    assert play(Alive()) == (Outside(), ())

@@ -1,0 +1,150 @@
+"""The command autosyncd, as a process of its own."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from autosyncd import __version__
+from autosyncd.supervisor.main import take_lock
+from tests.waiting import eventually
+
+
+@pytest.fixture
+def home(tmp_path):
+    for name in ("home", "run", "config"):
+        (tmp_path / name).mkdir()
+    return tmp_path
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    kept = {name: os.environ[name] for name in ("PATH",)}
+    return kept | {
+        "HOME": str(home / "home"),
+        "XDG_RUNTIME_DIR": str(home / "run"),
+        "XDG_CONFIG_HOME": str(home / "config"),
+        "XDG_STATE_HOME": str(home / "state"),
+        "DBUS_SESSION_BUS_ADDRESS": "unix:path=/nonexistent",
+        "PYTHONPATH": str(Path(__file__).parent.parent),
+        **more,
+    }
+
+
+def autosyncd(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "autosyncd", *arguments],
+        env=environment(home),
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+        cwd=home,
+    )
+
+
+def test_version(home):
+    assert autosyncd(home, "--version").stdout == f"autosyncd {__version__}\n"
+
+
+def test_check_shows_the_repositories(home):
+    (home / "main.yaml").write_text(f"repositories:\n  - path: {home}/notes\n")
+    ended = autosyncd(home, "--check", "--config", "main.yaml")
+    assert (ended.returncode, ended.stdout) == (0, f"notes: {home}/notes\n")
+
+
+def test_check_shows_every_problem_and_ends_with_78(home):
+    (home / "main.yaml").write_text(
+        "repositories:\n  - path: ~/notes\n    commit_affter: 2s\n    push: perhaps\n"
+    )
+    ended = autosyncd(home, "--check", "--config", "main.yaml")
+    assert ended.returncode == 78
+    assert "main.yaml:3: repositories[0].commit_affter: unknown key" in ended.stderr
+    assert "main.yaml:4: repositories[0].push" in ended.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--check"], []])
+def test_a_named_file_that_cannot_be_read_ends_with_78(home, arguments):
+    ended = autosyncd(home, "--config", "missing.yaml", *arguments)
+    assert ended.returncode == 78
+    assert f"{home}/missing.yaml" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_lock_for_each_configuration(home):
+    env = environment(home)
+    first = take_lock(None, env)
+    assert first is not None
+    assert take_lock(None, env) is None
+    assert take_lock(str(home / "config/autosync/autosync.yaml"), env) is None
+    other = take_lock(str(home / "other.yaml"), env)
+    assert other is not None
+    os.close(first)
+    again = take_lock(None, env)
+    assert again is not None
+    names = [one.name for one in (home / "run/autosync").iterdir()]
+    assert all(len(name) == len("0123456789abcdef.lock") for name in names)
+    for lock in (other, again):
+        os.close(lock)
+
+
+@pytest.mark.parametrize("runtime", ["", "missing/because/a/file"])
+def test_without_a_runtime_folder_the_lock_is_in_the_cache(home, runtime):
+    (home / "missing").write_text("")
+    env = environment(home, XDG_RUNTIME_DIR=str(home / runtime) if runtime else "")
+    lock = take_lock(None, env)
+    assert lock is not None
+    os.close(lock)
+    assert list((home / "home/.cache/autosync").glob("*.lock"))
+
+
+def test_the_whole_service_starts_refuses_a_second_and_ends(home):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(home / "notify"))
+        systemd.settimeout(15)
+        daemon = subprocess.Popen(
+            [sys.executable, "-P", "-m", "autosyncd"],
+            env=environment(home, NOTIFY_SOCKET=str(home / "notify")),
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            said = [systemd.recv(4096).decode() for _ in range(2)]
+            assert said == [
+                "READY=1",
+                "STATUS=no repositories yet; add one with: autosyncctl add PATH",
+            ]
+            assert os.readlink(f"/proc/{daemon.pid}/cwd") == "/"
+            second = autosyncd(home)
+            assert second.returncode == 1
+            assert second.stderr.startswith("error: Another autosyncd runs")
+            daemon.send_signal(signal.SIGTERM)
+            _, log = daemon.communicate(timeout=15)
+            assert daemon.returncode == 0
+            assert "Traceback" not in log
+        finally:
+            daemon.kill()
+            daemon.wait()
+
+
+def test_an_edit_of_the_configuration_takes_effect_by_itself(home):
+    (home / "main.yaml").write_text("repositories: []\n")
+    log = home / "log"
+    with open(log, "wb") as stream:
+        daemon = subprocess.Popen(
+            [sys.executable, "-P", "-m", "autosyncd", "--config", str(home / "main.yaml")],
+            env=environment(home),
+            stderr=stream,
+        )
+    try:
+        eventually(lambda: "started" in log.read_text())
+        (home / "main.yaml").write_text("repositories: []\nnonsense: 1\n")
+        eventually(lambda: "main.yaml:2: nonsense: unknown key" in log.read_text(), 4)
+        daemon.send_signal(signal.SIGTERM)
+        assert daemon.wait(15) == 0
+    finally:
+        daemon.kill()
+        daemon.wait()

@@ -1,0 +1,123 @@
+"""What a row shows, and which alert a report becomes."""
+
+import pytest
+
+from autosyncd.link.channel import encode
+from autosyncd.link.messages import (
+    Alert,
+    Alive,
+    Announce,
+    Conflict,
+    HeadMoved,
+    Identity,
+    Problem,
+    Progress,
+    Pulled,
+    Solved,
+    StatusChanged,
+    Withdraw,
+)
+from autosyncd.model import AlertKind, Head, RepoConfig, Status, TreeId
+from autosyncd.supervisor.child import Child, Life, Limits
+from autosyncd.supervisor.news import View, alert, lived, row, seen
+
+CONFIG = RepoConfig("/home/a/notes", "notes")
+ALL = RepoConfig("/home/a/notes", "notes", alerts=frozenset(AlertKind))
+LIMITS = Limits()
+
+
+def test_a_row_gathers_what_the_reports_said():
+    view = View(CONFIG, since=1.0)
+    for report in (
+        Identity(TreeId("t"), (), "origin", "main", "h1"),
+        StatusChanged(Status.RETRYING, "no route", 5.0, "in 3 s"),
+        HeadMoved(Head("main", "h2")),
+        Alive(),
+    ):
+        view = seen(view, report)
+    shown = row(view)
+    assert (shown.repository, shown.path, shown.branch) == ("notes", "/home/a/notes", "main")
+    assert (shown.head, shown.remote) == ("h2", "origin")
+    assert (shown.status, shown.reason, shown.since) == (Status.RETRYING, "no route", 5.0)
+    assert shown.detail == "in 3 s"
+    assert row(seen(view, Progress(3, 10, "files"))).detail == "3 of 10 files"
+    assert row(seen(view, Progress(3, 0, "files"))).detail == "3 files"
+
+
+@pytest.mark.parametrize("letter", ["x", "笔", "\U0001f600", "\udce9"])
+def test_a_row_always_fits_into_a_link(letter):
+    config = RepoConfig("/" + letter * 4000, "notes")
+    view = View(config, 1.0, Status.FAILED, letter * 600, letter * 600, letter * 300, "f" * 64)
+    view = seen(view, HeadMoved(Head(letter * 300, "e" * 64)))
+    shown = row(view)
+    encode(shown)
+    assert shown.path.startswith("/" + letter * 100) or letter == "\udce9"
+    assert shown.path.endswith("…")
+
+
+@pytest.mark.parametrize(
+    ("child", "status", "reason", "answered"),
+    [
+        (
+            Child(Life.BACKOFF, wait=4, status=-9),
+            Status.RETRYING,
+            "its process was ended by signal 9; a new one starts in 4 s",
+            False,
+        ),
+        (
+            Child(Life.FATAL, deaths=(1, 2, 3, 4, 5), status=1),
+            Status.FAILED,
+            "its process ended 5 times within 60 s (the last one ended with status 1); it is"
+            " tried again at the next reload",
+            True,
+        ),
+        (
+            Child(Life.KILLING, stuck=True),
+            Status.FAILED,
+            "the file system of notes doesn't answer; its process can't even be killed",
+            True,
+        ),
+        (Child(Life.STARTING), Status.STARTING, "", False),
+    ],
+)
+def test_the_life_of_the_process_shows(child, status, reason, answered):
+    view = lived(View(CONFIG, 1.0, Status.PUSHING, answered=False), child, LIMITS, 9.0)
+    assert (view.status, view.reason, view.since) == (status, reason, 9.0)
+    assert view.answered == answered
+
+
+def test_a_running_process_speaks_for_itself():
+    view = View(CONFIG, 1.0, Status.PUSHING)
+    assert lived(view, Child(Life.RUNNING), LIMITS, 9.0) == view
+
+
+@pytest.mark.parametrize(
+    ("report", "topic", "text"),
+    [
+        (Problem("disk-full", "No room."), "disk-full", "No room."),
+        (
+            Conflict(7, ("a", "b")),
+            "conflict",
+            "7 files were changed in two places; both versions are kept: a, b and 5 more",
+        ),
+        (
+            Conflict(1, ("a",)),
+            "conflict",
+            "1 file was changed in two places; both versions are kept: a",
+        ),
+        (Pulled(Head("main", "h"), 1), "pulled", "1 file updated"),
+        (Announce(Head("main", "h")), "pushed", "All is pushed."),
+    ],
+)
+def test_an_alert_for_each_kind_that_is_asked_for(report, topic, text):
+    told = alert(ALL, report)
+    assert isinstance(told, Alert)
+    assert (told.repository, told.topic, told.text) == ("notes", topic, text)
+    assert alert(RepoConfig("/x", "notes", alerts=frozenset()), report) is None
+
+
+def test_the_default_is_conflicts_and_problems_and_what_is_solved_is_withdrawn():
+    assert alert(CONFIG, Pulled(Head("main", "h"), 1)) is None
+    assert alert(CONFIG, Conflict(1, ("a",))) is not None
+    assert alert(CONFIG, Solved("disk-full")) == Withdraw("notes", "disk-full")
+    assert alert(CONFIG, Alive()) is None

@@ -1,0 +1,172 @@
+"""Who gets which news."""
+
+from itertools import pairwise
+from math import inf
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from autosyncd.link.messages import Announce, Identity, PullOrder, Tell
+from autosyncd.model import Channel, Head, PushNotice, TreeId
+from autosyncd.supervisor import routing
+from autosyncd.supervisor.routing import Outcome, Table, announce, heard, join, merged, pull_all
+
+NOTES, ROOT, OTHER = Channel("a" * 64), Channel("b" * 64), Channel("c" * 64)
+
+
+def identity(tree: str, *channels: Channel, branch: str = "main", head: str | None = None):
+    return Identity(TreeId(tree), channels, "origin", branch, head)
+
+
+def household() -> Table:
+    table = join(Table(), "/notes", identity("t1", NOTES, ROOT, head="h1"))
+    table = join(table, "/copy", identity("t2", NOTES, head="h0"))
+    table = join(table, "/old", identity("t3", ROOT, branch="legacy", head="h0"))
+    return join(table, "/dots", identity("t4", OTHER, head="d1"))
+
+
+def notice(*channels: Channel, tree: str = "far", branch: str = "main", head: str = "h9"):
+    return PushNotice(channels, branch, head, TreeId(tree), "desktop")
+
+
+def orders(routed: routing.Routed) -> dict[str, Head | None]:
+    return {key: order.head for key, order in routed.orders}
+
+
+def test_own_trees_of_a_channel_hear_each_other_and_the_others_are_told():
+    table, routed = announce(household(), "/notes", Announce(Head("main", "h2")), "laptop")
+    assert orders(routed) == {"/copy": Head("main", "h2")}
+    sent = PushNotice((NOTES, ROOT), "main", "h2", TreeId("t1"), "laptop")
+    assert routed.tell == Tell(sent)
+    assert table.counts == {Outcome.ROUTED: 1}
+    # its echo, and the same news told by the other own tree, move nobody
+    assert heard(table, sent, "x", 0.0)[1].outcome is Outcome.OWN_TREE
+    table = merged(table, "/copy", Head("main", "h2"))
+    assert announce(table, "/copy", Announce(Head("main", "h2")), "laptop")[1].orders == ()
+
+
+def test_who_has_not_said_who_it_is_announces_nothing():
+    _, routed = announce(Table(), "/new", Announce(Head("main", "h2")), "laptop")
+    assert (routed.outcome, routed.orders, routed.tell) == (Outcome.NO_IDENTITY, (), None)
+
+
+def test_a_tree_without_channels_tells_nobody():
+    table = join(Table(), "/empty", identity("t"))
+    _, routed = announce(table, "/empty", Announce(Head("main", "h")), "laptop")
+    assert routed.tell is None
+
+
+def test_news_go_to_every_tree_of_the_channel_and_branch_that_lacks_the_head():
+    _, routed = heard(household(), notice(NOTES), "alice/1", 0.0)
+    assert orders(routed) == {"/notes": Head("main", "h9"), "/copy": Head("main", "h9")}
+    _, routed = heard(household(), notice(NOTES, head="h1"), "alice/1", 0.0)
+    assert orders(routed) == {"/copy": Head("main", "h1")}
+
+
+def test_a_notice_without_a_branch_is_for_any_branch():
+    _, routed = heard(household(), notice(ROOT, branch="", head="x"), "fanout", 0.0)
+    assert orders(routed) == {"/notes": Head("main", "x"), "/old": Head("legacy", "x")}
+
+
+def test_a_notice_without_a_head_makes_everybody_look():
+    _, routed = heard(household(), notice(NOTES, branch="", head=""), "fanout", 0.0)
+    assert orders(routed) == {"/notes": None, "/copy": None}
+
+
+def test_what_is_dropped_is_counted_by_name():
+    table = household()
+    for news in (
+        notice(Channel("e" * 64)),
+        notice(NOTES, tree="t4"),
+        notice(NOTES, branch="elsewhere"),
+        notice(OTHER, head="d1"),
+        notice(),
+    ):
+        table, routed = heard(table, news, "x", 0.0)
+        assert routed.orders == ()
+    assert table.counts == {
+        Outcome.UNKNOWN_CHANNEL: 2,
+        Outcome.OWN_TREE: 1,
+        Outcome.OTHER_BRANCH: 1,
+        Outcome.KNOWN_HEAD: 1,
+    }
+    assert table.buckets == {}  # what costs no fetch costs no token
+
+
+def test_a_late_notice_of_an_older_merged_head_moves_nobody():
+    table = household()
+    for head in ("h2", "h3"):
+        table = merged(table, "/notes", Head("main", head))
+    assert "/notes" not in orders(heard(table, notice(ROOT, head="h1"), "x", 0.0)[1])
+    for number in range(routing.REMEMBERED):
+        table = merged(table, "/notes", Head("main", f"n{number}"))
+    assert "/notes" in orders(heard(table, notice(ROOT, head="h1"), "x", 0.0)[1])
+
+
+def test_another_branch_or_tree_forgets_what_was_merged():
+    table = join(household(), "/notes", identity("t1", NOTES, branch="topic", head="k1"))
+    assert table.members["/notes"].merged == ("k1",)
+    table = merged(table, "/notes", Head("main", "h2"))
+    assert table.members["/notes"].merged == ("k1",)
+
+
+def test_a_flood_is_cut_to_a_burst_and_replaced_by_one_later_pull():
+    table, obeyed = household(), 0
+    for number in range(100):
+        table, routed = heard(table, notice(NOTES, head=f"x{number}"), "mallory", 10.0)
+        obeyed += bool(routed.orders)
+    assert obeyed == 20
+    assert table.counts == {Outcome.ROUTED: 20, Outcome.TOO_MANY: 80}
+    assert routing.deadline(table) == 12.0
+    table, later = routing.due(table, 12.0)
+    assert later == (("/copy", PullOrder(None)), ("/notes", PullOrder(None)))
+    assert heard(table, notice(NOTES, head="y"), "alice", 12.0)[1].orders
+    assert heard(table, notice(NOTES, head="y"), "mallory", 12.0)[1].orders  # one token in 2 s
+    assert not heard(table, notice(NOTES, head="y"), "mallory", 11.0)[1].orders
+
+
+def test_senders_that_are_counted_are_bounded():
+    table = household()
+    for number in range(routing.BUCKETS + 5):
+        table, _ = heard(table, notice(NOTES), f"s{number}", 0.0)
+    assert len(table.buckets) == routing.BUCKETS
+    assert (NOTES, "s0") not in table.buckets
+
+
+def test_pull_all_is_spread_and_given_once_a_minute():
+    table = pull_all(household(), 100.0, 8.0, [0.0, 0.25, 0.5, 1.0])
+    assert table.pulls == {"/copy": 100.0, "/dots": 102.0, "/notes": 104.0, "/old": 108.0}
+    assert pull_all(table, 101.0, 8.0, [0.9]).pulls == table.pulls
+    table, first = routing.due(table, 102.0)
+    assert [key for key, _ in first] == ["/copy", "/dots"]
+    table = pull_all(table, 103.0, 8.0, [0.5])
+    assert table.pulls == {"/notes": 104.0, "/old": 108.0, "/copy": 166.0, "/dots": 166.0}
+
+
+def test_a_repository_that_is_gone_gets_nothing_more():
+    table = routing.leave(pull_all(household(), 0.0, 1.0, [0.5]), "/notes")
+    assert "/notes" not in orders(heard(table, notice(NOTES), "x", 0.0)[1])
+    assert "/notes" not in table.pulls
+    empty = Table()
+    assert routing.deadline(pull_all(empty, 0.0, 1.0, [])) == inf
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 30), st.booleans()), max_size=40),
+    st.lists(st.floats(0, 1), max_size=5),
+)
+def test_pulls_are_never_closer_than_a_minute_and_never_lost(calls, jitter):
+    table, now = household(), 0.0
+    given_at: dict[str, list[float]] = {}
+    for seconds, ask in calls:
+        now += seconds
+        if ask:
+            table = pull_all(table, now, 5.0, jitter)
+            assert set(table.pulls) == set(table.members)
+            assert max(table.pulls.values()) <= now + 65
+        table, ready = routing.due(table, now)
+        assert routing.deadline(table) > now
+        for key, _ in ready:
+            given_at.setdefault(key, []).append(now)
+    for times in given_at.values():
+        assert all(b - a >= 60 for a, b in pairwise(times))

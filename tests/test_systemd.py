@@ -1,0 +1,168 @@
+"""autosyncd as people have it: installed for every user, run by a real systemd, in a booted machine."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.testbed import Box
+from tests.waiting import eventually
+
+pytestmark = [pytest.mark.root, pytest.mark.slow]
+
+UNIT = "autosyncd.service"
+
+
+class Service:
+    """alice's autosyncd, through her own systemctl."""
+
+    def __init__(self, box: Box) -> None:
+        self.box = box
+
+    def systemctl(self, *words: str) -> str:
+        return self.box.run("systemctl", "--user", *words).stdout.strip()
+
+    def show(self, field: str) -> str:
+        return self.systemctl("show", "--value", "-p", field, UNIT)
+
+    def start(self) -> None:
+        self.systemctl("enable", "--now", "autosyncd")
+
+    def override(self, text: str) -> None:
+        """A drop-in of the person's own for the unit."""
+        folder = f".config/systemd/user/{UNIT}.d"
+        self.box.run("sh", "-ec", f"mkdir -p {folder}; cat >{folder}/test.conf", input=text)
+        self.systemctl("daemon-reload")
+
+    def add_repository(self, name: str) -> None:
+        """A git folder ~/NAME, and the drop-in that names it."""
+        self.box.shell(
+            f"git init -q -b main ~/{name}; mkdir -p ~/.config/autosync/autosync.d;"
+            f"printf 'repositories:\\n  - path: ~/{name}\\n    commit_after: 500ms\\n'"
+            f" >~/.config/autosync/autosync.d/{name}.yaml"
+        )
+
+    def subjects(self, name: str) -> str:
+        """The subjects of the commits that there are."""
+        return self.box.shell(f"git -C ~/{name} log --format=%s 2>&1", check=False)
+
+    def journal(self, *words: str) -> str:
+        return self.box.run("journalctl", "--user", "-u", "autosyncd", "-o", "cat", *words).stdout
+
+
+@pytest.fixture(scope="module")
+def box() -> Iterator[Box]:
+    with Box(user="alice") as box:
+        said = box.run("/checkout/script/install", user="root", timeout=120).stdout
+        assert said.rstrip().endswith("systemctl --user enable --now autosyncd")
+        box.shell(
+            "git config --global user.name Alice; git config --global user.email a@example.org"
+        )
+        yield box
+
+
+@pytest.fixture
+def service(box: Box) -> Iterator[Service]:
+    service = Service(box)
+    yield service
+    box.shell(
+        "systemctl --user disable --now autosyncd; systemctl --user reset-failed;"
+        "rm -rf .config/autosync .config/systemd .local/state/autosync notes;"
+        "systemctl --user daemon-reload",
+        check=False,
+    )
+
+
+def test_the_unit_is_clean(box: Box) -> None:
+    done = box.run(
+        "systemd-analyze", "verify", "--user", "--man=no", f"/usr/local/lib/systemd/user/{UNIT}"
+    )
+    assert done.stdout + done.stderr == ""
+
+
+def test_installing_again_changes_nothing_and_says_restart(box: Box) -> None:
+    listing = "find /usr/local/lib/autosyncd /usr/local/bin /usr/local/lib/systemd | sort"
+    before = box.shell(listing)
+    said = box.run("/checkout/script/install", user="root", timeout=120).stdout
+    assert "systemctl --user restart autosyncd" in said
+    assert box.shell(listing) == before
+    assert "autosyncd 0" in box.run("autosyncd", "--version").stdout
+
+
+def test_it_can_be_taken_away_whole(box: Box) -> None:
+    box.run("/checkout/script/install", "--prefix", "/opt/autosync", user="root", timeout=120)
+    assert box.shell("/opt/autosync/bin/autosyncd --version")
+    box.run("/checkout/script/install", "--prefix", "/opt/autosync", "--remove", user="root")
+    assert box.shell("find /opt/autosync ! -type d") == ""
+    assert box.shell("test -d /etc/autosync.d && echo kept") == "kept"
+
+
+def test_without_repositories_it_is_ready_and_says_how_to_add_one(service: Service) -> None:
+    service.start()
+    assert service.show("ActiveState") == "active"
+    assert "autosyncctl add" in service.show("StatusText")
+    assert service.show("NRestarts") == "0"
+
+
+def test_a_drop_in_is_taken_up_and_an_edit_is_committed(service: Service) -> None:
+    service.start()
+    service.add_repository("notes")
+    eventually(lambda: "autosyncctl add" not in service.show("StatusText"), every=0.2)
+    service.box.shell("echo buy milk >notes/todo.md")
+    eventually(lambda: "todo.md" in service.subjects("notes"), every=0.2)
+    assert service.show("NRestarts") == "0"
+    eventually(lambda: service.journal("AUTOSYNC_REPO=notes"), every=0.2)
+
+
+def test_a_reload_keeps_the_process(service: Service) -> None:
+    service.start()
+    pid = service.show("MainPID")
+    service.systemctl("reload", "autosyncd")
+    eventually(lambda: service.show("ActiveState") == "active")
+    assert service.show("MainPID") == pid
+
+
+def test_stopped_it_ends_by_itself_and_leaves_nobody(service: Service) -> None:
+    service.add_repository("notes")
+    service.start()
+    pids = service.box.shell("pgrep -u alice -f [b]in/autosyncd").split()
+    assert len(pids) > 1
+    service.systemctl("stop", "autosyncd")
+    assert (service.show("ActiveState"), service.show("Result")) == ("inactive", "success")
+    assert service.show("ExecMainStatus") == "0"
+    assert service.box.shell("pgrep -u alice -f [b]in/autosyncd || echo none") == "none"
+
+
+def test_killed_it_comes_back_and_goes_on(service: Service) -> None:
+    service.add_repository("notes")
+    service.start()
+    pid = service.show("MainPID")
+    service.systemctl("kill", "--kill-who=main", "-s", "KILL", "autosyncd")
+    eventually(lambda: service.show("MainPID") not in (pid, "0"), every=0.2)
+    eventually(lambda: service.show("ActiveState") == "active", every=0.2)
+    service.box.shell("echo after >notes/after.md")
+    eventually(lambda: "after.md" in service.subjects("notes"), every=0.2)
+
+
+def test_frozen_it_is_ended_by_the_watchdog_and_comes_back(service: Service) -> None:
+    service.override("[Service]\nWatchdogSec=3\n")
+    service.start()
+    pid = service.show("MainPID")
+    service.box.shell(f"kill -STOP {pid}")
+    eventually(lambda: service.show("NRestarts") == "1", seconds=20, every=0.5)
+    eventually(lambda: service.show("ActiveState") == "active", every=0.2)
+    assert service.show("MainPID") != pid
+
+
+def test_a_named_configuration_that_is_missing_is_not_tried_again(service: Service) -> None:
+    command = "/usr/local/bin/autosyncd --config /nowhere.yaml"
+    service.override(f"[Service]\nExecStart=\nExecStart={command}\n")
+    service.box.run("systemctl", "--user", "start", "autosyncd", check=False)
+    eventually(lambda: service.show("ActiveState") == "failed", every=0.2)
+    assert (service.show("ExecMainStatus"), service.show("NRestarts")) == ("78", "0")
+    assert "/nowhere.yaml" in service.journal()
+
+
+def test_hooks_may_start_setuid_programs(service: Service) -> None:
+    service.start()
+    status = service.box.shell(f"grep NoNewPrivs /proc/{service.show('MainPID')}/status")
+    assert status.split() == ["NoNewPrivs:", "0"]

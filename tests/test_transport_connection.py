@@ -1,0 +1,203 @@
+"""The life of a connection, told as conversations: when, what happens, what is done about it."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from autosyncd.transport.connection import (
+    BACKOFF_LONGEST,
+    BACKOFF_SPREAD,
+    Command,
+    Connect,
+    Connection,
+    Disconnect,
+    Event,
+    Greeted,
+    Lost,
+    NetworkDown,
+    NetworkUp,
+    OpenSession,
+    Ping,
+    Refused,
+    Report,
+    Spoke,
+    Start,
+    Stop,
+    Tick,
+    TransportState,
+    Woke,
+    deadline,
+    step,
+)
+
+Conversation = list[tuple[float, Event, tuple[Command, ...], float | None]]
+"""At a time, an event, the commands expected, and the deadline after it."""
+
+ONLINE = (OpenSession(), Report(online=True))
+
+
+def gone(reason: str) -> tuple[Command, ...]:
+    return (Disconnect(), Report(online=False, reason=reason))
+
+
+CONVERSATIONS: dict[str, Conversation] = {
+    "a quiet server is asked, and answers": [
+        (0, Start(), (Connect(),), 30),
+        (1, Greeted(), ONLINE, 31),
+        (20, Spoke(), (), 50),
+        (50, Tick(), (Ping(),), 60),
+        (51, Spoke(), (), 81),
+    ],
+    "a dead server is given up, and tried again": [
+        (0, Start(), (Connect(),), 30),
+        (0, Greeted(), ONLINE, 30),
+        (30, Tick(), (Ping(),), 40),
+        (40, Tick(), gone("no answer to a ping"), 41),
+        (41, Tick(), (Connect(),), 71),
+    ],
+    "a server that accepts and says nothing": [
+        (0, Start(), (Connect(),), 30),
+        (30, Tick(), gone("no greeting within 30 s"), 31),
+        (31, Tick(), (Connect(),), 61),
+        (61, Tick(), gone("no greeting within 30 s"), 63),
+    ],
+    "back-off doubles to 40 s": [
+        (0, Start(), (Connect(),), 30),
+        (0, Lost("x"), gone("x"), 1),
+        (1, Tick(), (Connect(),), 31),
+        (1, Lost("x"), gone("x"), 3),
+        (3, Tick(), (Connect(),), 33),
+        (3, Lost("x"), gone("x"), 7),
+        (7, Tick(), (Connect(),), 37),
+        (7, Lost("x"), gone("x"), 15),
+        (15, Tick(), (Connect(),), 45),
+        (15, Lost("x"), gone("x"), 31),
+        (31, Tick(), (Connect(),), 61),
+        (31, Lost("x"), gone("x"), 63),
+        (63, Tick(), (Connect(),), 93),
+        (63, Lost("x"), gone("x"), 103),
+        (103, Tick(), (Connect(),), 133),
+        (103, Lost("x"), gone("x"), 143),
+    ],
+    "a short session does not reset the back-off": [
+        (0, Start(), (Connect(),), 30),
+        (0, Lost("x"), gone("x"), 1),
+        (1, Tick(), (Connect(),), 31),
+        (1, Greeted(), ONLINE, 31),
+        (60, Lost("x"), gone("x"), 62),
+    ],
+    "a minute online does": [
+        (0, Start(), (Connect(),), 30),
+        (0, Lost("x"), gone("x"), 1),
+        (1, Tick(), (Connect(),), 31),
+        (1, Greeted(), ONLINE, 31),
+        (61, Lost("x"), gone("x"), 62),
+    ],
+    "the network comes while waiting: now": [
+        (0, Start(), (Connect(),), 30),
+        (0, Lost("x"), gone("x"), 1),
+        (0.5, NetworkDown(), (), 1),
+        (0.6, NetworkUp(), (Connect(),), 30.6),
+        (0.7, Lost("x"), gone("x"), 2.7),
+    ],
+    "an attempt from before the suspend starts again": [
+        (0, Start(), (Connect(),), 30),
+        (500, Woke(), (Disconnect(), Connect()), 530),
+    ],
+    "after a suspend the session has 5 s to prove itself, and does": [
+        (0, Start(), (Connect(),), 30),
+        (0, Greeted(), ONLINE, 30),
+        (500, Woke(), (Ping(),), 505),
+        (501, NetworkUp(), (), 505),
+        (502, Spoke(), (), 532),
+    ],
+    "or does not": [
+        (0, Start(), (Connect(),), 30),
+        (0, Greeted(), ONLINE, 30),
+        (10, NetworkDown(), (Ping(),), 15),
+        (15, Tick(), gone("no answer to a ping"), 16),
+    ],
+    "a tick that comes too early does nothing": [
+        (0, Start(), (Connect(),), 30),
+        (29.9, Tick(), (), 30),
+        (29.9, Greeted(), ONLINE, 59.9),
+        (59, Tick(), (), 59.9),
+    ],
+    "refused for good: only a new configuration helps": [
+        (0, Start(), (Connect(),), 30),
+        (1, Refused("wrong password"), gone("wrong password"), None),
+        (2, NetworkUp(), (), None),
+        (3, Start(), (), None),
+        (4, Stop(), (Disconnect(),), None),
+    ],
+    "what comes after the end does not count": [
+        (0, Start(), (Connect(),), 30),
+        (1, Stop(), (Disconnect(),), None),
+        (2, Greeted(), (), None),
+        (2, Lost("x"), (), None),
+        (2, NetworkUp(), (), None),
+        (3, Start(), (Connect(),), 33),
+    ],
+}
+
+
+@pytest.mark.parametrize("conversation", CONVERSATIONS.values(), ids=CONVERSATIONS.keys())
+def test_conversation(conversation: Conversation) -> None:
+    connection = Connection()
+    for now, event, expected, due in conversation:
+        connection, commands = step(connection, event, now=now, jitter=0.0)
+        assert (now, event, commands) == (now, event, expected)
+        assert deadline(connection) == pytest.approx(due)
+
+
+@pytest.mark.parametrize(("jitter", "due"), [(-1.0, 0.7), (0.0, 1.0), (1.0, 1.3)])
+def test_jitter_spreads_the_back_off(jitter: float, due: float) -> None:
+    connecting, _ = step(Connection(), Start(), now=0.0, jitter=jitter)
+    waiting, _ = step(connecting, Lost("x"), now=0.0, jitter=jitter)
+    assert deadline(waiting) == pytest.approx(due)
+
+
+EVENTS = st.sampled_from(
+    [
+        *(Start(), Stop(), Greeted(), Spoke(), Lost("x"), Refused("x")),
+        *(NetworkUp(), NetworkDown(), Woke(), Tick(), Tick(), Tick()),
+    ]
+)
+HISTORIES = st.lists(
+    st.tuples(EVENTS, st.floats(0, 120), st.floats(-1, 1)), min_size=1, max_size=60
+)
+
+
+@settings(max_examples=300)
+@given(HISTORIES)
+def test_a_deadline_always_leads_somewhere(
+    history: list[tuple[Event, float, float]],
+) -> None:
+    """Whatever happened: at its deadline a step acts and sets a later one, so no loop spins."""
+    connection, now = Connection(), 1000.0
+    for event, pause, jitter in history:
+        now += pause
+        connection, commands = step(connection, event, now=now, jitter=jitter)
+        due = deadline(connection)
+        if commands:
+            assert due is None or due > now
+        if due is None:
+            assert connection.state in (TransportState.DISCONNECTED, TransportState.FATAL)
+            continue
+        after, commands = step(connection, Tick(), now=max(due, now), jitter=jitter)
+        assert commands
+        later = deadline(after)
+        assert later is not None
+        assert later > max(due, now)
+        if now < due:
+            assert step(connection, Tick(), now=now, jitter=jitter) == (connection, ())
+
+
+@given(HISTORIES)
+def test_back_off_is_bounded(history: list[tuple[Event, float, float]]) -> None:
+    connection, now = Connection(), 0.0
+    for event, pause, jitter in history:
+        now += pause
+        connection, _ = step(connection, event, now=now, jitter=jitter)
+        if connection.state is TransportState.BACKOFF and connection.due is not None:
+            assert connection.due - connection.since <= BACKOFF_LONGEST * (1 + BACKOFF_SPREAD)

@@ -1,0 +1,273 @@
+"""Random histories on the real kernel: whatever happens to a tree, once it is quiet every folder is
+watched under its right name, and whoever looks only where the watch says so knows the whole tree."""
+
+import contextlib
+import os
+import random
+import shutil
+import tempfile
+import threading
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+
+from autosyncd.watch.batch import Batch
+from autosyncd.watch.inotify import TreeWatch
+
+IGNORED = b"ignored"
+NAMES = [b"a", b"b", b"c", b"d\n", b"\xfe", IGNORED]
+
+
+def join(folder: bytes, name: bytes) -> bytes:
+    return folder + b"/" + name if folder else name
+
+
+class Disk:
+    """A tree and a place outside of it, on one file system."""
+
+    def __init__(self, base: bytes) -> None:
+        self.root = os.path.join(base, b"tree")
+        self.outside = os.path.join(base, b"outside")
+        os.mkdir(self.root)
+        os.mkdir(self.outside)
+        self.serial = 0
+
+    def below(self, path: bytes = b"") -> Iterator[tuple[bytes, bool]]:
+        """Every folder and file that counts, at and below a path (relative)."""
+        if IGNORED in path.split(b"/") or b".git" in path.split(b"/") or self._is_nested(path):
+            return
+        full = os.path.join(self.root, path)
+        if not os.path.isdir(full) or os.path.islink(full):
+            if os.path.lexists(full):
+                yield path, False
+            return
+        if path and os.path.lexists(os.path.join(full, b".git")):
+            return
+        yield path, True
+        for name in os.listdir(full):
+            yield from self.below(join(path, name))
+
+    def _is_nested(self, path: bytes) -> bool:
+        parts = path.split(b"/")
+        tops = (b"/".join(parts[:depth]) for depth in range(1, len(parts)))
+        return any(os.path.lexists(os.path.join(self.root, top, b".git")) for top in tops)
+
+    def files(self, path: bytes = b"") -> dict[bytes, bytes]:
+        found = {}
+        for name, is_folder in self.below(path):
+            if not is_folder:
+                with open(os.path.join(self.root, name), "rb") as file:
+                    found[name] = file.read()
+        return found
+
+    def folders(self) -> set[bytes]:
+        return {path for path, is_folder in self.below() if is_folder}
+
+    def change(self, pick: random.Random) -> None:
+        """One thing that somebody might do to the tree."""
+        every = [os.path.join(base, path) for base, path in self._every()]
+        here, there = pick.choice(every), pick.choice(every)
+        target = os.path.join(there, pick.choice(NAMES))
+        act = pick.choice(
+            ["mkdir", "deep", "write", "write", "write", "move", "move", "in", "out", "rm", "nest"]
+        )
+        inside = here not in (self.root, self.outside)
+        self.serial += 1
+        if act == "mkdir":
+            os.mkdir(target)
+        elif act == "deep":
+            os.makedirs(os.path.join(target, pick.choice(NAMES), pick.choice(NAMES)))
+            self.write(os.path.join(target, b"file"))
+        elif act == "write":
+            self.write(os.path.join(here, b"file%d" % pick.randrange(3)))
+        elif act == "move" and inside:
+            os.rename(here, target)
+        elif act == "in" and inside:
+            os.rename(here, os.path.join(self.root, pick.choice(NAMES)))
+        elif act == "out" and inside:
+            os.rename(here, os.path.join(self.outside, pick.choice(NAMES)))
+        elif act == "rm" and inside:
+            shutil.rmtree(here)
+        elif act == "nest" and inside and pick.random() < 0.2:
+            os.mkdir(os.path.join(here, b".git"))
+
+    def write(self, path: bytes) -> None:
+        with open(path, "wb") as file:
+            file.write(b"%d" % self.serial)
+
+    def _every(self) -> Iterator[tuple[bytes, bytes]]:
+        for base in (self.root, self.outside):
+            for folder, names, _ in os.walk(base):
+                names[:] = sorted(name for name in names if name != b".git")
+                yield base, folder
+
+
+class Follower:
+    """Knows the tree by its first look and by what the watch reports since."""
+
+    def __init__(self, disk: Disk) -> None:
+        self.disk = disk
+        self.watch = TreeWatch(disk.root, [p for p in self.ignored_now() if p])
+        self.pending: set[bytes] = set()
+        self.watch.arm()
+        self.known = disk.files()
+
+    def ignored_now(self) -> list[bytes]:
+        return [
+            os.path.relpath(os.path.join(folder, IGNORED), self.disk.root)
+            for folder, names, _ in os.walk(self.disk.root)
+            if IGNORED in names
+        ]
+
+    def hear(self, batch: Batch) -> None:
+        assert not batch.gone
+        self.pending |= batch.new_folders
+        if batch.rescan:
+            self.hear(self.watch.rearm(self.ignored_now()))
+            self.known = self.disk.files()
+            return
+        for path in (*batch.changed, *batch.nested):
+            prefix = path + b"/"
+            for name in [n for n in self.known if n == path or n.startswith(prefix)]:
+                del self.known[name]
+            if path in batch.changed:
+                self.known |= self.disk.files(path)
+
+    def judge(self) -> None:
+        asked, self.pending = self.pending, set()
+        ignored = {path for path in asked if IGNORED in path.split(b"/")}
+        self.hear(self.watch.judged(ignored, asked - ignored))
+
+    def quiet(self) -> None:
+        """Until nothing more comes: all that happened is in the queue already."""
+        for _ in range(50):
+            batch = self.watch.read()
+            self.hear(batch)
+            if self.pending:
+                self.judge()
+            elif self.watch.unsettled:
+                self.watch.settle()
+            elif batch == Batch():
+                return
+        raise AssertionError("the watch never comes to rest")
+
+    def check(self) -> None:
+        self.quiet()
+        folders = self.disk.folders()
+        assert self.known == self.disk.files()
+        assert self.watch.complete
+        assert self.watch.watched == len(folders)
+        with open(f"/proc/self/fdinfo/{self.watch.fileno()}") as file:
+            # one more may watch .git/info; this tree has none
+            assert sum(line.startswith("inotify wd:") for line in file) == len(folders)
+        for folder in folders:
+            self.disk.write(os.path.join(self.disk.root, folder, b"probe"))
+        assert self.watch.read().changed == {join(folder, b"probe") for folder in folders}
+        for folder in folders:
+            os.unlink(os.path.join(self.disk.root, folder, b"probe"))
+        self.watch.read()
+
+
+def attempt(disk: Disk, pick: random.Random) -> None:
+    # there may be something of that name, and a folder can't go into itself
+    with contextlib.suppress(OSError):
+        disk.change(pick)
+
+
+class Histories(RuleBasedStateMachine):
+    """Few operations between looks, so that each kind of timing comes up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.base = os.fsencode(tempfile.mkdtemp())
+
+    @initialize(seed=st.integers(0, 2**32), before=st.integers(0, 20))
+    def begin(self, seed: int, before: int) -> None:
+        self.disk = Disk(self.base)
+        pick = random.Random(seed)
+        for _ in range(before):
+            attempt(self.disk, pick)
+        self.follower = Follower(self.disk)
+
+    @rule(seed=st.integers(0, 2**32), times=st.integers(1, 5))
+    def change(self, seed: int, times: int) -> None:
+        pick = random.Random(seed)
+        for _ in range(times):
+            attempt(self.disk, pick)
+
+    @rule()
+    def read(self) -> None:
+        self.follower.hear(self.follower.watch.read())
+
+    @rule()
+    def judge(self) -> None:
+        self.follower.judge()
+
+    @rule()
+    def settle(self) -> None:
+        self.follower.hear(self.follower.watch.read())
+        self.follower.watch.settle()
+
+    @rule()
+    def check(self) -> None:
+        self.follower.check()
+
+    def teardown(self) -> None:
+        try:
+            self.follower.check()
+        finally:
+            self.follower.watch.close()
+            shutil.rmtree(self.base)
+
+
+Histories.TestCase.settings = settings(
+    max_examples=25,
+    stateful_step_count=50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+TestHistories = pytest.mark.slow(Histories.TestCase)
+
+
+def test_two_hundred_operations(tmp_path: os.PathLike[str]) -> None:
+    pick = random.Random(200)
+    disk = Disk(os.fsencode(tmp_path))
+    follower = Follower(disk)
+    for _ in range(200):
+        attempt(disk, pick)
+        if pick.random() < 0.3:
+            follower.hear(follower.watch.read())
+        if pick.random() < 0.2:
+            follower.judge()
+    follower.check()
+    follower.watch.close()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_changes_while_it_looks(tmp_path: os.PathLike[str], seed: int) -> None:
+    """Paths are out of date at any moment here: another thread renames as fast as it can."""
+    pick = random.Random(seed)
+    disk = Disk(os.fsencode(tmp_path))
+    watch = TreeWatch(disk.root)
+    watch.arm()
+    pending: set[bytes] = set()
+
+    def storm() -> None:
+        for _ in range(400):
+            attempt(disk, pick)
+
+    thread = threading.Thread(target=storm)
+    thread.start()
+    while thread.is_alive():
+        pending |= watch.read().new_folders
+        ignored = {path for path in pending if IGNORED in path.split(b"/")}
+        pending = set(watch.judged(ignored, pending - ignored).new_folders)
+    thread.join()
+    follower = object.__new__(Follower)
+    follower.disk, follower.watch, follower.pending = disk, watch, pending
+    follower.known = disk.files()
+    follower.check()
+    watch.close()

@@ -1,0 +1,466 @@
+"""Conversations with one repository's machine: what is said to it, and what it orders."""
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from autosyncd.link.messages import (
+    Announce,
+    Committed,
+    Conflict,
+    Describe,
+    HeadMoved,
+    Online,
+    Problem,
+    Pulled,
+    PullOrder,
+    Resume,
+    Solved,
+    StatusChanged,
+    SyncNow,
+    Woke,
+)
+from autosyncd.model import Head, RepoConfig, Status, TreeId
+from autosyncd.vcs.driver import (
+    EVERYTHING,
+    Away,
+    AwayKind,
+    CommitMade,
+    CommitOrder,
+    Dirty,
+    Failed,
+    Inspect,
+    Judge,
+    LeftOut,
+    NoRemote,
+    NothingToCommit,
+    Question,
+    Ready,
+    Scope,
+    Synced,
+    SyncOrder,
+    Unfit,
+    Waiting,
+    Why,
+)
+from autosyncd.worker import events as ev
+from autosyncd.worker.machine import deadline, step
+from autosyncd.worker.state import State
+
+POLICY = RepoConfig(path="/home/alice/notes", name="notes", poll_every="never")
+POLLING = replace(POLICY, poll_every="auto")
+HEAD = Head("main", "a" * 40)
+READY = Ready(
+    tree=TreeId("t" * 32),
+    channels=(),
+    remote="origin",
+    branch="main",
+    head=None,
+    ignored=frozenset(),
+    state_folder=b"/state",
+)
+MADE = CommitMade(HEAD, 1, "notes: edit todo.md (laptop)")
+NOTHING = NothingToCommit(HEAD)
+
+
+class Conversation:
+    """One machine and a clock of the test's."""
+
+    def __init__(self, policy: RepoConfig = POLICY) -> None:
+        self.policy, self.now, self.state = policy, 1000.0, State()
+        self.commands: list[ev.Command] = []
+        self.status = (Status.STARTING, "")
+
+    def hear(self, event: ev.Event) -> "Conversation":
+        self.state, self.commands = step(self.state, event, now=self.now, policy=self.policy)
+        for command in self.commands:
+            if isinstance(command, ev.Report) and isinstance(command.message, StatusChanged):
+                self.status = (command.message.status, command.message.reason)
+        return self
+
+    def later(self, seconds: float) -> "Conversation":
+        self.now += seconds
+        return self.hear(ev.Tick())
+
+    @property
+    def runs(self) -> list[object]:
+        return [command.verb for command in self.commands if isinstance(command, ev.Run)]
+
+    @property
+    def reports(self) -> list[object]:
+        found = [one.message for one in self.commands if isinstance(one, ev.Report)]
+        return [message for message in found if not isinstance(message, StatusChanged)]
+
+    @property
+    def due_in(self) -> float:
+        return deadline(self.state, now=self.now, policy=self.policy) - self.now
+
+
+def started(policy: RepoConfig = POLICY) -> Conversation:
+    """In sync, at rest."""
+    talk = Conversation(policy).hear(ev.Tick())
+    talk.hear(ev.Inspected(READY)).hear(ev.CommitEnded(NOTHING)).hear(ev.SyncEnded(Synced(HEAD)))
+    assert not talk.runs
+    return talk
+
+
+def changed(*paths: bytes) -> ev.Changed:
+    return ev.Changed(Scope(frozenset(paths)))
+
+
+def test_a_start_looks_commits_everything_and_syncs_in_this_order() -> None:
+    talk = Conversation()
+    assert talk.hear(ev.Tick()).runs == [Inspect()]
+    assert talk.hear(ev.Inspected(READY)).runs == [CommitOrder(EVERYTHING)]
+    assert ev.SetWatches(frozenset()) in talk.commands
+    assert talk.hear(ev.CommitEnded(NOTHING)).runs == [SyncOrder(fetch=True)]
+    talk.hear(ev.SyncEnded(Synced(HEAD)))
+    assert talk.status == (Status.IDLE, "")
+    assert talk.reports == [HeadMoved(HEAD)]
+
+
+def test_watches_are_set_before_everything_is_looked_at() -> None:
+    talk = Conversation().hear(ev.Tick()).hear(ev.Inspected(READY))
+    kinds = [type(command) for command in talk.commands]
+    assert kinds.index(ev.SetWatches) < kinds.index(ev.Run)
+
+
+def test_an_edit_is_committed_after_the_quiet_time_and_pushed_a_moment_later() -> None:
+    talk = started().hear(changed(b"todo.md"))
+    assert talk.status == (Status.SETTLING, "")
+    assert talk.due_in == POLICY.commit_after
+    assert talk.later(1.9).runs == []
+    assert talk.later(0.1).runs == [CommitOrder(Scope(frozenset({b"todo.md"})))]
+    talk.hear(ev.CommitEnded(MADE))
+    assert Committed(HEAD, 1, MADE.subject) in talk.reports
+    assert talk.due_in == POLICY.push_after
+    assert talk.later(3).runs == [SyncOrder(fetch=False)]
+    assert talk.hear(ev.Pushed(HEAD)).reports == [Announce(HEAD)]
+    talk.hear(ev.SyncEnded(Synced(HEAD, pushed=True)))
+    assert talk.status == (Status.IDLE, "")
+
+
+def test_a_burst_is_one_commit() -> None:
+    talk = started()
+    for number in range(50):
+        talk.hear(changed(b"f%d" % number))
+        talk.now += 1.0
+    assert talk.later(1.0).runs == [
+        CommitOrder(Scope(frozenset(b"f%d" % number for number in range(50))))
+    ]
+
+
+def test_a_tree_that_never_rests_is_committed_within_the_longest_wait() -> None:
+    talk = started()
+    waited = 0.0
+    while not talk.hear(changed(b"log")).runs:
+        talk.now += 1.0
+        waited += 1.0
+    assert waited == POLICY.commit_within
+
+
+def test_what_changes_during_a_commit_is_committed_next() -> None:
+    talk = started().hear(changed(b"a")).later(2)
+    talk.hear(changed(b"b")).hear(ev.CommitEnded(MADE))
+    assert talk.later(2).runs == [CommitOrder(Scope(frozenset({b"b"})))]
+
+
+def test_a_new_folder_is_judged_before_anything_is_committed() -> None:
+    talk = started().hear(ev.Changed(Scope(frozenset({b"d"})), frozenset({b"d"})))
+    assert talk.runs == [Judge(frozenset({b"d"}))]
+    talk.hear(ev.Judged(frozenset({b"d"}), frozenset()))
+    assert ev.SettleWatches(frozenset(), frozenset({b"d"})) in talk.commands
+
+
+def test_a_failed_commit_forgets_nothing() -> None:
+    talk = started().hear(changed(b"a")).later(2)
+    talk.hear(ev.CommitEnded(Failed("git-failed", "git add failed: no.")))
+    assert talk.reports == [Problem("git-failed", "git add failed: no.")]
+    assert talk.status == (Status.RETRYING, "git add failed: no.")
+    assert talk.due_in == 5.0
+    assert talk.later(5).runs == [CommitOrder(Scope(frozenset({b"a"})))]
+    assert Solved("git-failed") in talk.hear(ev.CommitEnded(MADE)).reports
+
+
+def test_a_remote_that_is_away_is_retried_slower_and_slower_while_commits_go_on() -> None:
+    talk = started().hear(changed(b"a")).later(2)
+    talk.hear(ev.CommitEnded(MADE)).later(3)
+    away = Away(AwayKind.NETWORK, "origin can't be reached.")
+    delays = []
+    for _ in range(9):
+        talk.hear(ev.SyncEnded(away))
+        delays.append(talk.due_in)
+        talk.later(talk.due_in)
+    assert delays == [5, 10, 20, 40, 80, 160, 300, 300, 300]
+    talk.hear(ev.SyncEnded(away)).hear(changed(b"b"))
+    assert talk.later(2).runs == [CommitOrder(Scope(frozenset({b"b"})))]
+
+
+@pytest.mark.parametrize("event", [PullOrder(HEAD), Online(yes=True), Woke(), SyncNow()])
+def test_a_remote_that_is_away_is_tried_at_once_when_there_is_reason_to(event: ev.Event) -> None:
+    talk = started().hear(PullOrder(HEAD))
+    for _ in range(5):
+        talk.hear(ev.SyncEnded(Away(AwayKind.NETWORK, "away."))).later(talk.due_in)
+    talk.hear(ev.SyncEnded(Away(AwayKind.NETWORK, "away.")))
+    assert talk.runs == []
+    assert [type(verb) for verb in talk.hear(event).runs] == [SyncOrder]
+
+
+def test_a_person_is_told_of_missing_credentials_at_once_and_of_a_silent_network_later() -> None:
+    talk = started().hear(PullOrder(HEAD))
+    away = Away(AwayKind.CREDENTIALS, "origin: load the key.")
+    assert talk.hear(ev.SyncEnded(away)).reports == [
+        Problem("credentials", "origin: load the key.")
+    ]
+    assert talk.later(5).hear(ev.SyncEnded(away)).reports == []
+    assert talk.later(10).hear(ev.SyncEnded(Synced(HEAD))).reports == [Solved("credentials")]
+    talk.hear(PullOrder(HEAD))
+    assert talk.hear(ev.SyncEnded(Away(AwayKind.NETWORK, "away."))).reports == []
+
+
+def test_a_refused_push_is_told_in_the_servers_words_and_tried_slowly() -> None:
+    talk = started().hear(changed(b"a")).later(2)
+    talk.hear(ev.CommitEnded(MADE)).later(3)
+    talk.hear(ev.SyncEnded(Synced(HEAD, refused="protected branch hook declined")))
+    assert talk.status[0] is Status.RETRYING
+    assert "protected branch hook declined" in talk.status[1]
+    assert [type(report) for report in talk.reports if isinstance(report, Problem)] == [Problem]
+    talk.policy = POLLING
+    seen = []
+    for _ in range(100):
+        talk.later(max(talk.due_in, 0.0))
+        seen += talk.runs
+        if talk.runs and isinstance(talk.runs[0], SyncOrder):
+            refused = "no" if talk.runs[0].push else ""
+            talk.hear(ev.SyncEnded(Synced(HEAD, refused=refused)))
+        elif talk.runs:
+            talk.hear(ev.CommitEnded(NOTHING))
+        if talk.now > 1000 + 3000:
+            break
+    pushes = [verb for verb in seen if isinstance(verb, SyncOrder) and verb.push]
+    assert 3 <= len(pushes) <= 6
+    assert all(verb.fetch for verb in seen if isinstance(verb, SyncOrder) and not verb.push)
+
+
+def test_a_dirty_tree_is_committed_then_synced_again() -> None:
+    talk = started().hear(PullOrder(HEAD)).hear(ev.SyncEnded(Dirty("x not uptodate")))
+    assert talk.runs == [CommitOrder(EVERYTHING)]
+    talk.hear(ev.CommitEnded(MADE))
+    assert talk.later(1).runs == [SyncOrder(fetch=True)]
+
+
+def test_a_file_that_can_never_be_committed_does_not_spin() -> None:
+    talk = started().hear(PullOrder(HEAD))
+    rounds = 0
+    end = talk.now + 3600
+    while talk.now < end:
+        if talk.runs and isinstance(talk.runs[0], SyncOrder):
+            talk.hear(ev.SyncEnded(Dirty("x not uptodate")))
+            rounds += 1
+        elif talk.runs:
+            talk.hear(ev.CommitEnded(NOTHING))
+        else:
+            talk.later(max(talk.due_in, 0.001))
+    assert rounds < 40
+
+
+@pytest.mark.parametrize("why", [Why.OPERATION, Why.DETACHED, Why.OTHER_BRANCH, Why.LOCKED])
+def test_while_the_person_is_busy_it_waits_says_why_and_goes_on(why: Why) -> None:
+    talk = started().hear(changed(b"a")).later(2)
+    talk.hear(ev.CommitEnded(Waiting(why, "You are in the middle of a merge.")))
+    assert talk.status == (Status.WAITING, "You are in the middle of a merge.")
+    assert 0 < talk.due_in <= 5
+    for _ in range(20):
+        talk.later(talk.due_in)
+        assert talk.runs == [CommitOrder(Scope(frozenset({b"a"})))]
+        talk.hear(ev.CommitEnded(Waiting(why, "You are in the middle of a merge.")))
+    assert talk.due_in <= 30
+    talk.later(talk.due_in).hear(ev.CommitEnded(MADE))
+    assert talk.later(3).runs == [SyncOrder(fetch=False)]
+
+
+def test_staged_content_is_waited_for_and_then_committed_first() -> None:
+    talk = started().hear(changed(b"a")).later(2)
+    staged = Waiting(Why.STAGED, "You have staged changes.")
+    began = talk.now
+    while not (talk.runs and getattr(talk.runs[0], "ignore_staged", False)):
+        if talk.runs:
+            talk.hear(ev.CommitEnded(staged))
+        else:
+            talk.later(talk.due_in)
+        assert talk.now - began < 700
+    assert talk.now - began >= POLICY.staged_wait
+
+
+def test_a_repository_that_vanishes_halts_and_comes_back() -> None:
+    talk = started().hear(ev.RootGone())
+    assert talk.runs == [Inspect()]
+    talk.hear(ev.Inspected(Waiting(Why.GONE, "/home/alice/notes isn't there.")))
+    assert talk.status == (Status.HALTED, "/home/alice/notes isn't there.")
+    assert Problem("gone", "/home/alice/notes isn't there.") in talk.reports
+    assert 0 < talk.due_in <= 30
+    talk.later(talk.due_in).hear(ev.Inspected(READY))
+    assert Solved("gone") in talk.reports
+    assert talk.runs == [CommitOrder(EVERYTHING)]
+
+
+def test_what_is_no_repository_fails_and_is_looked_at_again() -> None:
+    talk = Conversation().hear(ev.Tick()).hear(ev.Inspected(Unfit("not a git repository")))
+    assert talk.status == (Status.FAILED, "not a git repository")
+    assert 5 < talk.due_in <= 60
+    assert talk.later(talk.due_in).runs == [Inspect()]
+
+
+def test_a_question_halts_and_resume_goes_on_with_the_answer() -> None:
+    talk = started().hear(changed(b"a")).later(2)
+    talk.hear(ev.CommitEnded(Question("mass-deletion", "214 of 230 files vanished.")))
+    assert talk.status == (
+        Status.HALTED,
+        "214 of 230 files vanished. To go on: autosyncctl resume notes",
+    )
+    assert talk.due_in == math.inf
+    assert talk.hear(changed(b"b")).runs == []
+    assert talk.hear(PullOrder(HEAD)).runs == []
+    talk.hear(Resume())
+    assert Solved("mass-deletion") in talk.reports
+    assert ev.Remember(-math.inf, frozenset({"mass-deletion"})) in talk.commands
+    order = CommitOrder(Scope(frozenset({b"a", b"b"})), frozenset({"mass-deletion"}))
+    assert talk.runs == [order]
+
+
+def test_an_answer_holds_for_one_sync_only() -> None:
+    talk = started().hear(changed(b"a")).later(2)
+    talk.hear(ev.CommitEnded(Question("mass-deletion", "gone."))).hear(Resume())
+    talk.hear(ev.CommitEnded(MADE)).later(3).hear(ev.SyncEnded(Synced(HEAD, pushed=True)))
+    assert talk.state.allowed == frozenset()
+    assert any(isinstance(one, ev.Remember) and not one.allowed for one in talk.commands)
+
+
+def test_a_pause_touches_nothing_and_ends_by_itself() -> None:
+    talk = started().hear(ev.Paused(1000 + 1800))
+    assert talk.status == (Status.PAUSED, "")
+    assert talk.hear(changed(b"a")).runs == []
+    assert talk.hear(PullOrder(HEAD)).runs == []
+    assert talk.due_in == 1800
+    assert talk.later(1800).runs == [CommitOrder(Scope(frozenset({b"a"})))]
+
+
+def test_resume_ends_a_pause() -> None:
+    talk = started().hear(ev.Paused(math.inf)).hear(changed(b"a"))
+    talk.now += 100
+    assert talk.hear(Resume()).runs == [CommitOrder(Scope(frozenset({b"a"})))]
+
+
+def test_sync_now_waits_for_no_quiet_time() -> None:
+    talk = started().hear(changed(b"a"))
+    assert talk.hear(SyncNow()).runs == [CommitOrder(Scope(frozenset({b"a"})))]
+    assert talk.hear(ev.CommitEnded(MADE)).runs == [SyncOrder(fetch=True)]
+
+
+def test_a_description_becomes_the_next_commits_message_once() -> None:
+    talk = started().hear(Describe("Plan the garden")).hear(changed(b"a")).later(2)
+    assert talk.runs == [CommitOrder(Scope(frozenset({b"a"})), description="Plan the garden")]
+    talk.hear(ev.CommitEnded(MADE)).hear(changed(b"b")).later(2)
+    assert talk.runs[0].description == ""  # type: ignore[attr-defined]
+
+
+def test_without_a_remote_it_only_commits() -> None:
+    talk = Conversation().hear(ev.Tick()).hear(ev.Inspected(replace(READY, remote=None)))
+    talk.hear(ev.CommitEnded(MADE))
+    assert talk.runs == []
+    assert talk.status == (Status.IDLE, "")
+    assert talk.due_in > 1000
+    lost = started().hear(PullOrder(HEAD)).hear(ev.SyncEnded(NoRemote()))
+    assert lost.status == (Status.IDLE, "")
+
+
+def test_pulled_files_and_conflicts_are_reported() -> None:
+    talk = started().hear(PullOrder(HEAD))
+    other = Head("main", "b" * 40)
+    talk.hear(ev.SyncEnded(Synced(other, False, 3, ("desktop",), (b"todo.md",))))
+    assert talk.reports == [
+        HeadMoved(other),
+        Pulled(other, 3, ("desktop",)),
+        Conflict(1, ("todo.md",)),
+    ]
+
+
+def test_what_was_left_out_is_told_once_by_kind_and_taken_back() -> None:
+    talk = started().hear(changed(b"iso")).later(2)
+    large = LeftOut(b"iso", "large", "is larger than large_file (900 MB)")
+    talk.hear(ev.CommitEnded(NothingToCommit(HEAD, (large,))))
+    text = "Not committed: iso: is larger than large_file (900 MB)."
+    assert talk.reports == [Problem("left-out-large", text)]
+    talk.hear(changed(b"iso")).later(2)
+    assert talk.hear(ev.CommitEnded(NothingToCommit(HEAD, (large,)))).reports == []
+    talk.later(3600)
+    while not (talk.runs and talk.runs[0] == CommitOrder(EVERYTHING)):
+        talk.hear(ev.SyncEnded(Synced(HEAD)))
+        talk.later(max(0.0, talk.due_in))
+    assert talk.hear(ev.CommitEnded(NOTHING)).reports == [Solved("left-out-large")]
+
+
+def test_polling_is_quick_while_somebody_works_and_slow_at_rest() -> None:
+    talk = started(POLLING).hear(changed(b"a")).later(2)
+    talk.hear(ev.CommitEnded(MADE)).later(3)
+    talk.hear(ev.SyncEnded(Synced(HEAD, pushed=True)))
+    assert talk.due_in == 15
+    delays = []
+    for _ in range(200):
+        talk.later(talk.due_in)
+        delays.append(talk.due_in)
+        if talk.runs and isinstance(talk.runs[0], CommitOrder):
+            talk.hear(ev.CommitEnded(NOTHING))
+        talk.hear(ev.SyncEnded(Synced(HEAD)))
+    assert talk.due_in == 300
+
+
+def test_never_polling_still_hears_orders() -> None:
+    talk = started()
+    assert talk.due_in > 3000
+    assert talk.hear(PullOrder(HEAD)).runs == [SyncOrder(fetch=True)]
+
+
+def test_a_stop_commits_what_has_settled_and_quits() -> None:
+    talk = started().hear(changed(b"a"))
+    talk.now += 2
+    talk.hear(ev.Stop())
+    assert ev.AbortNetwork() in talk.commands
+    assert talk.runs == [CommitOrder(Scope(frozenset({b"a"})))]
+    assert ev.Quit() in talk.hear(ev.CommitEnded(MADE)).commands
+
+
+def test_a_stop_does_not_commit_what_is_still_being_written() -> None:
+    talk = started().hear(changed(b"a"))
+    talk.hear(ev.Stop())
+    assert talk.runs == []
+    assert ev.Quit() in talk.commands
+
+
+def test_a_stop_in_the_middle_of_a_sync_waits_for_its_end() -> None:
+    talk = started().hear(PullOrder(HEAD)).hear(ev.Stop())
+    assert ev.Quit() not in talk.commands
+    assert ev.Quit() in talk.hear(ev.SyncEnded(Synced(HEAD))).commands
+
+
+def test_a_halted_repository_stops_without_doing_what_it_asked_about() -> None:
+    talk = started().hear(changed(b"a")).later(2)
+    talk.hear(ev.CommitEnded(Question("mass-deletion", "gone."))).hear(ev.Stop())
+    assert talk.runs == []
+    assert ev.Quit() in talk.commands
+
+
+def test_an_incomplete_watch_is_told_and_made_up_for_by_looking_every_minute() -> None:
+    talk = started().hear(ev.WatchState(complete=False, text="The limit of watches is too low."))
+    assert talk.reports == [Problem("watch-limit", "The limit of watches is too low.")]
+    waited = 0.0
+    while CommitOrder(EVERYTHING) not in talk.runs:
+        assert talk.due_in <= 60
+        waited += talk.due_in
+        talk.later(talk.due_in)
+        if talk.runs and isinstance(talk.runs[0], SyncOrder):
+            talk.hear(ev.SyncEnded(Synced(HEAD)))
+    assert waited <= 60
+    talk.hear(ev.CommitEnded(NOTHING)).hear(ev.WatchState(complete=True))
+    assert Solved("watch-limit") in talk.reports
