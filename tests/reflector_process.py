@@ -64,14 +64,15 @@ class ReflectorProcess:
     def end(self) -> int:
         """SIGTERM; its exit status."""
         self.process.terminate()
-        return self._over()
+        return self.ended()
 
     def kill(self) -> None:
         """SIGKILL: what a crash looks like from outside."""
         self.process.kill()
-        self._over()
+        self.ended()
 
-    def _over(self) -> int:
+    def ended(self) -> int:
+        """Its exit status, once it has one."""
         status = self.process.wait(SECONDS)
         self._reader.join(SECONDS)
         assert self.process.stderr is not None

@@ -24,7 +24,15 @@ from tests.buses import OLD_LEAKS, Bus, RunningMessenger, private_bus, running_m
 from tests.waiting import eventually
 
 NOTES = RepositoryStatus(
-    "笔记", "/home/a/notes", Status.HALTED, "214 of 230 files vanished", 5.5, "", "main", "ab", "origin"
+    "笔记",
+    "/home/a/notes",
+    Status.HALTED,
+    "214 of 230 files vanished",
+    5.5,
+    "",
+    "main",
+    "ab",
+    "origin",
 )
 DOTS = RepositoryStatus("dotfiles", "/home/a/dots", Status.IDLE, "", 6.0)
 

@@ -204,6 +204,7 @@ def test_beyond_the_limit_clients_are_told_busy() -> None:
             with LineClient(reflector.port) as late:
                 assert late.line() == b"debug!busy"
                 assert late.line() == b""
+        eventually(lambda: reflector.said("all 2 connections are taken"))
         assert len(reflector.said("all 2 connections are taken")) == 1, "one line, not five"
         inside[0].socket.shutdown(socket.SHUT_RDWR)
 
@@ -287,7 +288,7 @@ def test_signals_end_it_cleanly(number: signal.Signals) -> None:
         client.greeted()
         reflector.process.send_signal(number)
         assert client.line() == b""
-        assert reflector.end() == 0
+        assert reflector.ended() == 0
         assert len(reflector.lines) == 1, reflector.lines
 
 

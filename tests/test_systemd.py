@@ -73,9 +73,7 @@ def service(box: Box) -> Iterator[Service]:
 
 
 def test_the_unit_is_clean(box: Box) -> None:
-    done = box.run(
-        "systemd-analyze", "verify", "--user", "--man=no", f"/usr/local/lib/systemd/user/{UNIT}"
-    )
+    done = box.run("systemd-analyze", "verify", "--user", f"/usr/local/lib/systemd/user/{UNIT}")
     assert done.stdout + done.stderr == ""
 
 

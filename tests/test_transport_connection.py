@@ -168,7 +168,7 @@ HISTORIES = st.lists(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(HISTORIES)
 def test_a_deadline_always_leads_somewhere(
     history: list[tuple[Event, float, float]],
@@ -193,6 +193,7 @@ def test_a_deadline_always_leads_somewhere(
             assert step(connection, Tick(), now=now, jitter=jitter) == (connection, ())
 
 
+@settings(deadline=None)
 @given(HISTORIES)
 def test_back_off_is_bounded(history: list[tuple[Event, float, float]]) -> None:
     connection, now = Connection(), 0.0

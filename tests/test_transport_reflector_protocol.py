@@ -1,7 +1,7 @@
 """The reflector's side of the protocol, without a socket."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autosyncd.transport.reflector_protocol import (
@@ -85,6 +85,7 @@ def test_a_line(line: bytes, command: Command) -> None:
     assert parse(line) == command
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_no_line_raises(line: bytes) -> None:
     command = parse(line.replace(b"\n", b""))
@@ -93,6 +94,7 @@ def test_no_line_raises(line: bytes) -> None:
         assert command.line.endswith(b"\n")
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from([b"ping", b"\n", b"subscribe x", b"announce x y", b"\xff", b"\r"])))
 def test_how_the_bytes_are_cut_makes_no_difference(chunks: list[bytes]) -> None:
     _, whole = drain(feed(Conversation(), b"".join(chunks), now=0.0))

@@ -159,8 +159,12 @@ class World:
 
 
 MOVES = st.sampled_from(
-    "edit edit finish finish finish deliver deliver drop wait wait long trouble trouble pause "
-    "resume sync online offline woke rules gone".split()
+    ["edit"] * 2
+    + ["finish"] * 3
+    + ["deliver"] * 2
+    + ["wait"] * 2
+    + ["trouble"] * 2
+    + ["drop", "long", "pause", "resume", "sync", "online", "offline", "woke", "rules", "gone"]
 )
 
 

@@ -15,6 +15,7 @@ from autosyncd.config.settings import Configuration
 from autosyncd.errors import WatchLimit
 from autosyncd.link.messages import (
     Alert,
+    Alive,
     Asked,
     Connected,
     Heard,
@@ -224,7 +225,7 @@ class Supervisor:
                 self._pull_all()
             case TransportChanged():
                 self._transport(report)
-            case _:
+            case _ if report != Alive():
                 log.debug("%s", cut(repr(report)))
 
     def _transport(self, report: TransportChanged) -> None:

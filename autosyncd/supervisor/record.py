@@ -3,6 +3,7 @@
 import logging
 
 from autosyncd.link.messages import (
+    Alive,
     Announce,
     Committed,
     Conflict,
@@ -46,6 +47,8 @@ def of_worker(repo: str, report: Message) -> None:
             log.info("solved: %s", kind, extra=fields(repo=repo, event=Event.SOLVED))
         case StatusChanged(status, reason):
             _status(repo, status, reason)
+        case Alive():
+            pass
         case _:
             log.debug("%s", cut(repr(report)), extra=fields(repo=repo))
 

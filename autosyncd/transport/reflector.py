@@ -78,11 +78,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         where = "{}:{}".format(*options.listen)
         log.error("can't listen on %s: %s; nothing is served", where, error.strerror)
         return 1
+    signals = _signals()
     limits = Limits(_room_for(options.max_connections), options.max_per_address)
     for one in listening:
         log.info("listening on %s%s", _name(one), " with TLS" if options.cert else "")
-    Reflector(listening, _signals(), limits, security).serve()
-    for one in listening:
+    Reflector(listening, signals, limits, security).serve()
+    for one in (*listening, signals):
         one.close()
     return 0
 

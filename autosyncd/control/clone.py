@@ -1,0 +1,60 @@
+"""The verb clone: git clone, then what add does."""
+
+import os
+import re
+import sys
+from argparse import Namespace
+
+from autosyncd.control.adopt import adopt, as_sentences, must_be_answerable, plan
+from autosyncd.control.program import Shown
+from autosyncd.control.render import plain
+from autosyncd.control.verb import WrongUsage
+from autosyncd.errors import AutosyncError
+from autosyncd.vcs.channel import without_secrets
+from autosyncd.vcs.git.command import Git
+from autosyncd.vcs.git.complaint import away
+
+WITHIN = 86_400.0
+"""Seconds; a large clone over a slow line takes long, but it is never silent."""
+
+
+def clone(options: Namespace) -> int:
+    """Bring a repository here and keep it in sync."""
+    must_be_answerable(options)
+    if not options.yes and not sys.stdin.isatty():
+        raise WrongUsage("Nothing was cloned, since there is no terminal to ask; say --yes.")
+    target = os.path.realpath(os.path.expanduser(options.path or folder_of(options.url)))
+    with as_sentences():
+        plan(target, options)  # whatever forbids it is said before anything is fetched
+        _fetch(options.url, target)
+        return adopt(target, options)
+
+
+def folder_of(url: str) -> str:
+    """The folder that `git clone` would choose: the last part of the address, without .git."""
+    last = re.split(r"[/:]", url.rstrip("/").removesuffix("/.git"))[-1]
+    name = last.removesuffix(".git").removesuffix(".bundle")
+    if not name or name.startswith("-"):
+        raise WrongUsage(
+            f"{plain(without_secrets(url))} does not tell a name for the folder; name one after it."
+        )
+    return name
+
+
+def _fetch(url: str, target: str) -> None:
+    """git clone. AutosyncError says why it could not be done; git removes what it began."""
+    if url.startswith("-"):
+        raise WrongUsage("An address does not begin with -.")
+    address = os.path.abspath(url) if os.path.exists(url) else url
+    sys.stderr.write(plain(f"Cloning {without_secrets(url)} into {target}") + "\n")
+    git = Git(b"/", Shown(), os.environ)
+    git.use_quiet_ssh()
+    # the address with what secrets it may hold is in our own command line already
+    said = git.network("clone", "--progress", "--", address, target, timeout=WITHIN)
+    if said.code == 0:
+        return
+    if "already exists and is not an empty" in said.complaint:
+        raise AutosyncError(
+            f"{target} exists and is not empty; `autosyncctl add` takes a folder that is there."
+        )
+    raise AutosyncError(away(said.complaint, plain(without_secrets(url))).text)

@@ -1,0 +1,56 @@
+"""The verbs of autosyncctl that need no running daemon, and their command lines (cli.py)."""
+
+from argparse import ArgumentParser
+
+from autosyncd.control.verb import Verb
+
+
+def _adoption(parser: ArgumentParser) -> None:
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument("--name", help="what to call it (default: the folder's name)")
+    parser.add_argument(
+        "--include",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="take in a file that is held back, because it looks like a key or password",
+    )
+
+
+def _add(parser: ArgumentParser) -> None:
+    parser.add_argument("path", metavar="PATH", help="the folder")
+    parser.add_argument("--dry-run", action="store_true", help="show it, and change nothing")
+    _adoption(parser)
+
+
+def _clone(parser: ArgumentParser) -> None:
+    parser.add_argument("url", metavar="URL", help="where the repository is now")
+    parser.add_argument("path", metavar="PATH", nargs="?", help="the folder to make")
+    parser.set_defaults(dry_run=False)
+    _adoption(parser)
+
+
+def _remove(parser: ArgumentParser) -> None:
+    parser.add_argument("repository", metavar="REPO", help="a name, or a path in it")
+
+
+def _demo(parser: ArgumentParser) -> None:
+    parser.add_argument("--once", action="store_true", help="end after the show")
+
+
+def _nothing(_parser: ArgumentParser) -> None:
+    pass
+
+
+LOCAL = {
+    "add": Verb("keep a folder in sync", "autosyncd.control.adopt:add", _add),
+    "clone": Verb("clone a repository and keep it in sync", "autosyncd.control.clone:clone", _clone),
+    "remove": Verb(
+        "no longer keep a folder in sync (its files stay)",
+        "autosyncd.control.adopt:remove",
+        _remove,
+    ),
+    "doctor": Verb("find out what is in the way", "autosyncd.control.doctor:doctor", _nothing),
+    "demo": Verb("two machines in a temporary folder", "autosyncd.control.demo:demo", _demo),
+}
+"""In the order in which --help shows them."""

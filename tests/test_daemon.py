@@ -1,0 +1,272 @@
+"""The whole thing: real daemons, real git, real inotify; edits travel, and nothing is left behind."""
+
+import contextlib
+import os
+import shutil
+import signal
+import stat
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.daemons import QUICK, Daemon, clone, daemon, git, hub, write_yaml
+from tests.waiting import eventually
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Every file of a work tree but git's own (one that vanishes meanwhile is left out)."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder)
+        if ".git" not in name.parts and path.is_file():
+            with contextlib.suppress(FileNotFoundError):
+                found[str(name)] = path.read_bytes()
+    return found
+
+
+def two_trees(folder: Path) -> tuple[Path, Path]:
+    shared = hub(folder)
+    return clone(shared, folder / "laptop-notes"), clone(shared, folder / "desktop-notes")
+
+
+def test_an_edit_travels_between_two_trees_of_one_daemon(tmp_path: Path) -> None:
+    one, other = two_trees(tmp_path)
+    with daemon(tmp_path) as machine:
+        machine.configure({"path": str(one)}, {"path": str(other)})
+        machine.start().ready("laptop-notes", "desktop-notes")
+        (one / "todo.md").write_text("water the plants\n")
+        eventually(lambda: tree(other) == {"todo.md": b"water the plants\n"}, 15)
+        (other / "todo.md").write_text("done\n")
+        eventually(lambda: tree(one) == {"todo.md": b"done\n"}, 15)
+        eventually(lambda: git(one, "status", "--porcelain") == "", 5)
+        assert machine.stop() == 0
+    message = git(one, "log", "-1", "--format=%B")
+    assert message.startswith("desktop-notes: edit todo.md (")
+    assert "Autosync-Host: " in message
+    assert "Autosync-Tree: " in message
+
+
+def test_a_path_made_in_one_breath_is_not_missed(tmp_path: Path) -> None:
+    one, other = two_trees(tmp_path)
+    with daemon(tmp_path) as machine:
+        machine.configure({"path": str(one)}, {"path": str(other)})
+        machine.start().ready("laptop-notes", "desktop-notes")
+        for number in range(20):
+            folder = one / f"a{number}" / "b" / "c"
+            folder.mkdir(parents=True)
+            (folder / "f").write_text(f"{number}\n")
+        eventually(lambda: tree(one) == tree(other) and len(tree(other)) == 20, 20)
+        (one / "a7/b/c/f").write_text("later\n")
+        eventually(lambda: tree(other).get("a7/b/c/f") == b"later\n", 15)
+
+
+def test_a_burst_is_one_commit(tmp_path: Path) -> None:
+    one, other = two_trees(tmp_path)
+    with daemon(tmp_path) as machine:
+        slower = {"commit_after": "1s"}
+        machine.configure({"path": str(one), **slower}, {"path": str(other)})
+        machine.start().ready("laptop-notes", "desktop-notes")
+        for folder in range(50):
+            (one / f"d{folder}").mkdir()
+            for number in range(20):
+                (one / f"d{folder}" / f"f{number}").write_text(f"{folder} {number}\n")
+        eventually(lambda: len(tree(other)) == 1000, 30)
+        assert tree(one) == tree(other)
+    assert len(git(one, "log", "--oneline").splitlines()) == 1
+
+
+def test_both_edit_at_once_and_nothing_is_lost(tmp_path: Path) -> None:
+    one, other = two_trees(tmp_path)
+    (one / "todo.md").write_text("base\n")
+    with daemon(tmp_path) as machine:
+        machine.configure({"path": str(one)}, {"path": str(other)})
+        machine.start().ready("laptop-notes", "desktop-notes")
+        eventually(lambda: (other / "todo.md").exists(), 15)
+        (one / "todo.md").write_text("from the laptop\n")
+        (other / "todo.md").write_text("from the desktop\n")
+        both = {b"from the laptop\n", b"from the desktop\n"}
+        eventually(lambda: both <= set(tree(one).values()), 20)
+        eventually(lambda: tree(one) == tree(other), 20)
+    assert not any(b"<<<<" in content for content in tree(one).values())
+    assert any("sync-conflict" in name for name in tree(one))
+
+
+def test_sigkill_of_the_supervisor_leaves_no_process_behind(tmp_path: Path) -> None:
+    one, other = two_trees(tmp_path)
+    with daemon(tmp_path) as machine:
+        machine.configure({"path": str(one)}, {"path": str(other)})
+        machine.start().ready("laptop-notes", "desktop-notes")
+        assert len(machine.processes()) == 4
+        machine.kill()
+        eventually(lambda: machine.processes() == [], 2)
+
+
+def hanging_ssh(folder: Path) -> str:
+    """An ssh that never answers."""
+    program = folder / "ssh"
+    program.write_text("#!/bin/sh\nexec sleep 1000\n")
+    program.chmod(0o755)
+    return str(program)
+
+
+def test_sigkill_of_all_ends_hanging_git_children_too(tmp_path: Path) -> None:
+    one, _ = two_trees(tmp_path)
+    git(one, "remote", "set-url", "origin", "ssh://example.invalid/x")
+    with daemon(tmp_path, GIT_SSH_COMMAND=hanging_ssh(tmp_path)) as machine:
+        machine.configure({"path": str(one)})
+        machine.start().says("[laptop-notes] pulling")
+        eventually(lambda: len(machine.processes()) >= 5, 5)
+        machine.kill()
+        eventually(lambda: machine.processes() == [], 2)
+
+
+def test_a_killed_workers_children_do_not_work_against_its_successor(tmp_path: Path) -> None:
+    one, _ = two_trees(tmp_path)
+    git(one, "remote", "set-url", "origin", "ssh://example.invalid/x")
+    with daemon(tmp_path, GIT_SSH_COMMAND=hanging_ssh(tmp_path)) as machine:
+        machine.configure({"path": str(one)})
+        machine.start().says("[laptop-notes] pulling")
+        sleepers = eventually(lambda: _named(machine, "sleep"), 5)
+        os.kill(machine.workers()["laptop"], signal.SIGKILL)
+        machine.says("[laptop-notes] pulling", times=2)
+        assert not set(sleepers) & set(machine.processes())
+
+
+def _named(machine: Daemon, name: str) -> list[int]:
+    return [
+        pid for pid in machine.processes() if Path(f"/proc/{pid}/comm").read_text().strip() == name
+    ]
+
+
+def test_sigterm_commits_what_has_settled_though_the_network_hangs(tmp_path: Path) -> None:
+    one, _ = two_trees(tmp_path)
+    git(one, "remote", "set-url", "origin", "ssh://example.invalid/x")
+    with daemon(tmp_path, GIT_SSH_COMMAND=hanging_ssh(tmp_path)) as machine:
+        machine.configure({"path": str(one)})
+        machine.start().says("[laptop-notes] pulling")
+        (one / "todo.md").write_text("written while a fetch hangs\n")
+        machine.says("[laptop-notes] pulling")
+        quiet = time.monotonic() + 0.5
+        eventually(lambda: time.monotonic() > quiet)
+        began = time.monotonic()
+        assert machine.stop() == 0
+        assert time.monotonic() - began < 10
+        assert machine.processes() == []
+    assert git(one, "show", "HEAD:todo.md") == "written while a fetch hangs\n"
+
+
+def test_a_repository_that_vanishes_halts_and_comes_back(tmp_path: Path) -> None:
+    one, other = two_trees(tmp_path)
+    with daemon(tmp_path) as machine:
+        machine.configure({"path": str(one)}, {"path": str(other)})
+        machine.start().ready("laptop-notes", "desktop-notes")
+        one.rename(tmp_path / "away")
+        machine.says("[laptop-notes] warning: halted:")
+        (tmp_path / "away/todo.md").write_text("edited while away\n")
+        (tmp_path / "away").rename(one)
+        eventually(lambda: (other / "todo.md").exists(), 40)
+
+
+def test_most_files_vanishing_halts_and_asks(tmp_path: Path) -> None:
+    one, other = two_trees(tmp_path)
+    for number in range(30):
+        (one / f"f{number}").write_text(f"{number}\n")
+    with daemon(tmp_path) as machine:
+        machine.configure({"path": str(one)}, {"path": str(other)})
+        machine.start()
+        eventually(lambda: len(tree(other)) == 30, 20)
+        machine.ready("laptop-notes", "desktop-notes")
+        for number in range(20):
+            (one / f"f{number}").unlink()
+        machine.says("20 of 30 files vanished. To go on: autosyncctl resume laptop-notes")
+        assert len(tree(other)) == 30
+        for number in range(20):
+            (one / f"f{number}").write_text(f"{number}\n")
+
+
+def test_a_first_adoption_of_too_much_halts_and_asks(tmp_path: Path) -> None:
+    one, _ = two_trees(tmp_path)
+    for number in range(20):
+        (one / f"f{number}").write_text("x\n")
+    with daemon(tmp_path) as machine:
+        machine.configure({"path": str(one), "safety": {"max_new": 10}})
+        machine.start().says("20 new files (0 MB) would be committed and pushed")
+        assert git(one, "rev-list", "--all") == ""
+
+
+def test_a_drop_in_is_taken_up_changed_and_taken_away(tmp_path: Path) -> None:
+    one, other = two_trees(tmp_path)
+    with daemon(tmp_path) as machine:
+        machine.configure({"path": str(one)})
+        machine.start().ready("laptop-notes")
+        before = machine.workers()
+        drop_in = machine.config.parent / "autosync.d/desktop.yaml"
+        write_yaml(drop_in, {"repositories": [{"path": str(other), **QUICK}]})
+        machine.ready("desktop-notes")
+        assert machine.workers()["laptop"] == before["laptop"]
+        (one / "todo.md").write_text("hello\n")
+        eventually(lambda: (other / "todo.md").exists(), 15)
+        drop_in.write_text("repositories: [{path: 7}]\n")
+        machine.says("desktop.yaml:1: repositories[0].path")
+        assert "deskto" in machine.workers(), "what it had before keeps running"
+        drop_in.unlink()
+        eventually(lambda: "deskto" not in machine.workers(), 10)
+        assert machine.workers()["laptop"] == before["laptop"]
+
+
+def test_a_broken_main_file_never_stops_a_running_daemon(tmp_path: Path) -> None:
+    one, other = two_trees(tmp_path)
+    with daemon(tmp_path) as machine:
+        machine.configure({"path": str(one)}, {"path": str(other)})
+        machine.start().ready("laptop-notes", "desktop-notes")
+        machine.config.write_text("repositories: [}\n")
+        machine.says("autosync.yaml:1:")
+        (one / "todo.md").write_text("hello\n")
+        eventually(lambda: (other / "todo.md").exists(), 15)
+
+
+def test_a_refused_push_is_told_while_pulls_still_arrive(tmp_path: Path) -> None:
+    one, other = two_trees(tmp_path)
+    (one / "seed").write_text("seed\n")
+    hook = tmp_path / "hub.git/hooks/pre-receive"
+    with daemon(tmp_path) as machine:
+        machine.configure({"path": str(one)})
+        machine.start().says("pushed")
+        hook.parent.mkdir(exist_ok=True)
+        hook.write_text("#!/bin/sh\necho 'main is protected, ask Carol' >&2\nexit 1\n")
+        hook.chmod(hook.stat().st_mode | stat.S_IXUSR)
+        (one / "mine").write_text("mine\n")
+        text = machine.says("main is protected, ask Carol")
+        assert "The remote refuses the push" in text
+        eventually(lambda: git(one, "status", "--porcelain") == "", 5)
+        (one / "more").write_text("more\n")
+        eventually(lambda: "more" in git(one, "ls-tree", "--name-only", "HEAD"), 10)
+        assert "mine" not in git(tmp_path / "hub.git", "ls-tree", "--name-only", "main")
+    assert other.exists()
+
+
+@pytest.mark.slow
+def test_fifty_repositories_in_one_daemon(tmp_path: Path) -> None:
+    shared = hub(tmp_path)
+    trees = [clone(shared, tmp_path / f"tree{number:02}") for number in range(50)]
+    with daemon(tmp_path) as machine:
+        machine.configure(*({"path": str(one)} for one in trees))
+        machine.start().ready(*(one.name for one in trees))
+        (trees[7] / "todo.md").write_text("to all\n")
+        eventually(lambda: all((one / "todo.md").exists() for one in trees), 90)
+        assert machine.stop() == 0
+
+
+def test_a_worker_whose_tree_is_deleted_for_good_does_not_disturb_the_others(
+    tmp_path: Path,
+) -> None:
+    one, other = two_trees(tmp_path)
+    third = clone(tmp_path / "hub.git", tmp_path / "third-notes")
+    with daemon(tmp_path) as machine:
+        machine.configure({"path": str(one)}, {"path": str(other)}, {"path": str(third)})
+        machine.start().ready("laptop-notes", "desktop-notes", "third-notes")
+        shutil.rmtree(third)
+        machine.says("[third-notes] warning: halted:")
+        (one / "todo.md").write_text("still here\n")
+        eventually(lambda: (other / "todo.md").exists(), 15)
