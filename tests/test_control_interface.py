@@ -106,6 +106,8 @@ def test_each_call_becomes_a_report(messenger: RunningMessenger, method, argumen
 def test_an_unknown_name_is_refused_with_a_sentence(messenger: RunningMessenger):
     with pytest.raises(Refused, match=r"There is no repository named nots; .*autosyncctl status"):
         ask("sync", "nots")
+    with pytest.raises(Refused, match="There is no repository named 笔; "):
+        ask("resume", "笔")
     with pytest.raises(Refused, match="There is no repository named nots"):
         ask("pause", "nots", 1)
     with pytest.raises(Refused, match="ten years is the longest"):

@@ -11,7 +11,16 @@ from tests.testbed import Box, Desktop, Disk, Failed, GitServers, Net, execute
 from tests.testbed.program import HERE
 from tests.waiting import eventually
 
-PROGRAMS = ["systemd-box", "git-servers", "net", "net-wire", "desktop", "faults", "clean-room"]
+PROGRAMS = [
+    "systemd-box",
+    "systemd-box-boot",
+    "git-servers",
+    "net",
+    "net-wire",
+    "desktop",
+    "faults",
+    "clean-room",
+]
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

@@ -256,7 +256,7 @@ def test_changes_while_it_looks(tmp_path: os.PathLike[str], seed: int) -> None:
     pending: set[bytes] = set()
 
     def storm() -> None:
-        for _ in range(400):
+        for _ in range(250):
             attempt(disk, pick)
 
     thread = threading.Thread(target=storm)

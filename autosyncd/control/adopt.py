@@ -1,7 +1,6 @@
-"""The verbs add, clone and remove: which folders are kept in sync. They need no running daemon."""
+"""The verb add: keep a folder in sync. It needs no running daemon."""
 
 import asyncio
-import json
 import os
 import re
 import sys
@@ -15,7 +14,7 @@ from autosyncd.config.load import default_name, load
 from autosyncd.config.parse import Given
 from autosyncd.config.places import places
 from autosyncd.config.settings import Configuration, repository
-from autosyncd.config.write import drop_in_path, entry_yaml, remove_drop_in, write_drop_in
+from autosyncd.config.write import entry_yaml, remove_drop_in, write_drop_in
 from autosyncd.control import looking
 from autosyncd.control.client import Refused, reach
 from autosyncd.control.render import plain
@@ -146,53 +145,6 @@ def _write(tree: Repository, survey: Survey, entry: dict[str, object]) -> str:
         tree.remember()
         raise
     return file
-
-
-def remove(options: Namespace) -> int:
-    """Take a repository out of the configuration again; its folder stays as it is."""
-    with as_sentences():
-        name, path = _find(options.repository)
-        file = remove_drop_in(own_drop_ins(), name)
-    told = tell_daemon()
-    if options.json:
-        known = {"removed": name, "file": file, "daemon": "told" if told else "not reached"}
-        sys.stdout.write(json.dumps(known) + "\n")
-    else:
-        where = f"; {path} itself stays as it is" if path else ""
-        sys.stdout.write(plain(f"{name} is no longer kept in sync{where}.") + "\n")
-    return DONE
-
-
-def _find(wanted: str) -> tuple[str, str]:
-    """Name and path of the repository that add() wrote. ConfigError, WrongUsage: there is none."""
-    configuration = load(None, environment=os.environ)
-    real = os.path.realpath(os.path.expanduser(wanted))
-    rows = list(zip(configuration.repositories, configuration.origins, strict=True))
-    found = [row for row in rows if row[0].name == wanted] or [
-        row for row in rows if inside(real, row[0].path)
-    ]
-    if not found:
-        if os.path.lexists(drop_in_path(own_drop_ins(), wanted)):
-            return wanted, ""  # a drop-in that can't be read at present
-        raise WrongUsage(
-            f"There is no repository named {plain(wanted)}, and none at that path; "
-            "`autosyncd --check` lists those there are."
-        )
-    config, origin = found[0]
-    file, _, _line = origin.rpartition(":")
-    beside = sum(other.rpartition(":")[0] == file for _, other in rows) > 1
-    if file != drop_in_path(own_drop_ins(), config.name) or beside or not _written_by_add(file):
-        raise ConfigError(
-            f"{config.name} was added by hand, so take it out by hand: edit {origin}."
-        )
-    return config.name, config.path
-
-
-def _written_by_add(file: str) -> bool:
-    from autosyncd.config.write import HEADER
-
-    with open(file, encoding="utf-8", errors="replace") as opened:
-        return opened.readline() == HEADER
 
 
 def own_drop_ins() -> str:

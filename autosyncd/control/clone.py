@@ -57,4 +57,7 @@ def _fetch(url: str, target: str) -> None:
         raise AutosyncError(
             f"{target} exists and is not empty; `autosyncctl add` takes a folder that is there."
         )
-    raise AutosyncError(away(said.complaint, plain(without_secrets(url))).text)
+    shown = plain(without_secrets(url))
+    reason = away("\n".join(said.complaint.splitlines()[1:]), shown)  # after "Cloning into …"
+    again = "it is tried again by itself"
+    raise AutosyncError(reason.text.replace(again, "nothing was cloned"))

@@ -61,6 +61,13 @@ def details(row: RepositoryStatus) -> Details:
     return {**shown, "since": Variant("d", row.since)}
 
 
+def refusal(name: str, text: str) -> DBusError:
+    """The error a caller gets: its D-Bus name and a sentence."""
+    error = DBusError(name, "")
+    error.text = Text(text)  # the constructor takes no kind of str but str
+    return error
+
+
 class Control:
     """What the bus shows, and the connection it is shown on, if there is one."""
 
@@ -112,12 +119,10 @@ class Control:
     def ask(self, verb: str, repository: str = "", argument: str = "") -> None:
         """Pass a request on. DBusError if nobody has that name."""
         if repository and repository not in self.rows:
-            raise DBusError(
+            raise refusal(
                 UNKNOWN_REPOSITORY,
-                Text(
-                    f"There is no repository named {repository}; "
-                    "`autosyncctl status` lists those there are."
-                ),
+                f"There is no repository named {repository}; "
+                "`autosyncctl status` lists those there are.",
             )
         self.asked(Asked(verb, repository, argument))
 
@@ -150,7 +155,7 @@ class _Daemon1(ServiceInterface):
     @method()
     def Pause(self, repository: "s", seconds: "t") -> None:
         if seconds > LONGEST_PAUSE:
-            raise DBusError(
+            raise refusal(
                 INVALID_ARGUMENT,
                 f"A pause of {seconds} s can't be set: ten years is the longest, "
                 "and 0 lasts until it is resumed.",

@@ -44,10 +44,12 @@ def _nothing(_parser: ArgumentParser) -> None:
 
 LOCAL = {
     "add": Verb("keep a folder in sync", "autosyncd.control.adopt:add", _add),
-    "clone": Verb("clone a repository and keep it in sync", "autosyncd.control.clone:clone", _clone),
+    "clone": Verb(
+        "clone a repository and keep it in sync", "autosyncd.control.clone:clone", _clone
+    ),
     "remove": Verb(
         "no longer keep a folder in sync (its files stay)",
-        "autosyncd.control.adopt:remove",
+        "autosyncd.control.remove:remove",
         _remove,
     ),
     "doctor": Verb("find out what is in the way", "autosyncd.control.doctor:doctor", _nothing),

@@ -20,8 +20,8 @@ LARGEST = 5
 NAMED = 3
 """How many names stand for all."""
 LEFT_OUT = {
-    "ignored": "what git ignores",
-    "exclude": "by exclude:",
+    "ignored": "ignored by git",
+    "exclude": "named in exclude:",
     "junk": "leftovers of editors and downloads",
     "large": "larger than large_file",
     "nested": "repositories of their own",
@@ -110,7 +110,7 @@ def _facts(survey: Survey) -> Iterator[tuple[str, str]]:
     label = "left out"
     for kind, words in LEFT_OUT.items():
         if names := survey.left_out.get(kind):
-            yield label, f"{len(names):,} {words}: {some(names)}"
+            yield label, f"{words}: {some(names)}"
             label = ""
     if secrets := survey.left_out.get("secret"):
         yield "held back", f"{some(secrets, 10)}: by the name, keys or passwords"

@@ -1,0 +1,185 @@
+"""What lies on disk under a name, as git would call it, and the three system calls Python lacks.
+
+Paths are taken apart and every folder on the way is opened without following links (openat(2),
+O_NOFOLLOW): a folder that somebody replaced by a link never leads us out of the tree.
+"""
+
+import ctypes
+import errno
+import hashlib
+import os
+import stat
+from dataclasses import dataclass
+from enum import Enum
+
+RENAME_NOREPLACE, RENAME_EXCHANGE = 1, 2
+"""Flags of renameat2(2)."""
+CHUNK = 1 << 20
+FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of a file: git's mode (`100644`, `100755`, `120000`) and the id of its bytes."""
+
+    mode: bytes
+    oid: bytes
+
+
+class Kind(Enum):
+    """What a name stands for on disk."""
+
+    NOTHING = "nothing"
+    FILE = "file"
+    LINK = "link"
+    FOLDER = "folder"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A name in an open folder."""
+
+    folder: int
+    """The folder's descriptor."""
+    name: bytes
+
+    def stat(self) -> os.stat_result | None:
+        """lstat(2), or None when there is nothing."""
+        try:
+            return os.stat(self.name, dir_fd=self.folder, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+
+    def kind(self) -> Kind:
+        """What is there now."""
+        found = self.stat()
+        if found is None:
+            return Kind.NOTHING
+        if stat.S_ISREG(found.st_mode):
+            return Kind.FILE
+        if stat.S_ISLNK(found.st_mode):
+            return Kind.LINK
+        return Kind.FOLDER if stat.S_ISDIR(found.st_mode) else Kind.OTHER
+
+    def unlink(self) -> None:
+        """unlink(2); only for what is proved to be in history."""
+        os.unlink(self.name, dir_fd=self.folder)
+
+
+def rename(source: Place, target: Place, flags: int) -> None:
+    """renameat2(2): RENAME_EXCHANGE swaps two names, RENAME_NOREPLACE fails if the target exists.
+
+    Raises OSError; EINVAL or ENOSYS where the file system can't.
+    """
+    if _libc.renameat2(source.folder, source.name, target.folder, target.name, flags):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), os.fsdecode(target.name))
+
+
+def flush(folder: int) -> None:
+    """syncfs(2): everything written to this file system so far survives a power cut."""
+    if _libc.syncfs(folder):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+class Hasher:
+    """Ids of raw bytes, in the repository's hash (gitformat-loose(5): `blob SIZE NUL BYTES`)."""
+
+    def __init__(self, object_format: str) -> None:
+        self._new = hashlib.sha256 if object_format == "sha256" else hashlib.sha1
+
+    def of_bytes(self, data: bytes) -> bytes:
+        """The id of these bytes as a blob."""
+        return self._new(b"blob %d\0" % len(data) + data).hexdigest().encode()
+
+    def of_file(self, handle: int) -> Version | None:
+        """The version in an open regular file; None when it changed size under the hashing."""
+        found = os.fstat(handle)
+        digest = self._new(b"blob %d\0" % found.st_size)
+        offset = 0
+        while data := os.pread(handle, CHUNK, offset):
+            digest.update(data)
+            offset += len(data)
+        if offset != found.st_size:
+            return None
+        mode = b"100755" if found.st_mode & 0o100 else b"100644"
+        return Version(mode, digest.hexdigest().encode())
+
+    def of_link(self, place: Place) -> Version:
+        """The version that a symbolic link is."""
+        text = os.readlink(place.name, dir_fd=place.folder)
+        return Version(b"120000", self.of_bytes(text))
+
+
+class Folders:
+    """Open folders below one root, each opened once; close() lets go of them all."""
+
+    def __init__(self, root: bytes) -> None:
+        self._open: dict[bytes, int] = {b"": os.open(root, FOLDER_FLAGS)}
+
+    def place(self, path: bytes, *, make: bool = False) -> Place:
+        """Where `path` is. FileNotFoundError without `make`, NotADirectoryError when something that
+        is no folder stands in the way."""
+        parent, _, name = path.rpartition(b"/")
+        return Place(self.folder(parent, make=make), name)
+
+    def folder(self, path: bytes, *, make: bool = False) -> int:
+        """The descriptor of a folder, made if that is wanted."""
+        known = self._open.get(path)
+        if known is not None and os.fstat(known).st_nlink:
+            return known
+        self.forget(path)
+        parent, _, name = path.rpartition(b"/")
+        above = self.folder(parent, make=make)
+        try:
+            handle = os.open(name, FOLDER_FLAGS, dir_fd=above)
+        except FileNotFoundError:
+            if not make:
+                raise
+            os.mkdir(name, dir_fd=above)
+            handle = os.open(name, FOLDER_FLAGS, dir_fd=above)
+        except OSError as problem:
+            if problem.errno == errno.ELOOP:  # a link stands where a folder belongs
+                raise NotADirectoryError(errno.ENOTDIR, "a link is in the way") from problem
+            raise
+        if len(self._open) > 200:
+            self._shrink()
+        self._open[path] = handle
+        return handle
+
+    def forget(self, path: bytes) -> None:
+        """Close this folder and what is below it: it may be another one now."""
+        for known in [one for one in self._open if one == path or one.startswith(path + b"/")]:
+            if known:
+                os.close(self._open.pop(known))
+
+    def remove_empty(self, path: bytes) -> None:
+        """rmdir(2) of the folders above `path` that are empty now."""
+        parent = path.rpartition(b"/")[0]
+        while parent:
+            above, _, name = parent.rpartition(b"/")
+            try:
+                os.rmdir(name, dir_fd=self.folder(above))
+            except OSError:
+                return
+            self.forget(parent)
+            parent = above
+
+    def close(self) -> None:
+        """Close them all."""
+        for handle in self._open.values():
+            os.close(handle)
+        self._open.clear()
+
+    def _shrink(self) -> None:
+        for path in [path for path in self._open if path]:
+            os.close(self._open.pop(path))
+
+
+def absent(problem: OSError) -> bool:
+    """Whether the name, or a folder on the way to it, isn't there (any more)."""
+    return problem.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)

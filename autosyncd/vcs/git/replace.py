@@ -1,0 +1,260 @@
+"""Replace one file under the hands of whoever may be writing it (the heart of an update).
+
+We never overwrite or unlink a byte in the work tree: inodes are renamed. The old one goes into the
+batch's folder (batch.py) and is unlinked only later, under a lease, when its bytes are proved to be in
+history. What each step guards against, and the test that shows it, is in docs/races.md.
+"""
+
+import contextlib
+import errno
+import os
+from dataclasses import dataclass
+from enum import Enum
+
+from autosyncd import clock
+from autosyncd.vcs.git.disk import (
+    RENAME_EXCHANGE,
+    RENAME_NOREPLACE,
+    Folders,
+    Hasher,
+    Kind,
+    Place,
+    Version,
+    absent,
+    rename,
+)
+from autosyncd.vcs.git.lease import Lease, Writers
+
+BUSY_WAIT = 0.02
+"""Seconds to wait for a writer that is just finishing."""
+TRIES = 50
+"""How often a name may change under us before we come back later."""
+
+
+class Result(Enum):
+    """What became of one path."""
+
+    DONE = "done"
+    DIRTY = "dirty"
+    """It isn't what we believed: somebody edited it, made or deleted it. Untouched."""
+    HELD = "held"
+    """Somebody has it open for writing (or it can't be read). Untouched."""
+    BLOCKED = "blocked"
+    """Something that is no file of ours stands in the way. Untouched."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One path of an update: what should be there, and what is to come."""
+
+    path: bytes
+    old: Version | None
+    new: Version | None
+
+
+class Replacer:
+    """Carries out the steps of one batch."""
+
+    def __init__(
+        self, tree: Folders, staged: Folders, hasher: Hasher, *, leases: bool, modes: bool
+    ) -> None:
+        self._tree, self._staged, self._hasher = tree, staged, hasher
+        self._leases, self._modes = leases, modes
+        self.learned: dict[bytes, set[bytes]] = {}
+        """Path → ids of raw bytes that git's filters make into the old version."""
+
+    def put(self, step: Step, spot: bytes) -> Result:
+        """Bring `step.new`, staged at `spot`, into the tree."""
+        source = self._staged.place(spot)
+        for _ in range(TRIES):
+            try:
+                target = self._tree.place(step.path, make=True)
+                result = self._put_once(step, source, target)
+            except (FileExistsError, NotADirectoryError, FileNotFoundError) as problem:
+                if isinstance(problem, NotADirectoryError):
+                    return Result.BLOCKED
+                self._tree.forget(step.path.rpartition(b"/")[0])
+                continue
+            if result is not None:
+                return result
+        return Result.DIRTY
+
+    def remove(self, step: Step, spot: bytes) -> Result:
+        """Take `step.old` out of the tree; its inode goes to `spot`."""
+        try:
+            target = self._tree.place(step.path)
+        except OSError as problem:
+            if absent(problem):
+                return Result.DONE
+            raise
+        kind = target.kind()
+        if kind is Kind.NOTHING:
+            return Result.DONE
+        if kind in (Kind.FOLDER, Kind.OTHER):
+            return Result.DIRTY
+        place = self._staged.place(spot, make=True)
+        with contextlib.suppress(FileNotFoundError):
+            result = self._remove_file(step, target, place, kind)
+            if result is Result.DONE:
+                self._tree.remove_empty(step.path)
+            return result
+        return Result.DONE
+
+    # putting
+
+    def _put_once(self, step: Step, source: Place, target: Place) -> Result | None:
+        """One try; None when the name changed under us."""
+        kind = target.kind()
+        if kind is Kind.NOTHING:
+            if step.old is not None:
+                return Result.DIRTY  # deleted by the person
+            rename(source, target, RENAME_NOREPLACE)
+            return Result.DONE
+        if kind is Kind.FOLDER:
+            return self._clear_skeleton(step.path, target)
+        if kind is Kind.OTHER:
+            return Result.BLOCKED
+        if step.old is None:
+            return self._already_there(step, source, target, kind)
+        if kind is Kind.LINK:
+            return self._swap_link(step, source, target)
+        return self._swap_file(step, source, target)
+
+    def _clear_skeleton(self, path: bytes, target: Place) -> Result | None:
+        """Empty folders don't count as content."""
+        try:
+            handle = os.open(target.name, os.O_RDONLY | os.O_DIRECTORY, dir_fd=target.folder)
+        except OSError:
+            return None
+        os.close(handle)
+        self._tree.forget(path)
+        for base, _, _, folder in os.fwalk(target.name, topdown=False, dir_fd=target.folder):
+            with contextlib.suppress(OSError):
+                if base != target.name:
+                    parent, name = os.path.split(base)
+                    os.rmdir(os.path.join(parent, name), dir_fd=target.folder)
+            del folder
+        try:
+            os.rmdir(target.name, dir_fd=target.folder)
+        except OSError:
+            return Result.BLOCKED
+        return None
+
+    def _already_there(
+        self, step: Step, source: Place, target: Place, kind: Kind
+    ) -> Result:
+        """Something untracked has the name: the same bytes are as good as ours."""
+        with contextlib.suppress(OSError):
+            if kind is Kind.LINK:
+                same = self._hasher.of_link(target) == step.new
+            else:
+                with Lease(target, trusted=False) as file:
+                    same = self._hasher.of_file(file.handle) == step.new
+            if same:
+                return Result.DONE
+        return Result.DIRTY
+
+    def _swap_link(self, step: Step, source: Place, target: Place) -> Result | None:
+        """A link can't be written to, only replaced: swap, then look at what came out."""
+        rename(source, target, RENAME_EXCHANGE)
+        if source.kind() is Kind.LINK and self._expected(step, self._hasher.of_link(source)):
+            return Result.DONE
+        self._swap_back(step, source, target)
+        return Result.DIRTY
+
+    def _swap_file(self, step: Step, source: Place, target: Place) -> Result | None:
+        try:
+            lease = self._open(target)
+        except PermissionError:
+            return Result.HELD
+        except OSError as problem:
+            if problem.errno in (errno.ENXIO, errno.ELOOP, errno.ENOENT):
+                return None  # it is no regular file any more
+            return Result.HELD
+        with lease:
+            if lease.writers is Writers.SOME:
+                return Result.HELD
+            version = self._hasher.of_file(lease.handle)
+            if version is None or lease.broken:
+                return Result.HELD
+            if not self._expected(step, version):
+                return Result.DIRTY
+            rename(source, target, RENAME_EXCHANGE)
+            came_out = source.stat()
+            if came_out is None or came_out.st_ino != lease.inode:
+                self._swap_back(step, source, target)  # somebody saved atomically in between
+                return Result.DIRTY
+            if lease.broken:
+                self._swap_back(step, source, target)  # before he is let go: he has this inode
+                return Result.HELD
+            if lease.writers is Writers.UNKNOWN:
+                return self._check_without_lease(step, source, target, lease)
+            return Result.DONE
+
+    def _check_without_lease(
+        self, step: Step, source: Place, target: Place, lease: Lease
+    ) -> Result:
+        """No lease: the bytes are looked at once more; the batch keeps the inode for a while."""
+        if self._hasher.of_file(lease.handle) is not None and self._expected(
+            step, self._hasher.of_file(lease.handle)
+        ):
+            return Result.DONE
+        self._swap_back(step, source, target)
+        return Result.DIRTY
+
+    def _swap_back(self, step: Step, source: Place, target: Place) -> None:
+        """Give the person's inode its name back. What was visible for an instant is swept later."""
+        for flags in (RENAME_EXCHANGE, RENAME_NOREPLACE):
+            try:
+                rename(source, target, flags)
+            except OSError:
+                continue
+            return
+        # the name was taken anew by something else: the sweep finds the inode and puts it beside
+
+    def _open(self, target: Place) -> Lease:
+        """The file under a lease; a writer that is just finishing is waited for, shortly."""
+        lease = Lease(target, trusted=self._leases)
+        if lease.writers is Writers.SOME:
+            lease.release()
+            clock.pause(BUSY_WAIT)
+            lease = Lease(target, trusted=self._leases)
+        return lease
+
+    # removing
+
+    def _remove_file(self, step: Step, target: Place, place: Place, kind: Kind) -> Result:
+        if kind is Kind.LINK:
+            if not self._expected(step, self._hasher.of_link(target)):
+                return Result.DIRTY
+            rename(target, place, RENAME_NOREPLACE)
+            return Result.DONE
+        try:
+            lease = self._open(target)
+        except FileNotFoundError:
+            return Result.DONE
+        except OSError:
+            return Result.HELD
+        with lease:
+            if lease.writers is Writers.SOME:
+                return Result.HELD
+            version = self._hasher.of_file(lease.handle)
+            if version is None or lease.broken:
+                return Result.HELD
+            if not self._expected(step, version):
+                return Result.DIRTY
+            rename(target, place, RENAME_NOREPLACE)
+            came_out = place.stat()
+            if came_out is None or came_out.st_ino != lease.inode or lease.broken:
+                with contextlib.suppress(OSError):
+                    rename(place, target, RENAME_NOREPLACE)
+                return Result.HELD if lease.broken else Result.DIRTY
+            return Result.DONE
+
+    def _expected(self, step: Step, found: Version | None) -> bool:
+        """Whether these are the bytes that history says are there."""
+        if found is None or step.old is None:
+            return False
+        if found.oid != step.old.oid and found.oid not in self.learned.get(step.path, ()):
+            return False
+        return found.mode == step.old.mode or (not self._modes and found.mode != b"120000")

@@ -1,0 +1,47 @@
+"""What processes use, as proc(5) tells: processor time, memory, wakeups."""
+
+import contextlib
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def cpu_seconds(pids: Iterable[int]) -> float:
+    """User and system time of these processes and of all the children they have waited for."""
+    total = 0
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            total += sum(int(field) for field in fields[11:15])
+    return total / _TICKS
+
+
+def pss(pid: int) -> float:
+    """MiB of memory, what is shared divided by those that share it."""
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    found = re.search(r"^Pss:\s+(\d+) kB", rollup, re.MULTILINE)
+    return int(found[1]) / 1024 if found else 0.0
+
+
+def rss(pid: int) -> float:
+    """MiB of memory in RAM, shared or not."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def switches(pids: Iterable[int]) -> int:
+    """Context switches of all threads: each time one was woken, or had to give way."""
+    total = 0
+    for pid in pids:
+        for status in Path(f"/proc/{pid}/task").glob("*/status"):
+            text = status.read_text()
+            total += sum(int(one) for one in re.findall(r"voluntary_ctxt_switches:\s+(\d+)", text))
+    return total
+
+
+def name(pid: int) -> str:
+    """What the kernel calls it (at most 15 bytes)."""
+    return Path(f"/proc/{pid}/comm").read_text().strip()
