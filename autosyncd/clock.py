@@ -27,3 +27,8 @@ def monotonic_usec() -> int:
 def stamp(seconds: float) -> str:
     """A point of wall() in the person's own time zone, to the second: 2026-11-23 17:02:09."""
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+
+
+def pause(seconds: float) -> None:
+    """Do nothing for a while; only where a few milliseconds are waited out."""
+    time.sleep(seconds)

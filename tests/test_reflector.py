@@ -166,8 +166,10 @@ def test_a_slow_reader_is_dropped_and_the_others_hear_all() -> None:
         for client in (slow, quick):
             client.greeted().send(b"subscribe x")
             client.in_step()
-        sender.greeted().send(*[b"announce x " + message] * 200)
-        assert all(quick.line() == b"x!" + message for _ in range(200))
+        sender.greeted()
+        for _ in range(20):
+            sender.send(*[b"announce x " + message] * 10)
+            assert all(quick.line() == b"x!" + message for _ in range(10))
         eventually(lambda: reflector.said("it doesn't read what it subscribed to"))
         sender.in_step()
 

@@ -57,9 +57,9 @@ CONVERSATIONS: dict[str, Conversation] = {
     ],
     "a server that accepts and says nothing": [
         (0, Start(), (Connect(),), 30),
-        (30, Tick(), gone("no greeting within 30 s"), 31),
+        (30, Tick(), gone("no answer within 30 s"), 31),
         (31, Tick(), (Connect(),), 61),
-        (61, Tick(), gone("no greeting within 30 s"), 63),
+        (61, Tick(), gone("no answer within 30 s"), 63),
     ],
     "back-off doubles to 40 s": [
         (0, Start(), (Connect(),), 30),

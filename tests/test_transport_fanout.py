@@ -164,8 +164,7 @@ def test_it_comes_back_when_the_server_does(monkeypatch: pytest.MonkeyPatch) -> 
             second = await asyncio.to_thread(lambda: ReflectorProcess(port=first.port))
             with second, LineClient(second.port) as other:
                 await own.session()
-                other.greeted().send(f"subscribe {CHANNEL}".encode())
-                other.send(f"announce {CHANNEL} {OTHER}".encode())
+                other.greeted().send(f"announce {CHANNEL} {OTHER}".encode())
                 assert await own.next() == ("heard", (CHANNEL, OTHER)), "subscribed again"
 
     with ReflectorProcess() as reflector:
@@ -176,7 +175,7 @@ def test_what_is_announced_without_a_session_is_said_in_the_next() -> None:
     packets: asyncio.Queue[bytes] = asyncio.Queue()
 
     async def note(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"debug!connected...\n")
+        writer.write(b"debug!connected...\n1700000000\n")
         while line := await reader.readline():
             packets.put_nowait(line)
 
@@ -185,6 +184,7 @@ def test_what_is_announced_without_a_session_is_said_in_the_next() -> None:
             here.announce(notice(OTHER))
             here.announce(notice(HEAD))
             assert await packets.get() == f"subscribe {CHANNEL}\n".encode()
+            assert await packets.get() == b"ping\n"
             assert await packets.get() == f"announce {CHANNEL} {HEAD}\n".encode(), "the newest"
             here.announce(notice(OTHER))
             assert await packets.get() == f"announce {CHANNEL} {OTHER}\n".encode()
@@ -213,9 +213,10 @@ def test_a_server_that_hangs_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None
     pinged = asyncio.Event()
 
     async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"debug!connected...\n")
-        while await reader.readline() != b"ping\n":
-            pass
+        writer.write(b"debug!connected...\n1700000000\n")
+        for _ in range(2):  # one begins the session, one is asked for by the hint
+            while await reader.readline() != b"ping\n":
+                pass
         pinged.set()
 
     async def story() -> None:
@@ -233,7 +234,7 @@ def test_a_quiet_server_that_answers_stays(monkeypatch: pytest.MonkeyPatch) -> N
     answered = asyncio.Event()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"debug!connected...\n")
+        writer.write(b"debug!connected...\n1700000000\n")
         pings = 0
         while pings < 5:
             if await reader.readline() == b"ping\n":
@@ -257,7 +258,8 @@ def test_a_quiet_server_that_answers_stays(monkeypatch: pytest.MonkeyPatch) -> N
         (b"debug!busy\n", "it is busy"),
         (b"SSH-2.0-OpenSSH_9.2\r\n", "doesn't greet like a fanout server"),
         (b"\xff" * 5000, "more than 4096 bytes"),
-        (b"", "no greeting within"),
+        (b"", "no answer within"),
+        (b"debug!connected...\n", "no answer within"),
     ],
 )
 def test_a_server_that_is_none_gives_no_session(
@@ -281,7 +283,7 @@ def test_a_server_that_is_none_gives_no_session(
 )
 def test_what_ends_a_session(words: bytes, reason: str) -> None:
     async def say(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"debug!connected...\n" + words)
+        writer.write(b"debug!connected...\n1700000000\n" + words)
 
     async def story() -> None:
         async with scripted(say) as port, running(port) as (_, own):
@@ -293,7 +295,9 @@ def test_what_ends_a_session(words: bytes, reason: str) -> None:
 
 def test_odd_lines_are_passed_over(caplog: pytest.LogCaptureFixture) -> None:
     async def say(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"debug!connected...\ndebug!one\ndebug!\x1b[2Jtwo\nall!hello\n\n\xff!\xfe\n")
+        writer.write(
+            b"debug!connected...\n1700000000\ndebug!one\ndebug!\x1b[2Jtwo\nall!hello\n\n\xff!\xfe\n"
+        )
         writer.write(f"{FOLDER}!{HEAD}\n{CHANNEL}!{HEAD}x\n{CHANNEL}!{OTHER}\n".encode())
 
     async def story() -> None:
@@ -309,14 +313,17 @@ def test_each_line_is_sent_at_once_in_a_packet_of_its_own() -> None:
     packets: asyncio.Queue[bytes] = asyncio.Queue()
 
     async def note(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"debug!connected...\n")
+        writer.write(b"debug!connected...\n1700000000\n")
         while packet := await reader.read(4096):
             packets.put_nowait(packet)
 
     async def story() -> None:
         async with scripted(note) as port, running(port) as (here, own):
             await own.session()
-            assert await packets.get() == f"subscribe {CHANNEL}\n".encode()
+            first = b""
+            while not first.endswith(b"ping\n"):
+                first += await packets.get()
+            assert first == f"subscribe {CHANNEL}\nping\n".encode()
             here.announce(notice())
             assert await packets.get() == f"announce {CHANNEL} {HEAD}\n".encode()
             writer = here._writer
@@ -402,7 +409,7 @@ def test_tls_never_falls_back_to_plain(tmp_path: Path) -> None:
     first: asyncio.Queue[bytes] = asyncio.Queue()
 
     async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"debug!connected...\n")
+        writer.write(b"debug!connected...\n1700000000\n")
         first.put_nowait(await reader.read(4096))
 
     async def story() -> None:

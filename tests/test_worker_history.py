@@ -26,6 +26,7 @@ from autosyncd.vcs.driver import (
     Question,
     Ready,
     Scope,
+    Sweep,
     Synced,
     SyncOrder,
     Verb,
@@ -112,6 +113,8 @@ class World:
                 self.hear(who, ev.Inspected(READY))
             case Judge(folders):
                 self.hear(who, ev.Judged(folders, frozenset()))
+            case Sweep():
+                self.hear(who, ev.Swept(left=trouble is not None))
             case CommitOrder():
                 self.hear(who, ev.CommitEnded(self._commit(machine, verb, trouble)))
             case SyncOrder():
@@ -134,6 +137,8 @@ class World:
 
     def _sync(self, who: int, verb: SyncOrder, trouble: int | None) -> object:
         machine = self.machines[who]
+        if verb.local:
+            return Synced(Head("main", f"{len(machine.history):040}"))
         if trouble is not None:
             bad = SYNC_TROUBLE[trouble % len(SYNC_TROUBLE)]
             if not (isinstance(bad, Question) and bad.kind in verb.allowed):
@@ -259,6 +264,8 @@ def test_a_stop_always_comes_to_an_end(
                 ended = ev.CommitEnded(Aborted())
             elif isinstance(verb, Inspect):
                 ended = ev.Inspected(Aborted())
+            elif isinstance(verb, Sweep):
+                ended = ev.Swept(left=True)
             elif isinstance(verb, Judge):
                 ended = ev.Judged(verb.folders, frozenset())
             world.hear(0, ended)

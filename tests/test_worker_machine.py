@@ -38,6 +38,7 @@ from autosyncd.vcs.driver import (
     Question,
     Ready,
     Scope,
+    Sweep,
     Synced,
     SyncOrder,
     Unfit,
@@ -77,6 +78,10 @@ class Conversation:
         for command in self.commands:
             if isinstance(command, ev.Report) and isinstance(command.message, StatusChanged):
                 self.status = (command.message.status, command.message.reason)
+        if ev.Run(Sweep()) in self.commands:  # old versions are swept by the way
+            before = [one for one in self.commands if one != ev.Run(Sweep())]
+            self.hear(ev.Swept(left=False))
+            self.commands = before + self.commands
         return self
 
     def later(self, seconds: float) -> "Conversation":
@@ -101,6 +106,7 @@ def started(policy: RepoConfig = POLICY) -> Conversation:
     """In sync, at rest."""
     talk = Conversation(policy).hear(ev.Tick())
     talk.hear(ev.Inspected(READY)).hear(ev.CommitEnded(NOTHING)).hear(ev.SyncEnded(Synced(HEAD)))
+    talk.later(2)
     assert not talk.runs
     return talk
 
@@ -338,7 +344,8 @@ def test_an_answer_holds_for_one_sync_only() -> None:
 
 
 def test_a_pause_touches_nothing_and_ends_by_itself() -> None:
-    talk = started().hear(ev.Paused(1000 + 1800))
+    talk = started()
+    talk.hear(ev.Paused(talk.now + 1800))
     assert talk.status == (Status.PAUSED, "")
     assert talk.hear(changed(b"a")).runs == []
     assert talk.hear(PullOrder(HEAD)).runs == []
@@ -370,7 +377,7 @@ def test_without_a_remote_it_only_commits() -> None:
     talk.hear(ev.CommitEnded(MADE))
     assert talk.runs == []
     assert talk.status == (Status.IDLE, "")
-    assert talk.due_in > 1000
+    assert talk.later(2).due_in > 1000
     lost = started().hear(PullOrder(HEAD)).hear(ev.SyncEnded(NoRemote()))
     assert lost.status == (Status.IDLE, "")
 

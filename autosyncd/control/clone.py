@@ -8,7 +8,7 @@ from argparse import Namespace
 from autosyncd.control.adopt import adopt, as_sentences, must_be_answerable, plan
 from autosyncd.control.program import Shown
 from autosyncd.control.render import plain
-from autosyncd.control.verb import WrongUsage
+from autosyncd.control.verb import DONE, WrongUsage
 from autosyncd.errors import AutosyncError
 from autosyncd.vcs.channel import without_secrets
 from autosyncd.vcs.git.command import Git
@@ -27,12 +27,16 @@ def clone(options: Namespace) -> int:
     with as_sentences():
         plan(target, options)  # whatever forbids it is said before anything is fetched
         _fetch(options.url, target)
-        return adopt(target, options)
+        status = adopt(target, options)
+    if status != DONE:
+        sys.stdout.write(plain(f"The clone stays in {target}.") + "\n")
+    return status
 
 
 def folder_of(url: str) -> str:
     """The folder that `git clone` would choose: the last part of the address, without .git."""
-    last = re.split(r"[/:]", url.rstrip("/").removesuffix("/.git"))[-1]
+    address = re.sub(r"^[a-z][a-z0-9+.-]*://([^/@]*@)?", "", url, flags=re.I)
+    last = re.split(r"[/:]", address.rstrip("/").removesuffix("/.git"))[-1]
     name = last.removesuffix(".git").removesuffix(".bundle")
     if not name or name.startswith("-"):
         raise WrongUsage(
@@ -46,7 +50,6 @@ def _fetch(url: str, target: str) -> None:
     if url.startswith("-"):
         raise WrongUsage("An address does not begin with -.")
     address = os.path.abspath(url) if os.path.exists(url) else url
-    sys.stderr.write(plain(f"Cloning {without_secrets(url)} into {target}") + "\n")
     git = Git(b"/", Shown(), os.environ)
     git.use_quiet_ssh()
     # the address with what secrets it may hold is in our own command line already

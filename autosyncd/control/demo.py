@@ -28,6 +28,7 @@ WITHIN = 30.0
 """Seconds that any part of the show may take."""
 LOOK_EVERY = 0.02
 FILE = "todo.md"
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SYSTEM = "/etc/autosync.d"
 """Drop-ins for every user, which a daemon reads whatever else it is told."""
 
@@ -35,13 +36,23 @@ SYSTEM = "/etc/autosync.d"
 def demo(options: Namespace) -> int:
     """Show it, then go on until Ctrl-C (or not, with --once)."""
     show = Show(as_json=options.json)
-    with interruptible(), ExitStack() as stack:
+    with interruptible():
         try:
-            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="autosync-demo-"))
-            run(folder, show, stack, once=options.once)
+            with ExitStack() as stack:
+                _staged(show, stack, once=options.once)
         except KeyboardInterrupt:
             show.say("\nEverything is ended and removed.", what="ended")
     return DONE
+
+
+def _staged(show: "Show", stack: ExitStack, *, once: bool) -> None:
+    try:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="autosync-demo-"))
+        run(folder, show, stack, once=once)
+    finally:
+        # a second Ctrl-C must not keep us from ending what we have started
+        for number in ENDING:
+            signal.signal(number, signal.SIG_IGN)
 
 
 def run(folder: str, show: "Show", stack: ExitStack, *, once: bool) -> None:
@@ -176,8 +187,7 @@ def _refuse_others() -> None:
 @contextmanager
 def interruptible() -> Iterator[None]:
     """A closed terminal and SIGTERM end us as Ctrl-C does: what was started is ended."""
-    numbers = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
-    before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
+    before = {number: signal.signal(number, signal.default_int_handler) for number in ENDING}
     try:
         yield
     finally:

@@ -164,5 +164,5 @@ def environment(home: Path) -> dict[str, str]:
         **{name: str(home / folder) for name, folder in folders.items()},
         "GIT_CONFIG_NOSYSTEM": "1",
         # in order, so that each module is found where we have found it
-        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+        "PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path)),
     }

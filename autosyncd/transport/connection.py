@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 CONNECT_WITHIN = 30.0
-"""Seconds from the first packet to the server's greeting."""
+"""Seconds from the first packet until the session is good."""
 PING_AFTER = 30.0
 """Seconds of silence after which the server is asked whether it is there."""
 ANSWER_WITHIN = 10.0
@@ -62,7 +62,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Greeted:
-    """The server is there and has greeted: the session is good."""
+    """The server is there and has said all it has to: the session is good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +183,7 @@ def _while_connecting(
         again, commands = _connect(connection, now=now)
         return again, (Disconnect(), *commands)
     if _is_due(connection, event, now):
-        reason = f"no greeting within {CONNECT_WITHIN:.0f} s"
+        reason = f"no answer within {CONNECT_WITHIN:.0f} s"
         return _back_off(connection, reason, now=now, jitter=jitter)
     return connection, ()
 

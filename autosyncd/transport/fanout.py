@@ -7,7 +7,6 @@ to go on without.
 
 import asyncio
 import logging
-import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from random import SystemRandom
@@ -19,6 +18,8 @@ from autosyncd.transport.base import Listener
 from autosyncd.transport.notice import (
     LINE_LIMIT,
     Announcement,
+    Flaw,
+    NotANotice,
     Noticed,
     PrivateReply,
     decode,
@@ -26,6 +27,7 @@ from autosyncd.transport.notice import (
     flaw_of_greeting,
 )
 from autosyncd.transport.outbox import Outbox
+from autosyncd.transport.tls import client_context, in_words
 
 log = logging.getLogger("autosyncd")
 
@@ -93,11 +95,10 @@ class FanoutTransport:
     def subscribe(self, channels: frozenset[Channel]) -> None:
         """See base.py."""
         before, self._channels = self._channels, channels
-        if self._online:
-            for channel in sorted(before - channels):
-                self._write(f"unsubscribe {channel}\n".encode("ascii"))
-            for channel in sorted(channels - before):
-                self._write(f"subscribe {channel}\n".encode("ascii"))
+        for channel in sorted(before - channels):
+            self._write(f"unsubscribe {channel}\n".encode("ascii"))
+        for channel in sorted(channels - before):
+            self._write(f"subscribe {channel}\n".encode("ascii"))
 
     def network(self, *, online: bool) -> None:
         """See base.py."""
@@ -160,9 +161,6 @@ class FanoutTransport:
             self._happen(life.Lost(session.result()))
 
     def _open_session(self) -> None:
-        self._remarked = False
-        for channel in sorted(self._channels):
-            self._write(f"subscribe {channel}\n".encode("ascii"))
         for announcement in self._outbox.unconfirmed(now=self._now()):
             self._write(announcement.line)
         self._listener.connected()
@@ -188,13 +186,13 @@ class FanoutTransport:
                 self._config.host,
                 self._config.port,
                 limit=LINE_LIMIT,
-                ssl=self._tls(),
+                ssl=client_context(self._config.ca_file) if self._config.tls else None,
                 happy_eyeballs_delay=TRY_NEXT_ADDRESS_AFTER,
             )
-            self._writer = writer
             if (trouble := flaw_of_greeting(await reader.readuntil(b"\n"))) is not None:
                 return trouble
-            self._happen(life.Greeted())
+            self._writer = writer
+            self._begin()
             while (trouble := self._hear(await reader.readuntil(b"\n"))) is None:
                 pass
         except asyncio.LimitOverrunError:
@@ -202,7 +200,7 @@ class FanoutTransport:
         except asyncio.IncompleteReadError:
             return "it closed the connection"
         except (OSError, UnicodeError) as error:
-            return _in_words(error)
+            return in_words(error)
         finally:
             if writer is not None:
                 writer.transport.abort()
@@ -210,20 +208,19 @@ class FanoutTransport:
                     await writer.wait_closed()
         return trouble
 
-    def _tls(self) -> ssl.SSLContext | None:
-        """What to check the server by, read anew for each session. Raises OSError."""
-        if not self._config.tls:
-            return None
-        try:
-            return ssl.create_default_context(cafile=self._config.ca_file)
-        except OSError as error:
-            reason = f"{self._config.ca_file} can't be used, {_in_words(error)}"
-            raise OSError(error.errno, reason) from error
+    def _begin(self) -> None:
+        """Subscribe, and ask for a word: once it is there, all of this is in force."""
+        self._remarked = False
+        for channel in sorted(self._channels):
+            self._write(f"subscribe {channel}\n".encode("ascii"))
+        self._write(b"ping\n")
 
     def _hear(self, line: bytes) -> str | None:
         """Act on a line; the answer is why to end the session, if so."""
         self._happen(life.Spoke())
         match decode(line):
+            case NotANotice(Flaw.NO_CHANNEL):
+                self._happen(life.Greeted())
             case PrivateReply(text) if text.startswith("busy"):
                 return "it is busy"
             case PrivateReply(text) if not self._remarked:
@@ -237,19 +234,12 @@ class FanoutTransport:
         return None
 
     def _write(self, line: bytes) -> None:
-        """One line in a packet of its own: SparkleShare reads the first line of a packet only."""
+        """One line in a packet of its own: SparkleShare reads the first line of a packet only.
+
+        Without a server that has greeted nothing happens; `_begin` makes up for it.
+        """
         if self._writer is None:
             return
         self._writer.write(line)
         if self._writer.transport.get_write_buffer_size() > UNREAD_LIMIT:
             self._writer.transport.abort()
-
-
-def _in_words(error: OSError | UnicodeError) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not accepted, {error.verify_message}"
-    if isinstance(error, ssl.SSLError):
-        return f"TLS failed, {error.reason or error}"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error) or type(error).__name__

@@ -145,6 +145,8 @@ class Ready:
     """Folders that git ignores and that hold nothing tracked: they carry no watch."""
     state_folder: bytes
     """Where what belongs to this tree alone is remembered; never inside what is committed."""
+    held: bool = False
+    """Incoming versions of some files still wait (vcs/git/held.py)."""
     note: str = ""
     """Something a person should be told once (no author known to git, say)."""
 
@@ -194,6 +196,12 @@ class Synced:
     """The files whose other version now lies beside them."""
     refused: str = ""
     """The remote refused the push for good: its own words."""
+    ahead: bool = False
+    """Edits slipped in meanwhile and are committed; they are still to be pushed."""
+    held: tuple[str, ...] = ()
+    """Files whose incoming version waits for somebody to close them, a sentence each."""
+    sweep: bool = False
+    """Old versions were put aside and are to be swept (the verb Sweep) in a moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +260,10 @@ class SyncOrder:
     push: bool = True
     """False: the remote has refused for good lately, it is not asked again yet."""
     allowed: frozenset[str] = frozenset()
+    pending: Scope = NOTHING_CHANGED
+    """What has changed and is not committed yet: taken along should it meet what comes in."""
+    local: bool = False
+    """Only bring the work tree to HEAD (held files that may be free now); ask no remote."""
 
 
 # the verbs as values: what the machine orders and the engine runs
@@ -269,7 +281,13 @@ class Judge:
     folders: frozenset[bytes]
 
 
-Verb = Inspect | Judge | CommitOrder | SyncOrder
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """Vcs.sweep()."""
+
+
+Verb = Inspect | Judge | Sweep | CommitOrder | SyncOrder
+
 
 class Stage(Enum):
     """What a long verb is doing, for the status line."""
@@ -309,6 +327,9 @@ class Vcs(Protocol):
 
     def sync(self, order: SyncOrder) -> SyncOutcome:
         """Fetch, merge, publish, and bring the work tree along."""
+
+    def sweep(self) -> bool:
+        """Let go of old versions that nobody writes to any more; True: some are left for later."""
 
     def abort(self, *, network_only: bool) -> None:
         """From another thread: end the running verb's children."""

@@ -39,6 +39,8 @@ class Findings:
     """Descriptors the kernel has confirmed at their place during this call."""
     fresh: set[int] = field(default_factory=set)
     """Folders to be judged."""
+    repositories: set[int] = field(default_factory=set)
+    """Folders in which a `.git` has appeared."""
     nested: list[bytes] = field(default_factory=list)
     asked_anew: bool = False
     """Some folder is at a new place or became readable: what still waits for a judgement is asked

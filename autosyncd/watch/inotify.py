@@ -98,7 +98,8 @@ class TreeWatch:
                 watches.drop_path(path)
             known, watches.nested = watches.nested, set()
             watches.walk(watches.tree.root, found, _normal(ignored))
-            watches.sweep(found)
+            watches.visit_all(found)
+            self.settle()
             found.nested = [path for path in found.nested if path not in known]
             # git has just been asked about all the others
             found.fresh &= watches.unwalked
@@ -113,6 +114,9 @@ class TreeWatch:
             self._note(wd, mask, name, found)
         if not self._gone:
             watches.visit_all(found)
+            # only now: its path may have changed in the same batch
+            for wd in found.repositories:
+                watches.close_nested(wd, found)
             watches.let_go(before)
             self._gone = found.missed and not watches.root_is_there()
         return self._batch(found)
@@ -158,7 +162,7 @@ class TreeWatch:
             self._watches.lost(wd, found)
         elif name == GIT:
             if wd != tree.root and mask & ARRIVAL:
-                self._watches.close_nested(wd, found)
+                found.repositories.add(wd)
         elif name and mask & kernel.ISDIR:
             self._note_folder(wd, mask, name, found)
         elif name:

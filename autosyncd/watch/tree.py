@@ -70,6 +70,10 @@ class WatchTree:
         node = children.get(name) if children else None
         return node.wd if node else None
 
+    def names(self, parent: int) -> list[bytes]:
+        """The names of all watched folders directly below `parent`."""
+        return list(self._nodes[parent].children or ())
+
     def place(self, wd: int) -> tuple[int, bytes] | None:
         """The parent's descriptor and the name; None for the root and for a detached folder."""
         node = self._nodes[wd]

@@ -91,9 +91,7 @@ class Watches:
         wd = self.instance.add(join(self._root, path))
         if isinstance(wd, Refusal):
             found.missed |= wd is Refusal.ABSENT and bool(mask & ARRIVAL)
-            if known is not None and wd is not Refusal.UNREADABLE:
-                self._detach(known)
-            self._refused(wd, path)
+            self._refused(wd, path, known)
             return
         found.asked_anew |= wd == known and bool(mask & ATTRIB)  # it may be readable again
         news = self._place(parent, name, wd, found)
@@ -130,7 +128,11 @@ class Watches:
         found.asked_anew = True
         return True
 
-    def _refused(self, refusal: Refusal, path: bytes) -> None:
+    def _refused(self, refusal: Refusal, path: bytes, known: int | None = None) -> None:
+        """Nothing new is watched at a place where `known` was. That one needs no room to be watched
+        once more, so what the kernel has no room for is another folder."""
+        if known is not None and refusal in (Refusal.ABSENT, Refusal.NO_ROOM):
+            self._detach(known)
         if refusal in (Refusal.NO_ROOM, Refusal.FAULT):
             self.unwatched += count_folders(self._root, path, self.ignored, self._tick)
             self.full |= refusal is Refusal.NO_ROOM
@@ -183,7 +185,8 @@ class Watches:
         if path is not None and path not in self.nested:
             self.nested.add(path)
             found.nested.append(path)
-        self.drop(wd)
+        if wd in self.tree:
+            self.drop(wd)
 
     # many places
 
@@ -201,7 +204,7 @@ class Watches:
             walked += 1
             if walked % TICK_EVERY == 0:
                 self._tick(walked)
-            names = self._names(wd, path)
+            names = self._names(wd, path, found)
             if GIT in names and wd != self.tree.root:
                 self.close_nested(wd, found)
                 continue
@@ -212,9 +215,10 @@ class Watches:
                 elif name != GIT and child not in self.ignored and child not in self.nested:
                     self._enter(wd, name, child, found, stack)
 
-    def _names(self, wd: int, path: bytes) -> list[bytes]:
-        """What to enter below. A folder that can't be listed now stays unwalked: if it was renamed or
-        becomes readable, an event brings us back."""
+    def _names(self, wd: int, path: bytes, found: Findings) -> list[bytes]:
+        """What to enter below; what the map has and the listing has not is to be looked at again. A
+        folder that can't be listed now stays unwalked: if it was renamed or becomes readable, an
+        event brings us back."""
         try:
             names = folder_names(join(self._root, path))
         except OSError:
@@ -224,6 +228,8 @@ class Watches:
             self.unwalked.add(wd)
             return []
         self.unwalked.discard(wd)
+        for name in set(self.tree.names(wd)).difference(names):
+            found.visit(wd, name)
         return names
 
     def _enter(
@@ -231,23 +237,12 @@ class Watches:
     ) -> None:
         wd = self.instance.add(join(self._root, path))
         if isinstance(wd, Refusal):
-            self._refused(wd, path)
+            self._refused(wd, path, self.tree.child(parent, name))
         elif wd not in found.seen:
             if self._place(parent, name, wd, found):
                 found.fresh.add(wd)
             if wd in found.seen:
                 stack.append(wd)
-
-    def sweep(self, found: Findings) -> None:
-        """After a walk from the root: look once more at what it has not met, and end those watches
-        whose folders are no longer there."""
-        for wd in list(self.tree):
-            if wd in self.tree and wd not in found.seen:
-                place = self.tree.place(wd)
-                if place is not None and place[0] in found.seen:
-                    found.visit(*place)
-        self.visit_all(found)
-        self.let_go(list(self.leaving))
 
     def below(self, wd: int, name: bytes) -> bytes | None:
         """The path of an entry in a watched folder; None while that folder has no path."""

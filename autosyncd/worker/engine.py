@@ -16,6 +16,7 @@ from autosyncd.vcs.driver import (
     Inspect,
     Judge,
     Stage,
+    Sweep,
     SyncOrder,
     Vcs,
     Verb,
@@ -110,6 +111,8 @@ class Engine:
                 return ev.Inspected(self._vcs.inspect())
             case Judge(folders):
                 return ev.Judged(folders, self._vcs.judge(folders))
+            case Sweep():
+                return ev.Swept(self._vcs.sweep())
             case CommitOrder():
                 return ev.CommitEnded(self._vcs.commit(verb))
             case SyncOrder():

@@ -81,6 +81,13 @@ class SyncEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class Swept:
+    """The verb Sweep is done; `left`: somebody still writes to an old version."""
+
+    left: bool
+
+
+@dataclass(frozen=True, slots=True)
 class StageReached:
     """The running verb does something else now."""
 
@@ -121,6 +128,7 @@ Event = (
     | Judged
     | CommitEnded
     | SyncEnded
+    | Swept
     | StageReached
     | Pushed
     | Paused

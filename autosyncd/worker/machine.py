@@ -27,6 +27,7 @@ from autosyncd.vcs.driver import (
     CommitOrder,
     Inspect,
     Judge,
+    Sweep,
     SyncOrder,
     Verb,
 )
@@ -90,8 +91,16 @@ def _begin_commit(turn: Turn, verb: CommitOrder) -> None:
 
 def _begin_sync(turn: Turn, verb: SyncOrder) -> None:
     turn.change(
-        activity=Activity.SYNCING, stage=None, pull_ordered=False, push_tried=verb.push
+        activity=Activity.SYNCING,
+        stage=None,
+        pull_ordered=turn.state.pull_ordered and verb.local,
+        syncing=verb,
+        held_due=NEVER,
     )
+
+
+def _begin_sweep(turn: Turn, _verb: Sweep) -> None:
+    turn.change(activity=Activity.SWEEPING, sweep_due=NEVER)
 
 
 # it changes
@@ -106,6 +115,7 @@ def _changed(turn: Turn, event: ev.Changed) -> None:
         last_change=now,
         last_activity=now,
         unjudged=state.unjudged | event.new_folders,
+        held_due=now + turn.policy.commit_after if state.held else NEVER,
     )
 
 
@@ -225,6 +235,7 @@ _HANDLERS: dict[type, Callable[[Turn, Any], None]] = {
     ev.RootGone: _root_gone,
     ev.WatchState: _watch_state,
     ev.Recalled: _recalled,
+    ev.Swept: outcomes.swept,
     ev.StageReached: _stage_reached,
     ev.Pushed: _pushed,
     ev.Paused: _paused,
@@ -242,4 +253,5 @@ _BEGINNINGS: dict[type[Verb], Callable[[Turn, Any], None]] = {
     Judge: _begin_judge,
     CommitOrder: _begin_commit,
     SyncOrder: _begin_sync,
+    Sweep: _begin_sweep,
 }

@@ -9,6 +9,7 @@ from autosyncd.link.channel import Link
 from autosyncd.model import RepoConfig
 from autosyncd.vcs.driver import ChangeSet, Question
 from autosyncd.vcs.git.driver import GitDriver
+from autosyncd.vcs.git.lease import ignore_breaks
 from autosyncd.worker import message, safety
 from autosyncd.worker.engine import Herald, Mailbox
 from autosyncd.worker.loop import Worker
@@ -16,6 +17,7 @@ from autosyncd.worker.loop import Worker
 
 def run(config: RepoConfig, link: Link) -> int:
     """Called in the forked child; ends with the link. The exit status."""
+    ignore_breaks()
     host = os.uname().nodename
     mailbox = Mailbox()
 

@@ -39,6 +39,8 @@ from autosyncd.worker.state import (
 )
 from autosyncd.worker.turn import Turn
 
+SWEEP_FIRST = 2.0
+"""Seconds an old version is kept at least: for a process between lookup and open of its name."""
 WORTH_AN_ALERT = 8
 """Failed tries in a row (a quarter of an hour) before a remote that is away is told to a person."""
 
@@ -75,6 +77,8 @@ def _ready(turn: Turn, ready: Ready) -> None:
         scope=EVERYTHING,
         first_change=turn.now,
         last_change=-NEVER,
+        sweep_due=turn.now + SWEEP_FIRST,
+        held_due=turn.now if ready.held else NEVER,
     )
     turn.solved("unfit", "gone")
     turn.command(ev.SetWatches(ready.ignored))
@@ -185,18 +189,36 @@ def sync_ended(turn: Turn, event: ev.SyncEnded) -> None:
 
 
 def _synced(turn: Turn, synced: Synced) -> None:
+    order = turn.state.syncing
+    if order is None or not order.local:
+        _agreed(turn, synced, pushing=order is None or order.push)
+    turn.change(waiting=None, looks=0)
+    turn.solved("in-the-way")
+    if synced.ahead:
+        turn.change(unpushed=True, first_unpushed=turn.now, last_commit=turn.now)
+    if synced.sweep:
+        turn.change(sweep_due=turn.now + SWEEP_FIRST, sweeps=0)
+    _hold(turn, synced.held)
+    _tell_news(turn, synced)
+
+
+def _agreed(turn: Turn, synced: Synced, *, pushing: bool) -> None:
+    """The remote was asked, and agrees with what is here."""
     _back_in_touch(turn)
     if turn.state.allowed:
         turn.command(ev.Remember(turn.state.paused_until, frozenset()))
-    turn.change(
-        last_sync=turn.now,
-        hurry=False,
-        allowed=frozenset(),
-        waiting=None,
-        looks=0,
-    )
-    if turn.state.push_tried:
+    turn.change(last_sync=turn.now, hurry=False, allowed=frozenset())
+    if pushing:
         _tell_refused(turn, synced.refused)
+
+
+def _hold(turn: Turn, held: tuple[str, ...]) -> None:
+    """Files that somebody has open are tried again when they change, and now and then."""
+    due = turn.now + look_after(6) if held else NEVER
+    turn.change(held=held, held_due=due)
+
+
+def _tell_news(turn: Turn, synced: Synced) -> None:
     if synced.head is not None and synced.head != turn.state.merged:
         turn.change(merged=synced.head)
         turn.report(HeadMoved(synced.head))
@@ -208,9 +230,16 @@ def _synced(turn: Turn, synced: Synced) -> None:
         turn.report(Conflict(len(names), cut_paths(names)))
 
 
+def swept(turn: Turn, event: ev.Swept) -> None:
+    """Old versions were let go of; what somebody still writes to is looked at again."""
+    sweeps = turn.state.sweeps + 1
+    due = turn.now + min(SWEEP_FIRST * 2 ** min(sweeps, 5), 60.0) if event.left else NEVER
+    turn.change(activity=Activity.IDLE, sweeps=sweeps, sweep_due=due)
+
+
 def _back_in_touch(turn: Turn) -> None:
     turn.change(failures=0, sync_trouble="", sync_not_before=-NEVER)
-    turn.solved(*(kind.value for kind in AwayKind), "sync-failed", "diverged", "in-the-way")
+    turn.solved(*(kind.value for kind in AwayKind), "sync-failed", "diverged")
 
 
 def _tell_refused(turn: Turn, refused: str) -> None:

@@ -20,6 +20,7 @@ from autosyncd.vcs.driver import (
     Question,
     Scope,
     Stage,
+    Sweep,
     SyncOrder,
     Verb,
     Waiting,
@@ -44,6 +45,7 @@ class Activity(Enum):
     IDLE = "idle"
     INSPECTING = "inspecting"
     JUDGING = "judging"
+    SWEEPING = "sweeping"
     COMMITTING = "committing"
     SYNCING = "syncing"
     HALTED = "halted"
@@ -89,8 +91,13 @@ class State:
     last_activity: float = -NEVER
     merged: Head | None = None
     """What was last said to be merged here."""
-    push_tried: bool = True
-    """The running Sync may push."""
+    syncing: SyncOrder | None = None
+    """What the running Sync was ordered to do."""
+    sweep_due: float = NEVER
+    sweeps: int = 0
+    held: tuple[str, ...] = ()
+    """Files whose incoming version waits for somebody to close them, a sentence each."""
+    held_due: float = NEVER
     refused: str = ""
     refused_until: float = -NEVER
 
@@ -198,8 +205,12 @@ def _commit_or_sync(state: State, now: float, policy: RepoConfig) -> tuple[Verb 
         push = policy.push and (not state.refused or state.refused_until <= now)
         # a push that is accepted proves that there is nothing to fetch
         fetch = state.pull_ordered or push_due(state, policy) > now
-        return SyncOrder(fetch=fetch, push=push, allowed=state.allowed), now
-    return None, min(due, syncs, scan_due(state))
+        return SyncOrder(fetch, push, state.allowed, pending=state.scope), now
+    if state.held_due <= now:
+        return SyncOrder(fetch=False, push=False, pending=state.scope, local=True), now
+    if state.sweep_due <= now:
+        return Sweep(), now
+    return None, min(due, syncs, scan_due(state), state.held_due, state.sweep_due)
 
 
 def _last_commit(state: State, now: float, policy: RepoConfig) -> Verb | None:

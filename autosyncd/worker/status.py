@@ -38,6 +38,8 @@ def _at_rest(state: State) -> tuple[Status, str]:
         return Status.RETRYING, f"The remote refuses the push: {state.refused}"
     if not state.inspected:
         return Status.STARTING, ""
+    if state.held:
+        return Status.WAITING, state.held[0]
     if state.scope or (state.unpushed and state.remote is not None):
         return Status.SETTLING, ""
     return Status.IDLE, ""

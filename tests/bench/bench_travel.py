@@ -26,7 +26,8 @@ import pytest
 
 from tests.bench.figures import heading, row, spread
 from tests.bench.lookout import Lookout
-from tests.daemons import Daemon, clone, daemon, git, hub
+from tests.bench.machines import seeded_hub
+from tests.daemons import Daemon, clone, daemon, git
 from tests.reflector_process import ReflectorProcess
 from tests.testbed.machines import Net
 from tests.testbed.program import Failed
@@ -115,19 +116,12 @@ def scene() -> Iterator[Scene]:
     try:
         with ExitStack() as stack:
             yield Scene(folder, stack)
+    except TimeoutError:
+        for log in folder.glob("*/log"):
+            print(f"--- {log.parent.name}", *log.read_text().splitlines()[-40:], sep="\n")
+        raise
     finally:
         shutil.rmtree(folder)
-
-
-def seeded_hub(folder: Path) -> Path:
-    """A hub with one commit, so that no edit pays for the very first push."""
-    shared = hub(folder)
-    first = clone(shared, folder / "first")
-    (first / "todo.md").write_text("water the plants\n")
-    git(first, "add", "todo.md")
-    git(first, "commit", "-qm", "first")
-    git(first, "push", "-q", "origin", "main")
-    return shared
 
 
 def travel(here: Tree, there: Tree, text: str, pause: float) -> Journey:
@@ -186,7 +180,7 @@ def reflector(edits: int) -> None:
         for name, tree in zip(("laptop", "desktop"), stage.pairs[0], strict=True):
             machine = stage.machine(name)
             machine.configure(_entry(tree, poll_every="never"), fanout=server.port)
-            machine.start().ready(tree.folder.name).says("connected to fanout")
+            machine.start().ready(tree.folder.name).says("fanout is online")
         found = travels(stage.pairs[0], edits, (0.5, 1.5))
         report("two daemons and a reflector", found, QUICK_WAITS, "p50 <= 0.30 s")
 
@@ -231,7 +225,9 @@ def slow_hub(stage: Scene) -> tuple[Path, str, list[dict[str, str]]]:
     environments = []
     for host in ("laptop", "desktop"):
         net.shape(host, delay="40ms")
-        there = f"{shutil.which('ip', path='/usr/sbin:/sbin:/bin')} netns exec {net.namespace(host)}"
+        there = (
+            f"{shutil.which('ip', path='/usr/sbin:/sbin:/bin')} netns exec {net.namespace(host)}"
+        )
         command = f"{there} {servers.environment['GIT_SSH_COMMAND']}"
         environments.append({"GIT_SSH_COMMAND": command, "GIT_SSH_VARIANT": "ssh"})
     address = servers.url("ssh").split("/")[2]

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import resource
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -45,3 +46,9 @@ def switches(pids: Iterable[int]) -> int:
 def name(pid: int) -> str:
     """What the kernel calls it (at most 15 bytes)."""
     return Path(f"/proc/{pid}/comm").read_text().strip()
+
+
+def children_cpu_seconds() -> float:
+    """User and system time of all the children this process has waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

@@ -25,12 +25,14 @@ from autosyncd.vcs.driver import (
     Watcher,
     Why,
 )
+from autosyncd.vcs.git import batch, excludes, held, history, lock
 from autosyncd.vcs.git import commit as committing
-from autosyncd.vcs.git import excludes, history, lock
 from autosyncd.vcs.git import remote as remotes
 from autosyncd.vcs.git import sync as syncing
 from autosyncd.vcs.git.command import GitFailed
 from autosyncd.vcs.git.condition import current_branch
+from autosyncd.vcs.git.disk import Hasher
+from autosyncd.vcs.git.lease import leases_work
 from autosyncd.vcs.git.repository import (
     NotARepository,
     Repository,
@@ -91,6 +93,16 @@ class GitDriver:
         opened, wait = self._opened, self._runner.stopping.wait
         return self._guarded(lambda: syncing.sync(*opened, order, watcher=self._watcher, wait=wait))
 
+    def sweep(self) -> bool:
+        """Let go of old versions that nobody writes to any more; True: some are left for later."""
+        if self._opened is None:
+            return False
+        repository = self._opened[0]
+        hasher = Hasher(repository.object_format)
+        leases = leases_work(repository.root)
+        swept = self._guarded(lambda: batch.sweep_all(repository, hasher, leases=leases))
+        return swept if isinstance(swept, bool) else True
+
     def abort(self, *, network_only: bool) -> None:
         """From another thread: end the running verb's children; for good."""
         self._runner.abort(network_only=network_only)
@@ -131,6 +143,8 @@ class GitDriver:
         if unfit is not None:
             return unfit
         history.settle(repository)
+        hasher, leases = Hasher(repository.object_format), leases_work(repository.root)
+        batch.sweep_all(repository, hasher, leases=leases)
         excludes.install(repository, self._config)
         author = history.author(repository, self._host)
         committer = committing.Committer(self._config, self._guard, self._compose, author)
@@ -148,6 +162,7 @@ class GitDriver:
             head=repository.head,
             ignored=excludes.ignored_folders(repository),
             state_folder=repository.state,
+            held=bool(held.recall(repository)),
             note=note,
         )
 

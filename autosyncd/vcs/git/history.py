@@ -92,15 +92,6 @@ def advance(repository: Repository, lock: IndexLock, old: str | None, new: str) 
     return True
 
 
-def index_signature(repository: Repository) -> tuple[int, int, int] | None:
-    """Tells whether the person's index was written since: inode, size, time of change."""
-    try:
-        found = os.stat(repository.index)
-    except FileNotFoundError:
-        return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
-
-
 def settle(repository: Repository) -> None:
     """End what a killed move_branch() began: the branch has moved, its index has not come along."""
     try:

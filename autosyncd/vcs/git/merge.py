@@ -12,15 +12,9 @@ from dataclasses import dataclass, field
 
 from autosyncd.vcs.git.command import LONG, GitFailed
 from autosyncd.vcs.git.conflict import conflict_name, host_slug
+from autosyncd.vcs.git.disk import Version
+from autosyncd.vcs.git.indexes import tree_with
 from autosyncd.vcs.git.repository import Repository
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A mode and an object id, as they stand in a tree."""
-
-    mode: bytes
-    oid: bytes
 
 
 @dataclass(slots=True)
@@ -45,13 +39,8 @@ class Merged:
 class Resolution:
     """What the conflicted part of the tree becomes."""
 
-    entries: dict[bytes, Entry | None] = field(default_factory=dict)
+    entries: dict[bytes, Version | None] = field(default_factory=dict)
     conflicts: list[bytes] = field(default_factory=list)
-
-
-def related(repository: Repository, one: str, other: str) -> bool:
-    """Whether the two have a common ancestor."""
-    return repository.git("merge-base", one, other, ok=(0, 1)).code == 0
 
 
 def merge(repository: Repository, ours: str, theirs: str) -> Merged:
@@ -67,13 +56,13 @@ def merge(repository: Repository, ours: str, theirs: str) -> Merged:
     left, right = map(int, counts.split())
     tips = Tips(first, second, 2 if left > right else 3)
     resolution = resolve(stages, _names_in(repository, tree, stages), tips, _Hosts(repository))
-    merged = _with_entries(repository, tree, resolution.entries)
+    merged = tree_with(repository, tree, resolution.entries)
     return Merged(merged, tuple(resolution.conflicts))
 
 
 def _merge_tree(
     repository: Repository, first: str, second: str, *, renames: bool
-) -> tuple[str, dict[bytes, dict[int, Entry]]]:
+) -> tuple[str, dict[bytes, dict[int, Version]]]:
     """git-merge-tree(1): the tree, then `<mode> <object> <stage> TAB <path>` of what conflicts."""
     said = repository.git(
         "-c",
@@ -89,20 +78,20 @@ def _merge_tree(
         timeout=LONG,
     )
     parts = said.out.split(b"\0")
-    stages: dict[bytes, dict[int, Entry]] = {}
+    stages: dict[bytes, dict[int, Version]] = {}
     for part in parts[1:]:
         if not part:
             break
         info, path = part.split(b"\t", 1)
         mode, oid, stage = info.split(b" ")
-        stages.setdefault(path, {})[int(stage)] = Entry(mode, oid)
+        stages.setdefault(path, {})[int(stage)] = Version(mode, oid)
     if said.code == 1 and not stages:
         raise GitFailed("merge-tree", said.code, "it reports a conflict in no file")
     return parts[0].decode(), stages
 
 
 def _synthetic(
-    repository: Repository, stages: dict[bytes, dict[int, Entry]], tips: tuple[str, str]
+    repository: Repository, stages: dict[bytes, dict[int, Version]], tips: tuple[str, str]
 ) -> bool:
     """Whether a conflicted entry is content that neither side ever had."""
     for stage, tip in ((2, tips[0]), (3, tips[1])):
@@ -116,15 +105,15 @@ def _synthetic(
 
 
 def _names_in(
-    repository: Repository, tree: str, stages: dict[bytes, dict[int, Entry]]
-) -> dict[bytes, Entry]:
+    repository: Repository, tree: str, stages: dict[bytes, dict[int, Version]]
+) -> dict[bytes, Version]:
     """Every file of the merged tree but the conflicted ones: names that are taken."""
     listed = repository.git("ls-tree", "-r", "-z", tree, timeout=LONG)
     names = {}
     for record in listed.records:
         info, path = record.split(b"\t", 1)
         mode, _type, oid = info.split(b" ")
-        names[path] = Entry(mode, oid)
+        names[path] = Version(mode, oid)
     for path in stages:
         names.pop(path, None)
     return names
@@ -152,8 +141,8 @@ class _Hosts:
 
 
 def resolve(
-    stages: dict[bytes, dict[int, Entry]],
-    taken: dict[bytes, Entry],
+    stages: dict[bytes, dict[int, Version]],
+    taken: dict[bytes, Version],
     tips: Tips,
     hosts: "_Hosts",
 ) -> Resolution:
@@ -164,7 +153,7 @@ def resolve(
     tip_of = {2: tips.first, 3: tips.second}
     for path in sorted(stages):
         resolution.entries[path] = None
-    beside: list[tuple[bytes, int, Entry]] = []
+    beside: list[tuple[bytes, int, Version]] = []
     for path, entries in sorted(stages.items()):
         real = _real_name(path, tips)
         kept = entries.get(winner) or entries.get(loser)
@@ -178,7 +167,7 @@ def resolve(
         other = entries.get(loser)
         if winner in entries and other is not None and other != kept:
             if other.oid == kept.oid:  # only the mode differs: executable wins
-                resolution.entries[path] = Entry(max(kept.mode, other.mode), kept.oid)
+                resolution.entries[path] = Version(max(kept.mode, other.mode), kept.oid)
             else:
                 beside.append((path, loser, other))
     for path, stage, entry in beside:
@@ -189,7 +178,7 @@ def resolve(
     return resolution
 
 
-def _free_for(entry: Entry, names: dict[bytes, Entry]) -> Callable[[bytes], bool]:
+def _free_for(entry: Version, names: dict[bytes, Version]) -> Callable[[bytes], bool]:
     """A name is free for a version that already has it."""
     return lambda name: names.get(name, entry) == entry
 
@@ -201,22 +190,6 @@ def _real_name(path: bytes, tips: Tips) -> bytes:
         if found:
             return found[1]
     return path
-
-
-def _with_entries(repository: Repository, tree: str, entries: dict[bytes, Entry | None]) -> str:
-    """The tree with these entries put in, or taken out (None)."""
-    index = repository.state + b"/merge.index"
-    repository.git("read-tree", tree, index=index, timeout=LONG)
-    zeros = b"0" * len(tree)
-    removed = [b"0 " + zeros + b"\t" + path for path, entry in entries.items() if entry is None]
-    put = [
-        entry.mode + b" " + entry.oid + b"\t" + path
-        for path, entry in entries.items()
-        if entry is not None
-    ]
-    stdin = b"".join(line + b"\0" for line in (*removed, *put))
-    repository.git("update-index", "-z", "--index-info", stdin=stdin, index=index)
-    return repository.git("write-tree", index=index, timeout=LONG).text
 
 
 def incoming_hosts(repository: Repository, old: str | None, new: str) -> tuple[str, ...]:

@@ -69,8 +69,10 @@ def fetch(repository: Repository, remote: str) -> Away | str | None:
         "--no-auto-maintenance",
         "--no-recurse-submodules",
         "--no-write-fetch-head",
+        "--prune",
         remote,
         f"+refs/heads/{branch}:{tracking_ref(repository, remote)}",
+        "+refs/autosync/tips/*:refs/autosync/theirs/*",
     )
     if said.code == 0:
         return None

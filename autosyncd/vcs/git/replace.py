@@ -115,34 +115,25 @@ class Replacer:
         if kind is Kind.OTHER:
             return Result.BLOCKED
         if step.old is None:
-            return self._already_there(step, source, target, kind)
+            return self._already_there(step, target, kind)
         if kind is Kind.LINK:
             return self._swap_link(step, source, target)
         return self._swap_file(step, source, target)
 
     def _clear_skeleton(self, path: bytes, target: Place) -> Result | None:
         """Empty folders don't count as content."""
-        try:
-            handle = os.open(target.name, os.O_RDONLY | os.O_DIRECTORY, dir_fd=target.folder)
-        except OSError:
-            return None
-        os.close(handle)
         self._tree.forget(path)
-        for base, _, _, folder in os.fwalk(target.name, topdown=False, dir_fd=target.folder):
+        folders = [base for base, *_ in os.fwalk(target.name, dir_fd=target.folder)]
+        for base in reversed(folders[1:]):
             with contextlib.suppress(OSError):
-                if base != target.name:
-                    parent, name = os.path.split(base)
-                    os.rmdir(os.path.join(parent, name), dir_fd=target.folder)
-            del folder
+                os.rmdir(base, dir_fd=target.folder)
         try:
             os.rmdir(target.name, dir_fd=target.folder)
         except OSError:
             return Result.BLOCKED
         return None
 
-    def _already_there(
-        self, step: Step, source: Place, target: Place, kind: Kind
-    ) -> Result:
+    def _already_there(self, step: Step, target: Place, kind: Kind) -> Result:
         """Something untracked has the name: the same bytes are as good as ours."""
         with contextlib.suppress(OSError):
             if kind is Kind.LINK:
@@ -159,50 +150,49 @@ class Replacer:
         rename(source, target, RENAME_EXCHANGE)
         if source.kind() is Kind.LINK and self._expected(step, self._hasher.of_link(source)):
             return Result.DONE
-        self._swap_back(step, source, target)
+        self._swap_back(source, target)
         return Result.DIRTY
 
     def _swap_file(self, step: Step, source: Place, target: Place) -> Result | None:
         try:
             lease = self._open(target)
-        except PermissionError:
-            return Result.HELD
         except OSError as problem:
-            if problem.errno in (errno.ENXIO, errno.ELOOP, errno.ENOENT):
-                return None  # it is no regular file any more
-            return Result.HELD
+            changed = problem.errno in (errno.ENXIO, errno.ELOOP, errno.ENOENT)
+            return None if changed else Result.HELD  # no regular file any more; unreadable
         with lease:
-            if lease.writers is Writers.SOME:
-                return Result.HELD
-            version = self._hasher.of_file(lease.handle)
-            if version is None or lease.broken:
-                return Result.HELD
-            if not self._expected(step, version):
-                return Result.DIRTY
+            doubt = self._doubt(step, lease)
+            if doubt is not None:
+                return doubt
+            _keep_permissions(lease.handle, source, step.new)
             rename(source, target, RENAME_EXCHANGE)
-            came_out = source.stat()
-            if came_out is None or came_out.st_ino != lease.inode:
-                self._swap_back(step, source, target)  # somebody saved atomically in between
-                return Result.DIRTY
-            if lease.broken:
-                self._swap_back(step, source, target)  # before he is let go: he has this inode
-                return Result.HELD
-            if lease.writers is Writers.UNKNOWN:
-                return self._check_without_lease(step, source, target, lease)
-            return Result.DONE
+            return self._after_swap(step, source, target, lease)
 
-    def _check_without_lease(
-        self, step: Step, source: Place, target: Place, lease: Lease
-    ) -> Result:
-        """No lease: the bytes are looked at once more; the batch keeps the inode for a while."""
-        if self._hasher.of_file(lease.handle) is not None and self._expected(
+    def _doubt(self, step: Step, lease: Lease) -> Result | None:
+        """Why the open file can't be replaced now, or None."""
+        if lease.writers is Writers.SOME:
+            return Result.HELD
+        version = self._hasher.of_file(lease.handle)
+        if version is None or lease.broken:
+            return Result.HELD
+        return None if self._expected(step, version) else Result.DIRTY
+
+    def _after_swap(self, step: Step, source: Place, target: Place, lease: Lease) -> Result:
+        """Was it the file that we looked at, and did nobody want to write to it meanwhile?"""
+        came_out = source.stat()
+        if came_out is None or came_out.st_ino != lease.inode:
+            result = Result.DIRTY  # somebody saved atomically in between
+        elif lease.broken:
+            result = Result.HELD  # the waiter has this inode: it goes back before he is let go
+        elif lease.writers is Writers.UNKNOWN and not self._expected(
             step, self._hasher.of_file(lease.handle)
         ):
+            result = Result.DIRTY
+        else:
             return Result.DONE
-        self._swap_back(step, source, target)
-        return Result.DIRTY
+        self._swap_back(source, target)
+        return result
 
-    def _swap_back(self, step: Step, source: Place, target: Place) -> None:
+    def _swap_back(self, source: Place, target: Place) -> None:
         """Give the person's inode its name back. What was visible for an instant is swept later."""
         for flags in (RENAME_EXCHANGE, RENAME_NOREPLACE):
             try:
@@ -236,13 +226,9 @@ class Replacer:
         except OSError:
             return Result.HELD
         with lease:
-            if lease.writers is Writers.SOME:
-                return Result.HELD
-            version = self._hasher.of_file(lease.handle)
-            if version is None or lease.broken:
-                return Result.HELD
-            if not self._expected(step, version):
-                return Result.DIRTY
+            doubt = self._doubt(step, lease)
+            if doubt is not None:
+                return doubt
             rename(target, place, RENAME_NOREPLACE)
             came_out = place.stat()
             if came_out is None or came_out.st_ino != lease.inode or lease.broken:
@@ -258,3 +244,14 @@ class Replacer:
         if found.oid != step.old.oid and found.oid not in self.learned.get(step.path, ()):
             return False
         return found.mode == step.old.mode or (not self._modes and found.mode != b"120000")
+
+
+def _keep_permissions(old: int, source: Place, new: Version | None) -> None:
+    """A file that its owner has closed to others stays closed; git knows only "executable"."""
+    bits = os.fstat(old).st_mode & 0o777
+    if new is not None and new.mode == b"100755":
+        bits |= (bits & 0o444) >> 2
+    else:
+        bits &= ~0o111
+    if new is not None and new.mode != b"120000":
+        os.chmod(source.name, bits, dir_fd=source.folder)

@@ -49,6 +49,10 @@ class Repository:
     common_dir: bytes
     state: bytes
     memory: Memory
+    object_format: str = "sha1"
+    """`sha1` or `sha256`."""
+    file_modes: bool = True
+    """Whether the file system knows what is executable (git-config(1), core.fileMode)."""
 
     @property
     def index(self) -> bytes:
@@ -63,8 +67,7 @@ class Repository:
     @property
     def empty_tree(self) -> str:
         """The id of the tree without entries, in this repository's hash."""
-        known = self.git("rev-parse", "--show-object-format").text
-        return EMPTY_TREE_SHA256 if known == "sha256" else EMPTY_TREE
+        return EMPTY_TREE_SHA256 if self.object_format == "sha256" else EMPTY_TREE
 
     def remember(self) -> None:
         """Write the memory down, whole or not at all."""
@@ -122,7 +125,16 @@ def open_repository(
     os.makedirs(state, mode=0o700, exist_ok=True)
     common_dir = os.path.realpath(os.path.join(root, os.fsencode(common)))
     memory = _recall(state, path, machine)
-    repository = Repository(git, root, os.fsencode(git_dir), common_dir, state, memory)
+    repository = Repository(
+        git=git,
+        root=root,
+        git_dir=os.fsencode(git_dir),
+        common_dir=common_dir,
+        state=state,
+        memory=memory,
+        object_format=git("rev-parse", "--show-object-format").text,
+        file_modes=git.config("core.fileMode") != "false",
+    )
     git.use_quiet_ssh()
     return repository
 

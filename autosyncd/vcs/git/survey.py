@@ -11,10 +11,8 @@ from dataclasses import dataclass
 
 from autosyncd.vcs.driver import LeftOut, Scope
 from autosyncd.vcs.git.command import LONG, GitFailed
+from autosyncd.vcs.git.indexes import portions
 from autosyncd.vcs.git.repository import Repository
-
-ARGUMENT_BYTES = 100_000
-"""Bytes of paths in one command line, well below the kernel's limit for one process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +22,7 @@ class Difference:
     path: bytes
     untracked: bool
     submodule: bool = False
+    deleted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +41,8 @@ class Plan:
 
     take: tuple[bytes, ...]
     left_out: tuple[LeftOut, ...]
+    gone: tuple[bytes, ...]
+    """Tracked paths that are no more (perhaps a link stands where their folder was)."""
     new: tuple[bytes, ...]
     """Those of the taken ones that are not tracked yet."""
     new_size: int
@@ -54,7 +55,7 @@ def differences(repository: Repository, scope: Scope, *, index: bytes) -> list[D
         return list(parse_status(_status(repository, [], index)))
     found: dict[bytes, Difference] = {}
     try:
-        for paths in _portions(sorted(scope.paths)):
+        for paths in portions(sorted(scope.paths)):
             for difference in parse_status(_status(repository, paths, index)):
                 found[difference.path] = difference
     except GitFailed:
@@ -79,19 +80,6 @@ def _status(repository: Repository, paths: list[bytes], index: bytes) -> list[by
     ).records
 
 
-def _portions(paths: list[bytes]) -> Iterator[list[bytes]]:
-    portion: list[bytes] = []
-    size = 0
-    for path in paths:
-        if portion and size + len(path) > ARGUMENT_BYTES:
-            yield portion
-            portion, size = [], 0
-        portion.append(path or b".")
-        size += len(path) + 1
-    if portion:
-        yield portion
-
-
 def parse_status(records: Iterable[bytes]) -> Iterator[Difference]:
     """The records of porcelain v2: `1 XY sub mH mI mW hH hI path`, `u …`, `? path`."""
     for record in records:
@@ -100,7 +88,8 @@ def parse_status(records: Iterable[bytes]) -> Iterator[Difference]:
         elif record.startswith(b"1 "):
             fields = record.split(b" ", 8)
             if fields[1][1:] != b".":
-                yield Difference(fields[8], untracked=False, submodule=fields[2].startswith(b"S"))
+                submodule, deleted = fields[2].startswith(b"S"), fields[1].endswith(b"D")
+                yield Difference(fields[8], untracked=False, submodule=submodule, deleted=deleted)
 
 
 def plan(
@@ -112,12 +101,16 @@ def plan(
     """Which differences go into the commit. Pure but for what `facts` reads."""
     take: list[bytes] = []
     left_out: list[LeftOut] = []
+    gone: list[bytes] = []
     new: list[bytes] = []
     new_size = 0
     for difference in found:
         path = difference.path
         if difference.untracked and path.endswith(b"/"):
             left_out.append(LeftOut(path[:-1], "nested", "is a repository of its own"))
+            continue
+        if difference.deleted:
+            gone.append(path)
             continue
         known = facts(path)
         reason = None if difference.submodule else _reason(difference, known, large_file)
@@ -128,7 +121,7 @@ def plan(
             if difference.untracked:
                 new.append(path)
                 new_size += known.size
-    return Plan(tuple(take), tuple(left_out), tuple(new), new_size)
+    return Plan(tuple(take), tuple(left_out), tuple(gone), tuple(new), new_size)
 
 
 def _reason(difference: Difference, known: FileFacts, large_file: int) -> LeftOut | None:

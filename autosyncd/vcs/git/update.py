@@ -1,117 +1,206 @@
-"""Bring the work tree from one commit to another that other machines have made.
+"""Bring branch, index and work tree to a commit, under the hands of a person who keeps typing.
 
-git's own `read-tree -m -u` does it, on a private index: it refuses as a whole when a file that would
-change was edited (then: commit, merge again), and overwrites nothing that is untracked. What it would
-overwrite silently, an ignored file, is looked for before. The person's index.lock is held meanwhile.
+    on disk:  the tree of HEAD, but for what the person changed since and for held files
+    wanted:   the target, joined with whatever slipped in meanwhile
+
+Each round stages the difference, replaces file by file, and commits what turned out to be edited on
+the version it was made from; then it joins again. The branch moves last. The person's index.lock is
+held throughout: a tenth of a second for a few files.
 """
 
-import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from autosyncd.vcs.driver import (
+    Change,
     ChangeKind,
     ChangeSet,
     Dirty,
-    Guard,
     Question,
+    Scope,
+    SyncOrder,
     Waiting,
     Why,
 )
-from autosyncd.vcs.git.command import LONG, GitFailed
-from autosyncd.vcs.git.commit import copy_index
+from autosyncd.vcs.git import held, indexes
+from autosyncd.vcs.git.apply import Applied, apply, in_the_way
+from autosyncd.vcs.git.command import LONG
+from autosyncd.vcs.git.commit import Committer
 from autosyncd.vcs.git.condition import locked, obstacle
-from autosyncd.vcs.git.history import advance, changes_between, forget_journal
+from autosyncd.vcs.git.disk import Version
+from autosyncd.vcs.git.history import advance, forget_journal, make_commit
+from autosyncd.vcs.git.join import Joiner
 from autosyncd.vcs.git.lock import IndexBusy, IndexLock
+from autosyncd.vcs.git.replace import Step
 from autosyncd.vcs.git.repository import Repository
+from autosyncd.vcs.git.scan import scan
 
-_REFUSALS = ("not uptodate", "would be overwritten", "would be removed", "would lose untracked")
+ROUNDS = 30
+"""How often the person may be faster before we let go and come back later."""
 
-
-def update(
-    repository: Repository, guard: Guard, old: str | None, new: str, allowed: frozenset[str]
-) -> int | Dirty | Waiting | Question:
-    """How many files came in, or why none did: the tree is changed as a whole or not at all."""
-    waiting = obstacle(repository)
-    if waiting is not None:
-        return waiting
-    before = repository.tree_of(old)
-    changes = changes_between(repository, before, new, renames=False)
-    listed = repository.git("ls-files", "-z", timeout=LONG).out.count(b"\0") if changes else 0
-    question = guard(ChangeSet(changes, listed, incoming=True))
-    if question is not None and question.kind not in allowed:
-        return question
-    added = [change.path for change in changes if change.kind is ChangeKind.ADDED]
-    waiting = in_the_way(repository, added)
-    if waiting is not None:
-        return waiting
-    try:
-        with IndexLock(repository) as lock:
-            copy_index(repository)
-            refused = _read_tree(repository, before, new)
-            if refused:
-                return Dirty(refused)
-            if not advance(repository, lock, old, new):
-                return Dirty("The branch moved meanwhile.")
-    except IndexBusy:
-        return locked(repository) or Waiting(Why.LOCKED, "Another git command is running.")
-    forget_journal(repository)
-    return len(changes)
+Steps = Mapping[bytes, Step]
 
 
-def in_the_way(repository: Repository, added: list[bytes]) -> Waiting | None:
-    """An ignored file where an incoming one belongs: it is kept, and not published either."""
-    there = {found for path in added if (found := _occupant(repository.root, path))}
-    if not there:
-        return None
-    stdin = b"".join(path + b"\0" for path in sorted(there))
-    ignored = repository.git("check-ignore", "-z", "--stdin", stdin=stdin, ok=(0, 1)).records
-    if not ignored:
-        return None
-    names = ", ".join(os.fsdecode(path) for path in ignored[:3])
-    return Waiting(
-        Why.IN_THE_WAY,
-        f"An incoming file has the name of one that you ignore here: {names}; "
-        "it goes on when yours is renamed or deleted.",
-    )
+@dataclass(frozen=True, slots=True)
+class Updated:
+    """Branch, index and work tree are at `head`."""
+
+    head: str
+    files: int
+    held: tuple[bytes, ...] = ()
+    """Paths that keep their older version until somebody closes them."""
 
 
-def _occupant(root: bytes, path: bytes) -> bytes | None:
-    """The path itself or the parent that exists and is no folder, if there is one."""
-    parts = path.split(b"/")
-    for end in range(1, len(parts) + 1):
-        part = b"/".join(parts[:end])
-        full = os.path.join(root, part)
-        if not os.path.lexists(full):
-            return None
-        if end == len(parts) or os.path.islink(full) or not os.path.isdir(full):
-            return part
-    return None
+@dataclass(slots=True)
+class Update:
+    """One run."""
 
+    repository: Repository
+    committer: Committer
+    order: SyncOrder
+    joiner: Joiner
+    files: int = 0
+    stubborn: set[bytes] = field(default_factory=set)
+    """Edited here, and yet nothing to commit (assume-unchanged, say): they count as held."""
+    learned: dict[bytes, set[bytes]] = field(default_factory=dict)
 
-def _read_tree(repository: Repository, before: str, new: str) -> str:
-    """git's words when something that would change was edited since; stale stat data is refreshed
-    once. An empty text: done."""
-    for refreshed in (False, True):
-        said = repository.git(
-            "read-tree",
-            "-m",
-            "-u",
-            before,
-            new,
-            index=repository.private_index,
-            ok=(0, 1, 128),
-            timeout=LONG,
-        )
-        if said.code == 0:
-            return ""
-        if not any(words in said.complaint for words in _REFUSALS):
-            raise GitFailed("read-tree", said.code, said.complaint)
-        if not refreshed:
-            repository.git(
-                "update-index",
-                "-q",
-                "--refresh",
-                index=repository.private_index,
-                ok=(0, 1),
-                timeout=LONG,
+    def run(self, target: str) -> Updated | Dirty | Waiting | Question:
+        """Bring everything to the target, or say why not now."""
+        waiting = obstacle(self.repository)
+        if waiting is not None:
+            return waiting
+        try:
+            with IndexLock(self.repository) as lock:
+                outcome = self._settle(lock, target)
+        except IndexBusy:
+            return locked(self.repository) or Waiting(Why.LOCKED, "Another git command is running.")
+        if isinstance(outcome, Updated):
+            forget_journal(self.repository)
+            held.sides(self.repository, outcome.head)
+        return outcome
+
+    def _settle(self, lock: IndexLock, target: str) -> Updated | Dirty | Waiting | Question:
+        repository = self.repository
+        head = ours = repository.head
+        record = held.recall(repository)
+        disk = held.disk_tree(repository, head, record)
+        for number in range(ROUNDS):
+            merged = self.joiner.join(ours, target) if ours else target
+            steps = steps_between(repository, disk, repository.tree_of(merged))
+            if number == 0:
+                stop = self._guard(steps) or in_the_way(repository, steps.values())
+                if stop is not None:
+                    return stop
+            sparse = self._prepare_index(head, merged, steps)
+            applied = apply(
+                repository,
+                [step for path, step in steps.items() if path not in sparse],
+                self.learned,
             )
-    return said.complaint.split("\n", 1)[0]
+            self.files += len(applied.done)
+            disk = indexes.tree_with(repository, disk, applied.entries)
+            dirty = applied.dirty - self.stubborn
+            if dirty:
+                ours, disk = self._absorb(ours, disk, dirty, applied)
+                continue
+            kept = {path: record.get(path, ours or merged) for path in applied.held | applied.dirty}
+            held.record(repository, kept)
+            if merged == head or advance(repository, lock, head, merged):
+                if merged == head:
+                    lock.publish(repository.private_index)
+                return Updated(merged, self.files, tuple(sorted(kept)))
+            target, head, ours = merged, repository.head, repository.head
+        return Dirty("The files keep changing faster than they can be updated.")
+
+    def _guard(self, steps: Steps) -> Question | None:
+        changes = tuple(Change(_kind(step), step.path) for step in steps.values())
+        listed = 0
+        if changes:
+            listed = self.repository.git("ls-files", "-z", timeout=LONG).out.count(b"\0")
+        question = self.committer.guard(ChangeSet(changes, listed, incoming=True))
+        return question if question and question.kind not in self.order.allowed else None
+
+    def _prepare_index(self, head: str | None, merged: str, steps: Steps) -> set[bytes]:
+        """The private index as it is to become the person's; the paths that are not on disk, since
+        they lie outside a sparse checkout or are marked skip-worktree."""
+        repository = self.repository
+        index = repository.private_index
+        indexes.copy_own(repository)
+        old, new = repository.tree_of(head), repository.tree_of(merged)
+        changed = steps_between(repository, old, new)
+        if repository.git.config("core.sparseCheckout") == "true":
+            repository.git("read-tree", "-i", "-m", old, new, index=index, timeout=LONG)
+            skipped, assumed = indexes.flagged(repository, index, {*changed, *steps})
+        else:
+            skipped, assumed = indexes.flagged(repository, index, {*changed, *steps})
+            entries = {path: step.new for path, step in changed.items()}
+            indexes.put(repository, index, entries)
+            indexes.restore_flags(repository, index, skipped & set(entries), assumed & set(entries))
+        self.stubborn |= assumed
+        return skipped
+
+    def _absorb(
+        self, ours: str | None, disk: str, dirty: Iterable[bytes], applied: Applied
+    ) -> tuple[str | None, str]:
+        """What slipped in becomes a commit on `ours`, its true base; what is on disk now."""
+        repository = self.repository
+        index = repository.private_index
+        indexes.copy_own(repository)
+        head_tree = repository.tree_of(repository.head)
+        onto_disk = steps_between(repository, head_tree, disk)
+        indexes.put(repository, index, {path: step.new for path, step in onto_disk.items()})
+        scope = Scope(frozenset(dirty)) | Scope(frozenset(applied.in_the_way)) | self.order.pending
+        found = scan(repository, scope, self.committer.config, index)
+        edits = found.take(repository, index)
+        if edits:
+            author, name = self.committer.author, self.committer.config.name
+            held.commit_edits(repository, held.recall(repository), edits, author, name)
+        now = indexes.write_tree(repository, index)
+        slipped_in = steps_between(repository, disk, now)
+        self.stubborn |= {path for path in dirty if not _touched(path, slipped_in)}
+        tree = indexes.tree_with(
+            repository,
+            repository.tree_of(ours),
+            {path: step.new for path, step in slipped_in.items()},
+        )
+        if tree == repository.tree_of(ours):
+            return ours, now
+        changes = tuple(Change(_kind(step), step.path) for step in slipped_in.values())
+        message = self.committer.compose(ChangeSet(changes, 0), repository.memory.branch, "")
+        made = make_commit(repository, tree, [ours] if ours else [], message, self.committer.author)
+        held.keep_side(repository, made)
+        return made, now
+
+
+def steps_between(repository: Repository, old: str, new: str) -> dict[bytes, Step]:
+    """What has to change on disk to come from one tree to another (gitlinks are left alone)."""
+    if old == new:
+        return {}
+    said = repository.git("diff-tree", "-r", "-z", "--raw", "--no-renames", old, new, timeout=LONG)
+    steps = {}
+    fields = iter(said.records)
+    for info in fields:
+        path = next(fields)
+        old_mode, new_mode, old_oid, new_oid, _ = info.removeprefix(b":").split(b" ")
+        before = _version(old_mode, old_oid)
+        after = _version(new_mode, new_oid)
+        if before is not None or after is not None:
+            steps[path] = Step(path, before, after)
+    return steps
+
+
+def _version(mode: bytes, oid: bytes) -> Version | None:
+    return None if mode in (b"000000", b"160000") else Version(mode, oid)
+
+
+def _kind(step: Step) -> ChangeKind:
+    if step.old is None:
+        return ChangeKind.ADDED
+    return ChangeKind.DELETED if step.new is None else ChangeKind.MODIFIED
+
+
+def _touched(path: bytes, steps: Steps) -> bool:
+    """Whether the scan found something at a path, above it or below it."""
+    return path in steps or any(
+        other.startswith(path + b"/") or path.startswith(other + b"/") for other in steps
+    )

@@ -1,0 +1,242 @@
+"""A batch: the folder in which the new versions of an update are staged, and the old ones end up.
+
+    batches/ID/plan      what each path was, and is to become (written before the first swap)
+    batches/ID/tree/…    the new versions, written by git itself; after a swap, the old inodes
+    batches/ID/gone/N    the inodes of deleted files, by their number in the plan
+
+Sweeping a batch unlinks what is proved to be in history and gives everything else back to the person
+beside its path. It is the same after an update (a writer may still hold an old inode) and after a kill
+at any instant: recovery is a sweep.
+"""
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from autosyncd import clock
+from autosyncd.vcs.git.command import LONG
+from autosyncd.vcs.git.conflict import conflict_name
+from autosyncd.vcs.git.disk import (
+    RENAME_NOREPLACE,
+    Folders,
+    Hasher,
+    Kind,
+    Place,
+    Version,
+    flush,
+    rename,
+)
+from autosyncd.vcs.git.lease import Lease, Writers
+from autosyncd.vcs.git.replace import Step
+from autosyncd.vcs.git.repository import Repository
+
+KEEP_WITHOUT_LEASES = 60.0
+"""Seconds an old inode is kept where no lease can tell whether somebody still writes to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where a step's file lies in the batch."""
+
+    step: Step
+    at: bytes
+
+
+class Batch:
+    """One staged update."""
+
+    def __init__(self, folder: bytes, steps: Sequence[Step]) -> None:
+        self.folder = folder
+        self.steps = tuple(steps)
+
+    def spot(self, number: int) -> bytes:
+        """Relative to the batch's folder: where the new version is, or the deleted one goes."""
+        step = self.steps[number]
+        return b"tree/" + step.path if step.new is not None else b"gone/%d" % number
+
+    def write_plan(self) -> None:
+        """So that a kill at any instant leaves nothing that can't be told apart."""
+        rows = [[step.path.hex(), _text(step.old), _text(step.new)] for step in self.steps]
+        os.makedirs(self.folder + b"/gone", exist_ok=True)
+        with open(self.folder + b"/plan", "w", encoding="ascii") as file:
+            json.dump(rows, file)
+
+
+def stage(repository: Repository, steps: Sequence[Step]) -> Batch:
+    """Let git write the new versions (filters, line ends, modes, links), and make them durable."""
+    folder = repository.state + b"/batches/" + secrets.token_hex(8).encode()
+    os.makedirs(folder + b"/tree", mode=0o700)
+    batch = Batch(folder, steps)
+    batch.write_plan()
+    index = folder + b"/index"
+    entries = [
+        step.new.mode + b" " + step.new.oid + b"\t" + step.path + b"\0"
+        for step in steps
+        if step.new is not None
+    ]
+    if entries:
+        git = repository.git
+        git("update-index", "-z", "--index-info", stdin=b"".join(entries), index=index)
+        prefix = b"--prefix=" + folder + b"/tree/"
+        git("checkout-index", "-a", "-q", prefix, index=index, timeout=LONG)
+        os.unlink(index)
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        flush(handle)  # else a power cut leaves empty files that look like edits
+    finally:
+        os.close(handle)
+    return batch
+
+
+def sweep_all(repository: Repository, hasher: Hasher, *, leases: bool) -> bool:
+    """Sweep every batch; True when something must be looked at again later."""
+    top = repository.state + b"/batches"
+    if not os.path.isdir(top):
+        return False
+    later = False
+    for name in os.listdir(top):
+        sweep = Sweep(repository, hasher, top + b"/" + name, leases=leases)
+        if sweep.run():
+            later = True
+        else:
+            shutil.rmtree(top + b"/" + name, ignore_errors=True)
+    return later
+
+
+class Sweep:
+    """One pass over a batch that is no longer being applied."""
+
+    def __init__(
+        self, repository: Repository, hasher: Hasher, folder: bytes, *, leases: bool
+    ) -> None:
+        self._repository, self._hasher = repository, hasher
+        self._folder, self._leases = folder, leases
+
+    def run(self) -> bool:
+        """Unlink what is in history, give back the rest; True when a writer is still at work."""
+        later = False
+        folders = Folders(self._folder)
+        try:
+            for spot in self._spots():
+                with contextlib.suppress(FileNotFoundError):
+                    later |= self._look(folders.place(spot.at), spot.step)
+        finally:
+            folders.close()
+        return later
+
+    def _spots(self) -> Iterator[Spot]:
+        """Every file that is left in the batch, with what the plan says of it."""
+        try:
+            rows = json.loads(Path(os.fsdecode(self._folder), "plan").read_text())
+        except (OSError, ValueError):
+            rows = []
+        steps = [Step(bytes.fromhex(path), _version(old), _version(new)) for path, old, new in rows]
+        by_path = {step.path: step for step in steps}
+        for base, _, names in os.walk(self._folder + b"/tree"):
+            for name in names:
+                at = os.path.relpath(base + b"/" + name, self._folder)
+                path = at.removeprefix(b"tree/")
+                yield Spot(by_path.get(path, Step(path, None, None)), at)
+        for name in _listed(self._folder + b"/gone"):
+            number = int(name) if name.isdigit() else -1
+            step = steps[number] if 0 <= number < len(steps) else Step(name, None, None)
+            yield Spot(step, b"gone/" + name)
+
+    def _look(self, place: Place, step: Step) -> bool:
+        """Unlink it, give it back, or (True) leave it for later."""
+        kind = place.kind()
+        if kind is Kind.LINK:
+            if not self._in_history(self._hasher.of_link(place), step):
+                self._give_back(place, step, self._hasher.of_link(place))
+            else:
+                place.unlink()
+            return False
+        if kind is not Kind.FILE:
+            return False
+        with Lease(place, trusted=self._leases) as lease:
+            if lease.writers is Writers.SOME:
+                return True
+            version = self._hasher.of_file(lease.handle)
+            if version is None or lease.broken:
+                return True
+            if self._in_history(version, step):
+                if lease.writers is Writers.UNKNOWN and self._young(lease):
+                    return True
+                place.unlink()
+                return False
+        return self._decide_filtered(place, step, version)
+
+    def _decide_filtered(self, place: Place, step: Step, version: Version) -> bool:
+        """The raw bytes are no blob of the plan: perhaps git's filters make one of them."""
+        cleaned = clean_id(self._repository, place, step.path)
+        with Lease(place, trusted=self._leases) as lease:
+            again = self._hasher.of_file(lease.handle)
+            if lease.writers is Writers.SOME or again != version or lease.broken:
+                return True
+            if cleaned is not None and cleaned in _oids(step):
+                place.unlink()
+                return False
+        self._give_back(place, step, version)
+        return False
+
+    def _in_history(self, version: Version, step: Step) -> bool:
+        return version.oid in _oids(step)
+
+    def _young(self, lease: Lease) -> bool:
+        """Without leases an inode is kept for a while (its ctime is when it was swapped out)."""
+        return clock.wall() - os.fstat(lease.handle).st_ctime < KEEP_WITHOUT_LEASES
+
+    def _give_back(self, place: Place, step: Step, version: Version) -> None:
+        """Bytes that are in no history lie beside their path again, where the next scan finds them."""
+        host = os.fsencode(os.uname().nodename)
+        tree = Folders(self._repository.root)
+        try:
+            name = conflict_name(step.path, host, version.oid, lambda _: True)
+            for number in range(100):
+                wanted = name if not number else name + b"-%d" % number
+                try:
+                    rename(place, tree.place(wanted, make=True), RENAME_NOREPLACE)
+                except FileExistsError:
+                    continue
+                except NotADirectoryError:
+                    name = os.path.basename(name)
+                    continue
+                return
+        finally:
+            tree.close()
+
+
+def clean_id(repository: Repository, place: Place, path: bytes) -> bytes | None:
+    """The blob that git's filters make of a file, were it at `path`."""
+    handle = os.open(place.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=place.folder)
+    with open(handle, "rb") as file:
+        data = file.read()
+    said = repository.git(
+        "hash-object", "--stdin", b"--path=" + path, stdin=data, ok=(0, 1, 128), timeout=LONG
+    )
+    return said.text.encode() if said.code == 0 else None
+
+
+def _oids(step: Step) -> set[bytes]:
+    return {version.oid for version in (step.old, step.new) if version is not None}
+
+
+def _listed(folder: bytes) -> list[bytes]:
+    try:
+        return os.listdir(folder)
+    except FileNotFoundError:
+        return []
+
+
+def _text(version: Version | None) -> str:
+    return f"{version.mode.decode()} {version.oid.decode()}" if version is not None else ""
+
+
+def _version(text: str) -> Version | None:
+    mode, _, oid = text.partition(" ")
+    return Version(mode.encode(), oid.encode()) if oid else None

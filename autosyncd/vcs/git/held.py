@@ -1,0 +1,140 @@
+"""Held files: somebody has one open for writing, so an incoming version of it has to wait.
+
+The rest of an update goes on and HEAD moves; the path keeps the version it has on disk. Which commit
+that version belongs to is on record before HEAD moves: so an unchanged held file is never taken for a
+revert of the incoming change, and an edit of it is committed on the version it was made from.
+"""
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from autosyncd.vcs.git.command import GitFailed
+from autosyncd.vcs.git.disk import Version
+from autosyncd.vcs.git.history import Author, make_commit
+from autosyncd.vcs.git.indexes import tree_with
+from autosyncd.vcs.git.repository import Repository
+
+Held = dict[bytes, str]
+"""Path → the commit whose version of it is on disk."""
+
+
+def recall(repository: Repository) -> Held:
+    """The record, empty when there is none."""
+    try:
+        stored = json.loads(_file(repository).read_text(encoding="ascii"))
+        return {bytes.fromhex(path): str(commit) for path, commit in stored.items()}
+    except (OSError, ValueError, AttributeError):
+        return {}
+
+
+def record(repository: Repository, held: Held) -> None:
+    """Write the record down, durably: the branch may move only after it."""
+    file = _file(repository)
+    if not held:
+        file.unlink(missing_ok=True)
+        return
+    fresh = file.with_suffix(".new")
+    with fresh.open("w", encoding="ascii") as stream:
+        json.dump({path.hex(): commit for path, commit in held.items()}, stream)
+        stream.flush()
+        os.fsync(stream.fileno())
+    fresh.rename(file)
+
+
+def version_in(repository: Repository, tree: str, path: bytes) -> Version | None:
+    """The entry of a path in a tree or commit; None when there is none, or a folder."""
+    said = repository.git("--literal-pathspecs", "ls-tree", "-z", tree, "--", path).records
+    if not said:
+        return None
+    info = said[0].split(b"\t", 1)[0].split(b" ")
+    return Version(info[0], info[2]) if info[1] == b"blob" else None
+
+
+def disk_tree(repository: Repository, head: str | None, held: Held) -> str:
+    """The tree that lies on disk when nothing was edited: HEAD's, with held paths as they are."""
+    tree = repository.tree_of(head)
+    return tree_with(
+        repository, tree, {path: version_in(repository, base, path) for path, base in held.items()}
+    )
+
+
+def commit_edits(
+    repository: Repository, held: Held, edits: dict[bytes, Version], author: Author, name: str
+) -> list[str]:
+    """Edits of held files, each committed on the version it was made from; their ids.
+
+    Each is kept by a ref until HEAD contains it. The record moves on to them.
+    """
+    made = []
+    bases = {held[path] for path in edits}
+    for base in sorted(bases):
+        mine = {path: version for path, version in edits.items() if held[path] == base}
+        tree = tree_with(repository, repository.tree_of(base), mine)
+        message = f"{name}: edit of a file that is still open"
+        commit = make_commit(repository, tree, [base], message, author)
+        keep_side(repository, commit)
+        made.append(commit)
+        held |= dict.fromkeys(mine, commit)
+    if made:
+        record(repository, held)
+    return made
+
+
+def keep_side(repository: Repository, commit: str) -> None:
+    """Let a ref hold a commit that is still to be merged into HEAD."""
+    repository.git("update-ref", f"refs/autosync/side/{commit}", commit)
+
+
+def sides(repository: Repository, head: str | None) -> list[str]:
+    """Commits that are still to be merged; refs that have served are taken away."""
+    waiting = []
+    said = repository.git("for-each-ref", "--format=%(objectname)", "refs/autosync/side/")
+    for commit in said.text.split():
+        merged = head is not None and _contains(repository, head, commit)
+        if merged:
+            repository.git("update-ref", "-d", f"refs/autosync/side/{commit}")
+        else:
+            waiting.append(commit)
+    return waiting
+
+
+def _contains(repository: Repository, tip: str, commit: str) -> bool:
+    try:
+        return repository.git("merge-base", "--is-ancestor", commit, tip, ok=(0, 1)).code == 0
+    except GitFailed:
+        return False
+
+
+def describe(repository: Repository, paths: Iterable[bytes]) -> tuple[str, ...]:
+    """`app.log: incoming change waits, open for writing by rsyslogd (812)`."""
+    return tuple(
+        f"{os.fsdecode(path)}: an incoming change waits, open for writing by "
+        f"{writer_of(os.path.join(repository.root, path)) or 'another process'}"
+        for path in sorted(paths)[:5]
+    )
+
+
+def writer_of(path: bytes) -> str | None:
+    """Who has a file open for writing: `rsyslogd (812)`; None when it can't be seen."""
+    wanted = os.path.realpath(path)
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit() or int(entry) == os.getpid():
+            continue
+        base = Path("/proc", entry)
+        try:
+            for handle in (base / "fd").iterdir():
+                if os.fsencode(os.readlink(handle)) != wanted:
+                    continue
+                info = (base / "fdinfo" / handle.name).read_text()
+                flags = int(info.split("flags:", 1)[1].split()[0], 8)
+                if flags & os.O_ACCMODE:
+                    return f"{(base / 'comm').read_text().strip()} ({entry})"
+        except (OSError, ValueError, IndexError):
+            continue
+    return None
+
+
+def _file(repository: Repository) -> Path:
+    return Path(os.fsdecode(repository.state), "held.json")

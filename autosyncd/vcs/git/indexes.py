@@ -1,0 +1,133 @@
+"""Private indexes: copies of the person's own, or made from a tree, on which work is done.
+
+A fresh `read-tree` as the start of a commit would bring in what is marked assume-unchanged or
+skip-worktree; so what becomes the person's index always begins as a copy of it.
+"""
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+
+from autosyncd.vcs.git.command import LONG
+from autosyncd.vcs.git.disk import Version
+from autosyncd.vcs.git.repository import Repository
+
+ARGUMENT_BYTES = 100_000
+"""Bytes of paths in one command line, well below the kernel's limit for one process."""
+
+
+def signature(repository: Repository) -> tuple[int, int, int] | None:
+    """Tells whether the person's index was written since: inode, size, time of change."""
+    try:
+        found = os.stat(repository.index)
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def copy_own(repository: Repository) -> tuple[int, int, int] | None:
+    """Make the private index a copy of the person's; its signature tells later whether it still is."""
+    before = signature(repository)
+    for leftover in (repository.private_index, repository.private_index + b".lock"):
+        if os.path.exists(leftover):
+            os.unlink(leftover)
+    if before is not None:
+        shutil.copyfile(repository.index, repository.private_index)
+    return before
+
+
+def put(repository: Repository, index: bytes, entries: Mapping[bytes, Version | None]) -> None:
+    """Set these entries, or take them out (None). Nothing on disk is looked at."""
+    if not entries:
+        return
+    width = len(next((one.oid for one in entries.values() if one), b"0" * 40))
+    gone = [b"0 " + b"0" * width + b"\t" + path for path, one in entries.items() if one is None]
+    here = [one.mode + b" " + one.oid + b"\t" + path for path, one in entries.items() if one]
+    stdin = b"".join(line + b"\0" for line in (*gone, *here))
+    repository.git(
+        "update-index", "-z", "--replace", "--index-info", stdin=stdin, index=index, timeout=LONG
+    )
+
+
+def remove(repository: Repository, index: bytes, paths: Iterable[bytes]) -> None:
+    """Take these paths out, whatever lies there now."""
+    stdin = b"".join(path + b"\0" for path in paths)
+    if stdin:
+        repository.git("update-index", "--force-remove", "-z", "--stdin", stdin=stdin, index=index)
+
+
+def refresh(repository: Repository, index: bytes, paths: Iterable[bytes]) -> None:
+    """Look up the stat data of these entries, so that `git status` need not read the files again."""
+    stdin = b"".join(path + b"\0" for path in paths)
+    if stdin:
+        repository.git(
+            "--literal-pathspecs",
+            "add",
+            "--refresh",
+            "--pathspec-from-file=-",
+            "--pathspec-file-nul",
+            stdin=stdin,
+            index=index,
+            ok=(0, 1, 128),
+            timeout=LONG,
+        )
+
+
+def write_tree(repository: Repository, index: bytes) -> str:
+    """The tree that an index stands for."""
+    return repository.git("write-tree", index=index, timeout=LONG).text
+
+
+def tree_with(repository: Repository, tree: str, entries: Mapping[bytes, Version | None]) -> str:
+    """A tree with these entries put in, or taken out."""
+    if not entries:
+        return tree
+    index = repository.state + b"/tree.index"
+    repository.git("read-tree", tree, index=index, timeout=LONG)
+    put(repository, index, entries)
+    return write_tree(repository, index)
+
+
+def flagged(
+    repository: Repository, index: bytes, paths: Iterable[bytes]
+) -> tuple[set[bytes], set[bytes]]:
+    """Which of these paths are skip-worktree, and which assume-unchanged (git-ls-files(1), -v)."""
+    skipped: set[bytes] = set()
+    assumed: set[bytes] = set()
+    for some in portions(sorted(paths)):
+        said = repository.git(
+            "--literal-pathspecs", "ls-files", "-v", "-z", "--", *some, index=index, timeout=LONG
+        )
+        for record in said.records:
+            tag, path = record[:1], record[2:]
+            if tag in b"Ss":
+                skipped.add(path)
+            elif tag.islower():
+                assumed.add(path)
+    return skipped, assumed
+
+
+def restore_flags(
+    repository: Repository, index: bytes, skipped: Iterable[bytes], assumed: Iterable[bytes]
+) -> None:
+    """put() makes new entries; the person's marks on them are set again."""
+    for option, paths in (("--skip-worktree", skipped), ("--assume-unchanged", assumed)):
+        stdin = b"".join(path + b"\0" for path in paths)
+        if stdin:
+            repository.git(
+                "update-index", option, "-z", "--stdin", stdin=stdin, index=index, ok=(0, 128)
+            )
+
+
+def portions(paths: list[bytes]) -> Iterator[list[bytes]]:
+    """Lists of paths that fit into one command line each. The root is written `.`."""
+    portion: list[bytes] = []
+    size = 0
+    for path in paths:
+        if portion and size + len(path) > ARGUMENT_BYTES:
+            yield portion
+            portion, size = [], 0
+        portion.append(path or b".")
+        size += len(path) + 1
+    if portion:
+        yield portion

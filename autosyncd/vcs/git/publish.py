@@ -1,0 +1,90 @@
+"""Push the target, and ask for help when other machines are always faster.
+
+A push that is accepted proves that the remote has the commit: only then is it announced. One that is
+rejected lost a race: the merge is thrown away and made anew. A machine that keeps losing puts its own
+commits where nobody contests them, `refs/autosync/tips/TREE`: its bytes are safe there, and whoever
+fetches takes them along.
+"""
+
+from dataclasses import dataclass
+
+from autosyncd.model import Head
+from autosyncd.vcs.driver import Away, Stage, Watcher
+from autosyncd.vcs.git import remote as remotes
+from autosyncd.vcs.git.complaint import PushVerdict, away, push_answer
+from autosyncd.vcs.git.join import contains
+from autosyncd.vcs.git.repository import Repository
+
+HELP_AFTER = 4
+"""Rejected pushes in a row after which we ask the others to take our commits along."""
+
+
+@dataclass(slots=True)
+class Publisher:
+    """Pushes of one Sync."""
+
+    repository: Repository
+    remote: str
+    watcher: Watcher
+    wanted: bool
+    refused: str = ""
+    pushed: bool = False
+    asked: bool = False
+
+    def publish(self, tip: str, known: str | None) -> PushVerdict | Away:
+        """Push `tip`, unless the remote has it, it is not wanted, or was refused for good."""
+        if not self.wanted or self.refused:
+            return PushVerdict.ACCEPTED
+        if known is not None and contains(self.repository, known, tip):
+            return PushVerdict.ACCEPTED
+        self.watcher.stage(Stage.PUSH)
+        branch = self.repository.memory.branch
+        said = self.repository.git.network(
+            "push",
+            "--progress",
+            "--porcelain",
+            "--no-follow-tags",
+            "--recurse-submodules=no",
+            self.remote,
+            f"{tip}:refs/heads/{branch}",
+        )
+        answer = push_answer(said.code, said.out.decode("utf-8", "replace"), said.complaint)
+        if answer.verdict is PushVerdict.AWAY:
+            return away(said.complaint, self.remote)
+        if answer.verdict is PushVerdict.REFUSED:
+            self.refused = answer.text
+        elif answer.verdict is PushVerdict.ACCEPTED:
+            self.pushed = True
+            ref = remotes.tracking_ref(self.repository, self.remote)
+            self.repository.git("update-ref", ref, tip)
+            self.watcher.pushed(Head(branch, tip))
+        return answer.verdict
+
+    def ask_for_help(self, tries: int) -> None:
+        """After some lost races; a hub that takes no such refs costs nothing but the try."""
+        tip = self.repository.head
+        if tries == HELP_AFTER and tip is not None and self.wanted:
+            said = self._push_help(f"+{tip}:{self._own_tip}")
+            self.asked = said
+
+    def thank(self) -> None:
+        """Our commits are in the branch: take the request for help back."""
+        if self.asked:
+            self.asked = not self._push_help(f":{self._own_tip}")
+
+    @property
+    def _own_tip(self) -> str:
+        return f"refs/autosync/tips/{self.repository.memory.tree}"
+
+    def _push_help(self, refspec: str) -> bool:
+        return self.repository.git.network("push", "--no-verify", self.remote, refspec).code == 0
+
+
+def asking(repository: Repository) -> list[str]:
+    """Tips of other machines that keep losing, as last fetched."""
+    said = repository.git(
+        "for-each-ref", "--format=%(objectname) %(refname)", "refs/autosync/theirs/"
+    )
+    own = f"refs/autosync/theirs/{repository.memory.tree}"
+    rows = [line.split(" ", 1) for line in said.text.split("\n") if line]
+    return sorted({oid for oid, ref in rows if ref != own})

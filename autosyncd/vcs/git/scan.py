@@ -1,0 +1,110 @@
+"""What of the work tree goes into an index: survey, plan, then git takes each path literally."""
+
+import os
+import re
+from dataclasses import dataclass, field
+
+from autosyncd.model import RepoConfig
+from autosyncd.vcs.driver import LeftOut, Scope
+from autosyncd.vcs.git import held, indexes, survey
+from autosyncd.vcs.git.command import LONG, GitFailed, readable
+from autosyncd.vcs.git.disk import Version
+from autosyncd.vcs.git.repository import Repository
+
+_UNTAKEABLE = re.compile(
+    r"Unable to process path (?P<path>.*)|fatal: (?P<filtered>.*): clean filter '.*' failed", re.S
+)
+
+
+@dataclass(slots=True)
+class Found:
+    """What differs, decided but not yet taken."""
+
+    plan: survey.Plan
+    left_out: list[LeftOut] = field(default_factory=list)
+
+    def take(self, repository: Repository, index: bytes) -> dict[bytes, Version]:
+        """Bring it into the index. Edits of held files are not: they are returned, since they
+        belong on the version that they were made from."""
+        self.left_out = [*self.plan.left_out]
+        waiting = held.recall(repository)
+        mine = [path for path in self.plan.take if path in waiting]
+        edits = _edits(repository, waiting, mine)
+        taken = [path for path in self.plan.take if path not in waiting]
+        indexes.remove(repository, index, self.plan.gone)
+        self.left_out += stage(repository, index, taken)
+        return edits
+
+
+def scan(
+    repository: Repository, scope: Scope, config: RepoConfig, index: bytes | None = None
+) -> Found:
+    """What in `scope` differs from the index (the private one, unless another is named)."""
+    found = survey.differences(repository, scope, index=index or repository.private_index)
+    facts = survey.facts_on_disk(repository.root)
+    plan = survey.plan(found, facts, large_file=config.large_file)
+    _forget_freed(repository, scope, {one.path for one in found})
+    return Found(plan)
+
+
+def _forget_freed(repository: Repository, scope: Scope, differing: set[bytes]) -> None:
+    """A held file that is as HEAD has it, or is no file any more, is held no longer."""
+    waiting = held.recall(repository)
+    freed = [
+        path
+        for path in waiting
+        if (scope.everything or path in scope.paths)
+        and (path not in differing or not os.path.isfile(os.path.join(repository.root, path)))
+    ]
+    if freed:
+        for path in freed:
+            del waiting[path]
+        held.record(repository, waiting)
+
+
+def _edits(repository: Repository, waiting: held.Held, paths: list[bytes]) -> dict[bytes, Version]:
+    """Those held files whose bytes are no longer those of the version on record."""
+    edits = {}
+    for path in paths:
+        full = os.path.join(repository.root, path)
+        said = repository.git("hash-object", "-w", "--", full, ok=(0, 128), timeout=LONG)
+        base = held.version_in(repository, waiting[path], path)
+        if said.code == 0 and base is not None and said.text.encode() != base.oid:
+            edits[path] = Version(base.mode, said.text.encode())
+    return edits
+
+
+def stage(repository: Repository, index: bytes, paths: list[bytes]) -> list[LeftOut]:
+    """Bring these paths into an index, each taken literally; those git can't take are named and
+    left out, so that one bad file never keeps the others from history."""
+    wanted = list(paths)
+    left_out: list[LeftOut] = []
+    while wanted:
+        said = repository.git(
+            "update-index",
+            "--add",
+            "--remove",
+            "--replace",
+            "-z",
+            "--stdin",
+            stdin=b"".join(path + b"\0" for path in wanted),
+            index=index,
+            ok=(0, 1, 128),
+            timeout=LONG,
+        )
+        if said.code == 0:
+            break
+        bad = _untakeable(said.complaint, wanted)
+        if bad is None:
+            raise GitFailed("update-index", said.code, said.complaint)
+        wanted.remove(bad)
+        left_out.append(LeftOut(bad, "unreadable", f"can't be taken by git: {said.complaint}"))
+    return left_out
+
+
+def _untakeable(complaint: str, paths: list[bytes]) -> bytes | None:
+    found = _UNTAKEABLE.search(complaint)
+    if not found:
+        return None
+    named = (found["path"] or found["filtered"]).strip()
+    return next((path for path in paths if readable(path) == named), None)
