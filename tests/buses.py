@@ -106,9 +106,9 @@ class RunningMessenger:
 
     def reported(self, message: Message) -> Message:
         """Wait until this very report has come up."""
-        return eventually(lambda: self._take(message))
+        return eventually(lambda: self.take(message))
 
-    def _take(self, message: Message) -> Message | None:
+    def take(self, message: Message) -> Message | None:
         self.reports += self._received()
         return message if message in self.reports else None
 
@@ -155,6 +155,6 @@ def running_messenger(
 async def soon(probe: Callable[[], T], seconds: float = 5.0) -> T:
     """The first true answer of `probe`, asked while the loop of the test goes on."""
     async with asyncio.timeout(seconds):
-        while not (answer := probe()):
+        while not (answer := probe()):  # noqa: ASYNC110 (whatever is probed sets no Event)
             await asyncio.sleep(0.005)
         return answer

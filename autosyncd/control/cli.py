@@ -10,6 +10,7 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Sequence
 
 from autosyncd import __version__
+from autosyncd.control.local import LOCAL
 from autosyncd.control.render import duration
 from autosyncd.control.verb import NOT_REACHABLE, PROBLEM_FOUND, WRONG_USAGE, Verb, WrongUsage
 from autosyncd.errors import AutosyncError, NotReachable
@@ -62,6 +63,7 @@ VERBS = {
         _repositories,
     ),
     "reload": Verb("read the configuration again", "autosyncd.control.ask:reload", _nothing),
+    **LOCAL,
 }
 """Every verb, in the order in which --help shows them."""
 

@@ -36,6 +36,11 @@ PATH = "/org/autosync/Daemon"
 INTERFACE = "org.autosync.Daemon1"
 UNKNOWN_REPOSITORY = "org.autosync.Error.UnknownRepository"
 INVALID_ARGUMENT = "org.autosync.Error.InvalidArgument"
+NO_SUCH = (
+    "There is no repository of that name; `autosyncctl status` lists those there are. "
+    "Nothing was done."
+)
+"""ASCII, without the name: an error's text can't be a `Text`."""
 LONGEST_PAUSE = 10 * 366 * 86400
 """Seconds."""
 IN_QUEUE = 2
@@ -59,13 +64,6 @@ def details(row: RepositoryStatus) -> Details:
     }
     shown = {key: Variant("s", Text(text)) for key, text in texts.items()}
     return {**shown, "since": Variant("d", row.since)}
-
-
-def refusal(name: str, text: str) -> DBusError:
-    """The error a caller gets: its D-Bus name and a sentence."""
-    error = DBusError(name, "")
-    error.text = Text(text)  # the constructor takes no kind of str but str
-    return error
 
 
 class Control:
@@ -119,11 +117,7 @@ class Control:
     def ask(self, verb: str, repository: str = "", argument: str = "") -> None:
         """Pass a request on. DBusError if nobody has that name."""
         if repository and repository not in self.rows:
-            raise refusal(
-                UNKNOWN_REPOSITORY,
-                f"There is no repository named {repository}; "
-                "`autosyncctl status` lists those there are.",
-            )
+            raise DBusError(UNKNOWN_REPOSITORY, NO_SUCH)
         self.asked(Asked(verb, repository, argument))
 
     def _complain(self, reason: str) -> None:
@@ -155,7 +149,7 @@ class _Daemon1(ServiceInterface):
     @method()
     def Pause(self, repository: "s", seconds: "t") -> None:
         if seconds > LONGEST_PAUSE:
-            raise refusal(
+            raise DBusError(
                 INVALID_ARGUMENT,
                 f"A pause of {seconds} s can't be set: ten years is the longest, "
                 "and 0 lasts until it is resumed.",

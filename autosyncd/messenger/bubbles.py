@@ -177,7 +177,7 @@ def ripened(state: Bubbles, now: float) -> Answer:
         return _show(state, due[0], now)
     said = {_key(alert): Said(alert.title, alert.text, now) for alert in due}
     waiting = {key: value for key, value in state.waiting.items() if key not in said}
-    names = ", ".join(sorted({alert.repository for alert in due}))
+    names = ", ".join(sorted({alert.repository or "autosyncd" for alert in due}))
     text = f"and {len(due)} more: {names}. `autosyncctl status` shows where each of them stands."
     urgency = max(URGENCY[alert.kind] for alert in due)
     state = replace(

@@ -54,7 +54,7 @@ def rewritten(url: str, instead_of: Mapping[str, str]) -> str:
 
 def without_secrets(text: str) -> str:
     """Any text with `user:password@` taken out of the URLs in it: before a person sees it."""
-    return re.sub(r"([a-z][a-z0-9+.-]*://)[^/@\s'\"]*@", r"\1", text, flags=re.I)
+    return re.sub(r"([a-z][a-z0-9+.-]*://)[^/\s'\"]*@", r"\1", text, flags=re.I)
 
 
 def _split(url: str) -> tuple[str, str, int | None, str]:

@@ -41,10 +41,10 @@ class Runner:
     def __init__(self, ledger: Path | None = None) -> None:
         self.ledger = ledger
         self._lock = threading.Lock()
-        self._current: subprocess.Popen[bytes] | None = None
+        self._current: _Conversation | None = None
         self._network = False
-        self._refuse: str | None = None
-        """None, `network` or `all`: what may no longer be started."""
+        self._refused: frozenset[bool] = frozenset()
+        """Of which kinds no child may start any more: those of the network (True), local ones."""
         self.stopping = threading.Event()
 
     def run(
@@ -63,7 +63,7 @@ class Runner:
         Raises ChildAborted when abort() ended it or forbids it, OSError when it can't be started.
         """
         with self._lock:
-            if self._refuse == "all" or (self._refuse == "network" and network):
+            if network in self._refused:
                 raise ChildAborted("The command was not started, since the worker is stopping.")
             child = subprocess.Popen(
                 argv,
@@ -74,26 +74,26 @@ class Runner:
                 stderr=subprocess.PIPE,
                 start_new_session=True,
             )
-            self._current, self._network = child, network
+            talk = _Conversation(child, timeout, silence)
+            self._current, self._network = talk, network
             self._note(child.pid)
         try:
-            done = _Conversation(child, timeout, silence).run(stdin)
+            done = talk.run(stdin)
         finally:
             with self._lock:
                 self._current = None
                 self._note(None)
-        if self._refuse == "all" or (self._refuse == "network" and network):
+                talk.close()
+        if network in self._refused:
             raise ChildAborted("The command was ended, since the worker is stopping.")
         return done
 
     def abort(self, *, network_only: bool) -> None:
         """From another thread: end the running child (if it is one of the network) for good."""
         with self._lock:
-            self._refuse = "network" if network_only and self._refuse is None else "all"
-            if not network_only:
-                self._refuse = "all"
-            if self._current is not None and (self._network or not network_only):
-                _signal_session(self._current.pid, signal.SIGTERM)
+            self._refused |= {True} if network_only else {True, False}
+            if self._current is not None and self._network in self._refused:
+                self._current.hurry()
         self.stopping.set()
 
     def end_predecessors(self) -> int:
@@ -104,25 +104,31 @@ class Runner:
             words = self.ledger.read_text().split()
         except (FileNotFoundError, NotADirectoryError):
             return 0
-        if len(words) != 2 or not all(word.isdigit() for word in words):
+        if len(words) != 3 or words[2] != _boot():
             return 0
-        session, started = int(words[0]), int(words[1])
-        members = _session_members(session, started)
+        if not all(word.isascii() and word.isdigit() for word in words[:2]) or int(words[0]) < 2:
+            return 0
+        members = _session_members(int(words[0]), int(words[1]))
         for pid in members:
             _kill_and_wait(pid)
         self._note(None)
         return len(members)
 
     def _note(self, pid: int | None) -> None:
-        """Keep the ledger: the session's leader and its start time, or nothing."""
+        """Keep the ledger: the session's leader, its start time and the boot; or nothing."""
         if self.ledger is None:
             return
+        text = f"{pid} {_start_time(pid)} {_boot()}\n" if pid is not None else ""
         with contextlib.suppress(OSError):
-            self.ledger.write_text(f"{pid} {_start_time(pid)}\n" if pid is not None else "")
+            self.ledger.write_text(text)
 
 
 class _Conversation:
-    """Feeds and reads one child without ever waiting for one of its pipes alone."""
+    """Feeds and reads one child without ever waiting for one of its pipes alone.
+
+    It is over when the child is: what that has left running in the background (a shared ssh
+    connection, a credential cache) may keep the pipes.
+    """
 
     def __init__(
         self, child: "subprocess.Popen[bytes]", timeout: float, silence: float | None
@@ -131,83 +137,114 @@ class _Conversation:
         self._input = cast("IO[bytes]", child.stdin)
         self._pipes = (cast("IO[bytes]", child.stdout), cast("IO[bytes]", child.stderr))
         self._heard: dict[int, bytearray] = {pipe.fileno(): bytearray() for pipe in self._pipes}
+        self._gone = os.pidfd_open(child.pid)
+        self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._end = clock.now() + timeout
         self._silence = silence or timeout
         self._quiet_until = clock.now() + self._silence
 
+    def hurry(self) -> None:
+        """From another thread: ask the child to end, and end it if it doesn't soon."""
+        _signal_session(self._child.pid, signal.SIGTERM)
+        self._end = min(self._end, clock.now() + KILL_AFTER)
+        os.eventfd_write(self._wake, 1)
+
     def run(self, stdin: bytes) -> Completed:
         """To the child's end, or ours of it."""
-        in_time = self._talk(memoryview(stdin)) and self._ended_by_itself()
-        if not in_time:
+        in_time = self._talk(memoryview(stdin))
+        if in_time:
+            self._child.wait()
+        else:
             _end_session(self._child)
-        out, err = (bytes(self._heard[pipe.fileno()]) for pipe in self._pipes)
         for pipe in self._pipes:
-            pipe.close()
-        with contextlib.suppress(BrokenPipeError):
-            self._input.close()
+            self._drain(pipe.fileno())
+        out, err = (bytes(self._heard[pipe.fileno()]) for pipe in self._pipes)
         return Completed(self._child.returncode, out, err, timed_out=not in_time)
 
+    def close(self) -> None:
+        """Give the descriptors back."""
+        for pipe in (*self._pipes, self._input):
+            with contextlib.suppress(OSError):
+                pipe.close()
+        os.close(self._gone)
+        os.close(self._wake)
+
     def _talk(self, given: memoryview) -> bool:
-        """Until the child closes its pipes; False when it took too long, or said too much."""
+        """Until the child ends; False when it took too long, or said too much."""
         with selectors.DefaultSelector() as waits:
-            for pipe in self._pipes:
-                waits.register(pipe, selectors.EVENT_READ)
-            if given:
-                os.set_blocking(self._input.fileno(), False)
-                waits.register(self._input, selectors.EVENT_WRITE)
-            else:
-                self._input.close()
-            while waits.get_map():
+            self._register(waits, feed=bool(given))
+            while True:
                 left = min(self._end, self._quiet_until) - clock.now()
                 if left <= 0 or sum(map(len, self._heard.values())) > OUTPUT_LIMIT:
                     return False
-                for key, _ in waits.select(left):
-                    if key.fileobj is not self._input:
-                        self._hear(waits, key)
-                    elif not (given := _feed(key.fd, given)):
-                        waits.unregister(self._input)
-                        self._input.close()
-        return True
+                ready = {key.fd for key, _ in waits.select(left)}
+                if self._gone in ready:
+                    return True
+                if self._wake in ready:
+                    os.eventfd_read(self._wake)
+                for handle in ready & self._heard.keys():
+                    if not self._drain(handle):
+                        waits.unregister(handle)
+                if not self._input.closed and self._input.fileno() in ready:
+                    given = self._feed(waits, given)
 
-    def _hear(self, waits: selectors.BaseSelector, key: selectors.SelectorKey) -> None:
-        data = os.read(key.fd, 1 << 16)
-        self._quiet_until = clock.now() + self._silence
-        if data:
-            self._heard[key.fd] += data
+    def _register(self, waits: selectors.BaseSelector, *, feed: bool) -> None:
+        for handle in self._heard:
+            os.set_blocking(handle, False)
+        for handle in (*self._heard, self._gone, self._wake):
+            waits.register(handle, selectors.EVENT_READ)
+        if feed:
+            os.set_blocking(self._input.fileno(), False)
+            waits.register(self._input.fileno(), selectors.EVENT_WRITE)
         else:
-            waits.unregister(key.fileobj)
+            self._input.close()
 
-    def _ended_by_itself(self) -> bool:
+    def _feed(self, waits: selectors.BaseSelector, given: memoryview) -> memoryview:
+        """Write what the pipe takes; nothing is left when the reader has gone."""
         try:
-            self._child.wait(max(0.1, self._end - clock.now()))
-        except subprocess.TimeoutExpired:
-            return False
-        return True
+            left = given[os.write(self._input.fileno(), given[: 1 << 16]) :]
+        except BlockingIOError:
+            return given
+        except BrokenPipeError:
+            left = given[:0]
+        if not left:
+            waits.unregister(self._input.fileno())
+            self._input.close()
+        return left
 
-
-def _feed(pipe: int, given: memoryview) -> memoryview:
-    """Write what the pipe takes; nothing is left when the reader has gone."""
-    try:
-        return given[os.write(pipe, given[: 1 << 16]) :]
-    except BlockingIOError:
-        return given
-    except BrokenPipeError:
-        return given[:0]
+    def _drain(self, handle: int) -> bool:
+        """Read what is there now; False at the end."""
+        try:
+            while data := os.read(handle, 1 << 16):
+                self._heard[handle] += data
+                self._quiet_until = clock.now() + self._silence
+                if len(self._heard[handle]) > OUTPUT_LIMIT:
+                    return True
+        except BlockingIOError:
+            return True
+        return False
 
 
 def _end_session(child: "subprocess.Popen[bytes]") -> None:
+    """The child and all that it has started, in whatever process group."""
+    started = _start_time(child.pid)
     _signal_session(child.pid, signal.SIGTERM)
-    try:
+    with contextlib.suppress(subprocess.TimeoutExpired):
         child.wait(KILL_AFTER)
-    except subprocess.TimeoutExpired:
-        _signal_session(child.pid, signal.SIGKILL)
-        child.wait()
-    _signal_session(child.pid, signal.SIGKILL)
+    for pid in _session_members(child.pid, started):
+        _kill_and_wait(pid)
+    child.wait()
 
 
 def _signal_session(leader: int, number: int) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(leader, number)
+    for pid in _session_members(leader, _start_time(leader)):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, number)
+
+
+def _boot() -> str:
+    """This boot's id (random(4)): process numbers begin anew with each."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 def _stat_fields(pid: int) -> list[str]:

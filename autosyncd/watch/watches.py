@@ -128,6 +128,10 @@ class Watches:
         found.asked_anew = True
         return True
 
+    def _still_there(self, wd: int) -> bool:
+        path = self.tree.path(wd)
+        return path is not None and self.instance.add(join(self._root, path)) == wd
+
     def _refused(self, refusal: Refusal, path: bytes, known: int | None = None) -> None:
         """Nothing new is watched at a place where `known` was. That one needs no room to be watched
         once more, so what the kernel has no room for is another folder."""
@@ -238,11 +242,11 @@ class Watches:
         wd = self.instance.add(join(self._root, path))
         if isinstance(wd, Refusal):
             self._refused(wd, path, self.tree.child(parent, name))
-        elif wd not in found.seen:
-            if self._place(parent, name, wd, found):
-                found.fresh.add(wd)
-            if wd in found.seen:
-                stack.append(wd)
+        elif self._place(parent, name, wd, found):
+            found.fresh.add(wd)
+            stack.append(wd)
+        elif wd == self.tree.child(parent, name) and wd not in walked:
+            stack.append(wd)
 
     def below(self, wd: int, name: bytes) -> bytes | None:
         """The path of an entry in a watched folder; None while that folder has no path."""

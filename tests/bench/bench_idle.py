@@ -2,10 +2,12 @@
 
     python -m tests.bench.bench_idle [--counts 1 20 100] [--seconds 60]
 
-First each number of repositories by itself: the time until READY=1 and until all are at rest, and the
-memory (PSS: what is shared counts once). Then all of them at once for a minute, for wakeups (context
-switches of all threads) and processor time; these with poll_every: never, and one daemon with auto.
-There is a session bus where dbus-daemon(1) is installed. Takes about three minutes.
+For each number of repositories: the time until READY=1 and until all are at rest, the memory (PSS:
+what is shared counts once), then for a minute wakeups (context switches of all threads) and processor
+time; with poll_every: never, and once more with auto. There is a session bus where dbus-daemon(1) is
+installed. Needs as many inotify instances as repositories (fs.inotify.max_user_instances, often 128,
+which all that the user runs shares). Takes about five minutes; a rest shorter than a minute may miss
+what is done once a minute.
 """
 
 import argparse
@@ -110,47 +112,30 @@ def memory(machine: Daemon) -> dict[str, float]:
     return kinds
 
 
-def measure_memory(folder: Path, trees: list[Path], settle: float) -> None:
+def measure(folder: Path, trees: list[Path], poll: str, settle: float, seconds: float) -> None:
+    """All figures of one daemon."""
     count = len(trees)
-    with running(folder, trees, f"memory{count}") as found:
+    label = f"{count}, poll {poll}"
+    with running(folder, trees, f"{count}-{poll}", poll) as found:
         at_rest(found.machine, settle)
         kinds = memory(found.machine)
-        row(f"{count} repositories: ready, all at rest", f"{found.ready:.2f} s, {found.rest:.2f} s")
+        row(f"{label}: ready, all at rest", f"{found.ready:.2f} s, {found.rest:.2f} s")
         parts = (
             f"supervisor {kinds['supervisor']:.1f}, messenger {kinds['messenger']:.1f}, "
             f"a worker {kinds['workers'] / count:.2f}"
         )
         whole = f"{sum(kinds.values()):.1f} MiB ({parts})"
-        row(f"{count} repositories: memory", whole, MEMORY_TARGETS.get(count, ""))
+        row(f"{label}: memory", whole, MEMORY_TARGETS.get(count, ""))
+        woken, used = rest(found.machine.processes(), seconds)
+        row(f"{label}: at rest", f"{woken:.0f} wakeups, {used:.2f} processor s a minute")
 
 
-def measure_rest(machines: dict[str, Daemon], seconds: float) -> None:
-    pids = {label: machine.processes() for label, machine in machines.items()}
-    before = {label: (switches(own), cpu_seconds(own)) for label, own in pids.items()}
+def rest(pids: list[int], seconds: float) -> tuple[float, float]:
+    """Wakeups and processor seconds a minute."""
+    woken, used = switches(pids), cpu_seconds(pids)
     time.sleep(seconds)
-    for label, own in pids.items():
-        woken, used = switches(own) - before[label][0], cpu_seconds(own) - before[label][1]
-        minutes = seconds / 60
-        row(label, f"{woken / minutes:.0f} wakeups, {used / minutes:.2f} processor s a minute")
-
-
-def measure_alone(folder: Path, counts: list[int], settle: float) -> None:
-    trees = make_trees(folder, max(counts))
-    for count in counts:
-        measure_memory(folder, trees[:count], settle)
-
-
-def measure_together(folder: Path, counts: list[int], seconds: float) -> None:
-    polls = [(count, "never") for count in counts] + [(POLLED, "auto")]
-    with ExitStack() as stack:
-        machines = {}
-        for number, (count, poll) in enumerate(polls):
-            (folder / f"rest{number}").mkdir()
-            trees = make_trees(folder / f"rest{number}", count)
-            started = running(folder, trees, f"rest{number}", poll)
-            label = f"{count} repositories, poll_every: {poll}"
-            machines[label] = stack.enter_context(started).machine
-        measure_rest(machines, seconds)
+    minutes = seconds / 60
+    return (switches(pids) - woken) / minutes, (cpu_seconds(pids) - used) / minutes
 
 
 def main() -> None:
@@ -164,8 +149,10 @@ def main() -> None:
     heading("idle repositories")
     folder = Path(tempfile.mkdtemp(prefix="bench-idle-"))
     try:
-        measure_alone(folder, options.counts, options.settle)
-        measure_together(folder, options.counts, options.seconds)
+        trees = make_trees(folder, max(*options.counts, POLLED))
+        for count in options.counts:
+            measure(folder, trees[:count], "never", options.settle, options.seconds)
+        measure(folder, trees[:POLLED], "auto", options.settle, options.seconds)
     finally:
         shutil.rmtree(folder)
 

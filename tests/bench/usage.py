@@ -38,8 +38,9 @@ def switches(pids: Iterable[int]) -> int:
     total = 0
     for pid in pids:
         for status in Path(f"/proc/{pid}/task").glob("*/status"):
-            text = status.read_text()
-            total += sum(int(one) for one in re.findall(r"voluntary_ctxt_switches:\s+(\d+)", text))
+            with contextlib.suppress(OSError):
+                found = re.findall(r"voluntary_ctxt_switches:\s+(\d+)", status.read_text())
+                total += sum(int(one) for one in found)
     return total
 
 

@@ -33,6 +33,9 @@ def copy_own(repository: Repository) -> tuple[int, int, int] | None:
             os.unlink(leftover)
     if before is not None:
         shutil.copyfile(repository.index, repository.private_index)
+        # git reads a file again whose time is not older than the index's own (git's racy-git.txt):
+        # a copy that looked younger would hide an edit made in the same instant
+        os.utime(repository.private_index, ns=(before[2], before[2]))
     return before
 
 

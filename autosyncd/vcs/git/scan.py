@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from autosyncd.model import RepoConfig
@@ -11,9 +12,13 @@ from autosyncd.vcs.git.command import LONG, GitFailed, readable
 from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.repository import Repository
 
-_UNTAKEABLE = re.compile(
-    r"Unable to process path (?P<path>.*)|fatal: (?P<filtered>.*): clean filter '.*' failed", re.S
+_UNTAKEABLE = re.compile(r"Unable to process path (.*)", re.S)
+_NOT_THE_FILES = re.compile(
+    r"no space left|disk quota|read-only file system|input/output error|unable to write"
+    r"|unable to create|index file|cannot allocate|out of memory|too many open files",
+    re.I,
 )
+"""Failures that are not about one file: leaving it out would help nobody."""
 
 
 @dataclass(slots=True)
@@ -74,37 +79,42 @@ def _edits(repository: Repository, waiting: held.Held, paths: list[bytes]) -> di
     return edits
 
 
-def stage(repository: Repository, index: bytes, paths: list[bytes]) -> list[LeftOut]:
-    """Bring these paths into an index, each taken literally; those git can't take are named and
-    left out, so that one bad file never keeps the others from history."""
-    wanted = list(paths)
-    left_out: list[LeftOut] = []
-    while wanted:
-        said = repository.git(
-            "update-index",
-            "--add",
-            "--remove",
-            "--replace",
-            "-z",
-            "--stdin",
-            stdin=b"".join(path + b"\0" for path in wanted),
-            index=index,
-            ok=(0, 1, 128),
-            timeout=LONG,
-        )
-        if said.code == 0:
-            break
-        bad = _untakeable(said.complaint, wanted)
-        if bad is None:
-            raise GitFailed("update-index", said.code, said.complaint)
-        wanted.remove(bad)
-        left_out.append(LeftOut(bad, "unreadable", f"can't be taken by git: {said.complaint}"))
-    return left_out
+def stage(repository: Repository, index: bytes, paths: Sequence[bytes]) -> list[LeftOut]:
+    """Bring these paths into an index, each taken literally; those git can't take are found, named
+    and left out, so that one bad file never keeps the others from history."""
+    if not paths:
+        return []
+    said = repository.git(
+        "update-index",
+        "--add",
+        "--remove",
+        "--replace",
+        "-z",
+        "--stdin",
+        stdin=b"".join(path + b"\0" for path in paths),
+        index=index,
+        ok=(0, 1, 128),
+        timeout=LONG,
+    )
+    if said.code == 0:
+        return _ignored(said.complaint, paths) if said.complaint else []
+    if _NOT_THE_FILES.search(said.complaint):
+        raise GitFailed("update-index", said.code, said.complaint)
+    if len(paths) == 1:
+        return [LeftOut(paths[0], "unreadable", f"can't be taken by git: {said.complaint}")]
+    named = _UNTAKEABLE.search(said.complaint)
+    bad = [path for path in paths if named and readable(path) == named[1].strip()]
+    if bad:
+        rest = [path for path in paths if path not in bad]
+        return stage(repository, index, bad) + stage(repository, index, rest)
+    middle = len(paths) // 2
+    return stage(repository, index, paths[:middle]) + stage(repository, index, paths[middle:])
 
 
-def _untakeable(complaint: str, paths: list[bytes]) -> bytes | None:
-    found = _UNTAKEABLE.search(complaint)
-    if not found:
-        return None
-    named = (found["path"] or found["filtered"]).strip()
-    return next((path for path in paths if readable(path) == named), None)
+def _ignored(complaint: str, paths: Sequence[bytes]) -> list[LeftOut]:
+    """Names that git forbids (`.git`, `git~1` and the like) it passes over with a word."""
+    return [
+        LeftOut(path, "name", "has a name that git forbids")
+        for path in paths
+        if f"Ignoring path {readable(path)}" in complaint
+    ]

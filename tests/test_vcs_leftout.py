@@ -1,0 +1,345 @@
+"""What is deliberately not committed, and that the person is told what and why."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from autosyncd.vcs.driver import CommitMade, CommitOutcome, NothingToCommit, Ready, Synced
+from tests.trees import Clone, World, make_world
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    return make_world(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def laptop(world: World) -> Clone:
+    laptop = world.clone("laptop")
+    laptop.edit("a.txt", "one\n")
+    laptop.committed()
+    return laptop
+
+
+def left_out(outcome: CommitOutcome) -> dict[bytes, str]:
+    """Path and kind of what an outcome names."""
+    assert isinstance(outcome, CommitMade | NothingToCommit), outcome
+    return {left.path: left.kind for left in outcome.left_out}
+
+
+def make_nested(laptop: Clone, name: str, *, commit: bool) -> None:
+    """A repository of its own inside the tree."""
+    laptop.edit(f"{name}/inside.txt", "inside\n")
+    laptop.git("init", "-q", name)
+    if commit:
+        laptop.git("-C", name, "add", "-A")
+        laptop.git("-C", name, "commit", "-qm", "inside")
+
+
+@pytest.mark.parametrize("commit", [True, False])
+@pytest.mark.parametrize("scope", [(), ("nested",), ("nested/inside.txt",), ("nested/.git/index",)])
+def test_a_nested_repository_never_becomes_a_gitlink(
+    laptop: Clone, commit: bool, scope: tuple[str, ...]
+) -> None:
+    make_nested(laptop, "nested", commit=commit)
+    outcome = laptop.commit(*scope)
+    assert left_out(outcome) in (
+        {b"nested": "nested"},
+        {b"nested": "nested"} if scope == () else {},
+    )
+    assert laptop.tracked() == {b"a.txt"}
+    assert laptop.read("nested/inside.txt") == b"inside\n"
+
+
+@pytest.mark.parametrize("commit", [True, False])
+def test_a_nested_repository_leaves_the_others_going(laptop: Clone, commit: bool) -> None:
+    make_nested(laptop, "nested", commit=commit)
+    laptop.edit("a.txt", "two\n")
+    assert left_out(laptop.commit("a.txt", "nested")) == {b"nested": "nested"}
+    assert laptop.git("show", "HEAD:a.txt") == "two"
+
+
+def test_a_tracked_folder_that_becomes_a_repository_keeps_its_files_in_history(
+    laptop: Clone,
+) -> None:
+    laptop.edit("project/code.py", "one\n")
+    laptop.committed()
+    make_nested(laptop, "project", commit=True)
+    laptop.edit("project/code.py", "two\n")
+    laptop.commit()
+    assert "160000" not in laptop.git("ls-tree", "-r", "HEAD")
+    assert laptop.read("project/code.py") == b"two\n"
+
+
+def test_a_submodule_is_committed_as_its_link_and_never_touched(
+    laptop: Clone, world: World, tmp_path: Path
+) -> None:
+    subprocess.run(["git", "init", "-q", tmp_path / "library"], env=world.environment, check=True)
+    library = Clone(tmp_path / "library", world.environment)
+    library.edit("code.py", "one\n")
+    library.git("add", "-A")
+    library.git("commit", "-qm", "one")
+    allowed = ("-c", "protocol.file.allow=always")
+    laptop.git(*allowed, "submodule", "--quiet", "add", f"{library.root}", "library")
+    assert isinstance(laptop.commit(ignore_staged=True), CommitMade)
+    laptop.is_clean()
+    submodule = Clone(laptop.root / "library", world.environment)
+    submodule.edit("code.py", "edited\n")
+    assert isinstance(laptop.commit("library"), NothingToCommit)
+    assert submodule.read("code.py") == b"edited\n"
+    submodule.git("commit", "-qam", "two")
+    assert isinstance(laptop.commit("library"), CommitMade)
+    link = laptop.git("rev-parse", "HEAD:library")
+    assert link == submodule.git("rev-parse", "HEAD")
+    laptop.is_clean()
+
+
+def test_a_new_file_larger_than_the_limit(laptop: Clone) -> None:
+    laptop.reopen(large_file=1000)
+    laptop.edit("big.bin", b"x" * 1001)
+    laptop.edit("fits.bin", b"x" * 1000)
+    outcome = laptop.commit()
+    assert left_out(outcome) == {b"big.bin": "large"}
+    assert laptop.tracked() == {b"a.txt", b"fits.bin"}
+
+
+def test_a_tracked_file_may_grow_beyond_the_limit(laptop: Clone) -> None:
+    laptop.reopen(large_file=1000)
+    laptop.edit("a.txt", b"x" * 2000)
+    assert laptop.committed().left_out == ()
+
+
+def test_no_limit_is_no_limit(laptop: Clone) -> None:
+    laptop.reopen(large_file=0)
+    laptop.edit("big.bin", b"x" * 2000)
+    assert laptop.committed().left_out == ()
+
+
+SECRETS = [".env", "deep/.env.local", "id_ed25519", "server.key", "cert.pem", "pw.kdbx", ".netrc"]
+
+
+@pytest.mark.parametrize("scope", [True, False])
+def test_files_with_the_names_of_secrets_are_held_back_and_told(laptop: Clone, scope: bool) -> None:
+    for name in SECRETS:
+        laptop.edit(name, f"secret of {name}\n")
+    outcome = laptop.commit(*(SECRETS if scope else ()))
+    assert left_out(outcome) == {name.encode(): "secret" for name in SECRETS}
+    assert laptop.tracked() == {b"a.txt"}
+
+
+def test_a_secret_in_a_new_folder_is_told(laptop: Clone) -> None:
+    laptop.edit("project/.env", "secret\n")
+    laptop.edit("project/code.py", "code\n")
+    assert left_out(laptop.commit("project")) == {b"project/.env": "secret"}
+
+
+def test_an_exclude_with_an_exclamation_mark_takes_a_secret_in(laptop: Clone) -> None:
+    laptop.reopen(exclude=("!.env",))
+    laptop.edit(".env", "on purpose\n")
+    assert left_out(laptop.commit()) == {}
+    assert b".env" in laptop.tracked()
+    laptop.is_clean()
+
+
+def test_gitignore_takes_a_secret_in_or_keeps_it_out_without_a_word(laptop: Clone) -> None:
+    laptop.edit(".gitignore", "!test.key\nserver.key\n")
+    laptop.edit("test.key", "for tests\n")
+    laptop.edit("server.key", "secret\n")
+    assert left_out(laptop.commit()) == {}
+    assert laptop.tracked() == {b"a.txt", b".gitignore", b"test.key"}
+
+
+def test_a_secret_that_is_tracked_goes_on_being_tracked(laptop: Clone) -> None:
+    laptop.edit(".env", "one\n")
+    laptop.git("add", "-f", ".env")
+    laptop.git("commit", "-qm", "On purpose")
+    laptop.edit(".env", "two\n")
+    assert laptop.committed(".env").files == 1
+
+
+JUNK = [".a.swp", "4~", ".#lock", "#auto#", ".~lock.x.odt#", "~$x.docx", "x.part", ".DS_Store"]
+
+
+def test_junk_is_not_committed_and_not_worth_a_word(laptop: Clone) -> None:
+    for name in JUNK:
+        laptop.edit(name, "junk\n")
+    assert left_out(laptop.commit()) == {}
+    assert laptop.tracked() == {b"a.txt"}
+
+
+def test_junk_can_be_kept(laptop: Clone) -> None:
+    laptop.reopen(junk="keep")
+    for name in JUNK:
+        laptop.edit(name, "kept\n")
+    laptop.committed()
+    assert laptop.tracked() == {b"a.txt", *(name.encode() for name in JUNK)}
+
+
+def test_gitignore_exclude_and_info_exclude_all_hold(laptop: Clone) -> None:
+    laptop.reopen(exclude=("*.iso", "build/"))
+    laptop.edit(".git/info/exclude", "*.tmp\n")
+    laptop.edit(".gitignore", "*.log\n")
+    for name in ("x.iso", "build/out", "x.tmp", "x.log", "taken.txt"):
+        laptop.edit(name, "x\n")
+    laptop.commit()
+    assert laptop.tracked() == {b"a.txt", b".gitignore", b"taken.txt"}
+
+
+def test_the_persons_own_global_excludes_hold(laptop: Clone, tmp_path: Path) -> None:
+    (tmp_path / "home/ignored").write_text("*.private\n")
+    laptop.git("config", "--global", "core.excludesFile", "~/ignored")
+    laptop.reopen()
+    laptop.edit("x.private", "x\n")
+    laptop.edit("x.txt", "x\n")
+    laptop.committed()
+    assert laptop.tracked() == {b"a.txt", b"x.txt"}
+
+
+def test_the_default_place_of_global_excludes_holds(laptop: Clone, tmp_path: Path) -> None:
+    laptop.edit(tmp_path.joinpath("home/.config/git/ignore").as_posix(), "*.private\n")
+    laptop.reopen()
+    laptop.edit("x.private", "x\n")
+    assert isinstance(laptop.commit(), NothingToCommit)
+
+
+def test_an_ignored_folder_that_holds_tracked_files_is_not_an_ignored_folder(
+    laptop: Clone,
+) -> None:
+    laptop.edit(".gitignore", "build/\nempty/\n")
+    laptop.edit("build/keep.txt", "one\n")
+    laptop.edit("build/out.o", "x\n")
+    laptop.edit("empty/out.o", "x\n")
+    laptop.git("add", "-f", "build/keep.txt")
+    laptop.git("commit", "-qm", "Keep one")
+    laptop.committed()
+    ready = laptop.reopen()
+    assert isinstance(ready, Ready)
+    assert ready.ignored == {b"empty"}
+    asked = frozenset({b"build", b"empty", b"nowhere"})
+    assert laptop.driver.judge(asked) == {b"empty"}
+    laptop.edit("build/keep.txt", "two\n")
+    laptop.committed("build")
+    assert laptop.git("show", "HEAD:build/keep.txt") == "two"
+
+
+def test_judge_takes_names_literally(laptop: Clone) -> None:
+    laptop.edit(".gitignore", "/b1/\n/[[]b]*/\n")
+    for folder in ("b1", "[b]1", "*", "new\nline", "-x"):
+        laptop.edit(f"{folder}/x", "x\n")
+    asked = frozenset({b"b1", b"[b]1", b"*", b"new\nline", b"-x"})
+    assert laptop.driver.judge(asked) == {b"b1", b"[b]1"}
+
+
+def test_judge_of_nothing_and_before_a_look(world: World) -> None:
+    desktop = world.clone("desktop", inspect=False)
+    assert desktop.driver.judge(frozenset({b"x"})) == frozenset()
+    desktop.driver.inspect()
+    assert desktop.driver.judge(frozenset()) == frozenset()
+
+
+def test_our_state_is_never_committed_nor_seen(laptop: Clone) -> None:
+    ready = laptop.driver.inspect()
+    assert isinstance(ready, Ready)
+    assert os.fsdecode(ready.state_folder) == laptop.path(".git/autosync")
+    laptop.is_clean()
+
+
+# as somebody who is not root
+
+
+@pytest.fixture
+def commons(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
+    """A world where an ordinary user can work."""
+    folder = Path(tempfile.mkdtemp(prefix="autosync-test-"))
+    try:
+        yield make_world(folder, monkeypatch)
+    finally:
+        shutil.rmtree(folder)
+
+
+def as_nobody(world: World, script: Callable[[], None]) -> None:
+    """Run in a child that has given up root; its assertions count."""
+    if os.geteuid() == 0:
+        for path in (world.folder.parent, *world.folder.parent.rglob("*")):
+            os.chown(path, 65534, 65534, follow_symlinks=False)
+    child = os.fork()
+    if child == 0:
+        try:
+            if os.geteuid() == 0:
+                os.setgroups([])
+                os.setgid(65534)
+                os.setuid(65534)
+            script()
+            os._exit(0)
+        except BaseException as problem:
+            os.write(2, f"{problem!r}\n".encode())
+            os._exit(1)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def test_an_unreadable_file_leaves_the_others_going(commons: World) -> None:
+    def script() -> None:
+        laptop = commons.clone("laptop")
+        for name in ("secret.txt", "a.txt"):
+            laptop.edit(name, "one\n")
+        laptop.committed()
+        for name in ("secret.txt", "a.txt", "new.txt"):
+            laptop.edit(name, "changed\n")
+        os.chmod(laptop.path("secret.txt"), 0)
+        os.chmod(laptop.path("new.txt"), 0)
+        found = left_out(laptop.commit())
+        assert found == {b"secret.txt": "unreadable", b"new.txt": "unreadable"}, found
+        assert laptop.git("show", "HEAD:a.txt") == "changed"
+        assert laptop.git("show", "HEAD:secret.txt") == "one"
+        os.chmod(laptop.path("secret.txt"), 0o644)
+        os.chmod(laptop.path("new.txt"), 0o644)
+        laptop.committed()
+
+    as_nobody(commons, script)
+
+
+def test_an_unreadable_folder_is_not_taken_for_deleted(commons: World) -> None:
+    def script() -> None:
+        laptop = commons.clone("laptop")
+        for name in ("locked/a.txt", "b.txt"):
+            laptop.edit(name, "one\n")
+        laptop.committed()
+        laptop.edit("b.txt", "changed\n")
+        os.chmod(laptop.path("locked"), 0)
+        try:
+            laptop.commit()
+            assert laptop.tracked() == {b"locked/a.txt", b"b.txt"}, laptop.tracked()
+            assert laptop.git("show", "HEAD:b.txt") == "changed"
+        finally:
+            os.chmod(laptop.path("locked"), 0o755)
+
+    as_nobody(commons, script)
+
+
+def test_a_hub_that_can_only_be_read_refuses_and_pulls_go_on(commons: World) -> None:
+    def script() -> None:
+        laptop, desktop = commons.share({"a.txt": "one\n"})
+        desktop.edit("b.txt", "from the desktop\n")
+        desktop.committed()
+        desktop.sync()
+        folders = [commons.hub, *(path for path in commons.hub.rglob("*") if path.is_dir())]
+        for folder in folders:
+            folder.chmod(0o555)
+        try:
+            laptop.edit("a.txt", "two\n")
+            laptop.committed()
+            outcome = laptop.sync()
+        finally:
+            for folder in folders:
+                folder.chmod(0o755)
+        assert isinstance(outcome, Synced), outcome
+        assert outcome.refused
+        assert not outcome.pushed
+        assert laptop.read("b.txt") == b"from the desktop\n"
+
+    as_nobody(commons, script)

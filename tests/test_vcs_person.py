@@ -1,0 +1,428 @@
+"""The person's own git goes first: what they have begun, marked or staged is left to them."""
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from autosyncd.vcs.driver import (
+    CommitMade,
+    Dirty,
+    NothingToCommit,
+    Ready,
+    Synced,
+    Unfit,
+    Waiting,
+    Why,
+)
+from tests.trees import Clone, World, make_world
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    return make_world(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def laptop(world: World) -> Clone:
+    """Two commits on main; `side` changed a.txt in another way."""
+    laptop = world.clone("laptop")
+    for name in ("a.txt", "b.txt", "c.txt"):
+        laptop.edit(name, f"this is {name}\n")
+    laptop.committed()
+    laptop.git("switch", "-qc", "side")
+    laptop.edit("a.txt", "aside\n")
+    laptop.git("commit", "-qam", "aside")
+    laptop.git("switch", "-q", "main")
+    laptop.edit("a.txt", "main\n")
+    laptop.committed()
+    return laptop
+
+
+# flags in the index
+
+
+def flags(laptop: Clone) -> str:
+    return laptop.git("ls-files", "-v")
+
+
+@pytest.mark.parametrize("flag", ["--assume-unchanged", "--skip-worktree"])
+def test_a_file_the_person_has_put_aside_is_not_committed(laptop: Clone, flag: str) -> None:
+    laptop.git("update-index", flag, "b.txt")
+    marked = flags(laptop)
+    laptop.edit("b.txt", "my local settings\n")
+    laptop.edit("c.txt", "changed\n")
+    assert laptop.committed().files == 1
+    assert flags(laptop) == marked
+    assert laptop.git("show", "HEAD:b.txt") == "this is b.txt"
+    assert laptop.read("b.txt") == b"my local settings\n"
+
+
+@pytest.mark.parametrize("flag", ["--assume-unchanged", "--skip-worktree"])
+def test_what_comes_in_never_overwrites_a_file_put_aside(
+    laptop: Clone, world: World, flag: str
+) -> None:
+    laptop.sync()
+    desktop = world.clone("desktop")
+    laptop.git("update-index", flag, "b.txt")
+    laptop.edit("b.txt", "my local settings\n")
+    desktop.edit("b.txt", "changed by the desktop\n")
+    desktop.committed()
+    desktop.sync()
+    laptop.sync()
+    laptop.commit()
+    laptop.sync()
+    assert laptop.read("b.txt") == b"my local settings\n"
+    assert flags(laptop).split("\n")[1][0] in "hS"
+
+
+def test_a_sparse_checkout_stays_sparse(laptop: Clone, world: World) -> None:
+    laptop.edit("inside/x.txt", "x\n")
+    laptop.edit("outside/y.txt", "y\n")
+    laptop.committed()
+    laptop.sync()
+    desktop = world.clone("desktop")
+    laptop.git("sparse-checkout", "set", "inside")
+    assert not os.path.exists(laptop.path("outside"))
+    assert isinstance(laptop.commit(), NothingToCommit)
+    laptop.edit("inside/x.txt", "changed\n")
+    laptop.committed()
+    for name in ("inside/x.txt", "outside/y.txt", "outside/new.txt"):
+        desktop.edit(name, "from the desktop\n")
+    desktop.committed()
+    desktop.sync()
+    laptop.sync()
+    desktop.sync()
+    assert laptop.tracked() >= {b"inside/x.txt", b"outside/y.txt", b"outside/new.txt"}
+    assert not os.path.exists(laptop.path("outside"))
+    assert laptop.git("show", "HEAD:outside/y.txt") == "from the desktop"
+    laptop.is_clean()
+
+
+def test_intent_to_add_is_committed_like_any_new_file(laptop: Clone) -> None:
+    laptop.edit("new.txt", "new\n")
+    laptop.git("add", "-N", "new.txt")
+    laptop.committed()
+    assert b"new.txt" in laptop.tracked()
+
+
+# staging
+
+
+def test_staged_changes_are_waited_for(laptop: Clone) -> None:
+    laptop.edit("a.txt", "staged\n")
+    laptop.git("add", "a.txt")
+    laptop.edit("b.txt", "not staged\n")
+    waiting = laptop.commit()
+    assert isinstance(waiting, Waiting)
+    assert waiting.why is Why.STAGED
+    assert laptop.git("status", "--porcelain") == "M  a.txt\n M b.txt"
+    laptop.git("commit", "-qm", "By hand")
+    assert laptop.committed().files == 1
+
+
+def test_staged_changes_waited_for_too_long_become_a_commit_of_their_own(laptop: Clone) -> None:
+    before = laptop.commits()
+    laptop.edit("a.txt", "staged\n")
+    laptop.git("add", "a.txt")
+    laptop.edit("a.txt", "staged\nand more\n")
+    assert isinstance(laptop.commit(ignore_staged=True), CommitMade)
+    laptop.is_clean()
+    assert laptop.commits() == before + 2
+    assert laptop.git("show", "HEAD~1:a.txt") == "staged"
+    assert laptop.git("show", "HEAD:a.txt") == "staged\nand more"
+
+
+def test_all_staged_is_one_commit(laptop: Clone) -> None:
+    before = laptop.commits()
+    laptop.edit("a.txt", "staged\n")
+    laptop.git("add", "a.txt")
+    assert isinstance(laptop.commit(ignore_staged=True), CommitMade)
+    assert laptop.commits() == before + 1
+    laptop.is_clean()
+
+
+def test_staged_and_undone_in_the_tree_is_kept_in_history(laptop: Clone) -> None:
+    laptop.edit("a.txt", "staged only\n")
+    laptop.git("add", "a.txt")
+    laptop.edit("a.txt", "main\n")
+    laptop.commit(ignore_staged=True)
+    laptop.is_clean()
+    assert laptop.history_has("staged only\n")
+
+
+def test_an_incoming_change_does_not_lose_what_is_staged(laptop: Clone, world: World) -> None:
+    laptop.sync()
+    desktop = world.clone("desktop")
+    desktop.edit("a.txt", "from the desktop\n")
+    desktop.edit("b.txt", "from the desktop\n")
+    desktop.committed()
+    desktop.sync()
+    laptop.edit("a.txt", "staged\n")
+    laptop.git("add", "a.txt")
+    laptop.edit("a.txt", "on disk\n")
+    outcome = laptop.sync()
+    assert isinstance(outcome, Dirty | Waiting), outcome
+    assert laptop.read("a.txt") == b"on disk\n"
+    assert laptop.git("show", ":a.txt") == "staged"
+
+
+# what the person is in the middle of
+
+OPERATIONS: dict[str, tuple[str, ...]] = {
+    "merge": ("merge", "side"),
+    "rebase": ("rebase", "side"),
+    "cherry-pick": ("cherry-pick", "side"),
+    "revert": ("revert", "--no-commit", "HEAD"),
+    "am": ("am", "../side.patch"),
+    "bisect": ("bisect", "start"),
+}
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_nothing_is_done_in_the_middle_of_an_operation(laptop: Clone, operation: str) -> None:
+    patch = laptop.git("format-patch", "-1", "--stdout", "side")
+    (laptop.root.parent / "side.patch").write_text(patch + "\n")
+    laptop.git(*OPERATIONS[operation], status=None)
+    head, status = laptop.git("rev-parse", "HEAD"), laptop.status()
+    laptop.edit("c.txt", "meanwhile\n")
+    for outcome in (laptop.commit(), laptop.commit("c.txt", ignore_staged=True), laptop.sync()):
+        assert isinstance(outcome, Waiting), outcome
+        assert outcome.why in (Why.OPERATION, Why.DETACHED)
+        assert operation.split("-")[0] in outcome.text or operation == "am"
+    assert laptop.git("rev-parse", "HEAD") == head
+    assert set(status.splitlines()) <= set(laptop.status().splitlines())
+    finish = "reset" if operation == "bisect" else "--abort"
+    laptop.git(operation, finish)
+    assert isinstance(laptop.commit(), CommitMade | NothingToCommit)
+    laptop.edit("c.txt", "afterwards\n")
+    laptop.committed()
+
+
+def test_a_stash_popped_into_a_conflict_is_waited_for(laptop: Clone, world: World) -> None:
+    laptop.sync()
+    desktop = world.clone("desktop")
+    laptop.edit("a.txt", "stashed\n")
+    laptop.git("stash", "-q")
+    laptop.edit("a.txt", "something else\n")
+    laptop.committed()
+    laptop.git("stash", "pop", status=1)
+    desktop.edit("b.txt", "from the desktop\n")
+    desktop.committed()
+    desktop.sync()
+    for outcome in (laptop.commit(), laptop.commit(ignore_staged=True), laptop.sync()):
+        assert isinstance(outcome, Waiting), outcome
+        assert outcome.why is Why.OPERATION
+    laptop.edit("a.txt", "resolved\n")
+    laptop.git("add", "a.txt")
+    assert isinstance(laptop.commit(ignore_staged=True), CommitMade)
+    laptop.sync()
+    laptop.is_clean()
+    assert laptop.read("b.txt") == b"from the desktop\n"
+
+
+def test_a_detached_head_is_waited_for(laptop: Clone) -> None:
+    laptop.git("switch", "-q", "--detach", "HEAD~1")
+    laptop.edit("a.txt", "meanwhile\n")
+    for outcome in (laptop.commit(), laptop.sync()):
+        assert isinstance(outcome, Waiting)
+        assert outcome.why is Why.DETACHED
+        assert "git switch main" in outcome.text
+    laptop.git("switch", "-qf", "main")
+    assert isinstance(laptop.commit(), NothingToCommit)
+
+
+def test_another_branch_is_waited_for(laptop: Clone) -> None:
+    laptop.git("switch", "-q", "side")
+    laptop.edit("b.txt", "meanwhile\n")
+    for outcome in (laptop.commit(), laptop.sync(), laptop.reopen() and laptop.commit()):
+        assert isinstance(outcome, Waiting)
+        assert outcome.why is Why.OTHER_BRANCH
+        assert "side" in outcome.text
+        assert "main" in outcome.text
+    laptop.git("switch", "-q", "main")
+    assert laptop.committed().head.branch == "main"
+
+
+def test_a_branch_that_is_configured_is_the_one(laptop: Clone) -> None:
+    ready = laptop.reopen(branch="side")
+    assert isinstance(ready, Ready)
+    assert ready.branch == "side"
+    laptop.edit("b.txt", "on main\n")
+    assert isinstance(laptop.commit(), Waiting)
+
+
+# index.lock
+
+
+def test_a_lock_left_behind_is_told_with_the_way_out_and_never_removed(laptop: Clone) -> None:
+    laptop.edit("a.txt", "changed\n")
+    lock = Path(laptop.path(".git/index.lock"))
+    lock.touch()
+    for outcome in (laptop.commit(), laptop.sync(), laptop.reopen() and laptop.commit()):
+        assert isinstance(outcome, Waiting)
+        assert outcome.why is Why.LOCKED
+        assert os.fspath(lock) in outcome.text
+    lock.unlink()
+    laptop.committed()
+
+
+def test_a_lock_held_by_a_living_git_names_it(laptop: Clone) -> None:
+    laptop.edit("a.txt", "changed\n")
+    laptop.git("config", "core.editor", "sh -c 'echo ready; read line <../go'")
+    os.mkfifo(laptop.root.parent / "go")
+    held = subprocess.Popen(
+        ["git", "commit", "-qa"],
+        cwd=laptop.root,
+        env=laptop.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        assert held.stdout is not None
+        held.stdout.readline()
+        outcome = laptop.commit()
+        assert isinstance(outcome, Waiting)
+        assert outcome.why is Why.LOCKED
+        assert f"git ({held.pid})" in outcome.text
+    finally:
+        (laptop.root.parent / "go").write_text("go\n")
+        held.communicate()
+    laptop.committed()
+
+
+@pytest.mark.parametrize("name", ["refs/heads/main.lock", "HEAD.lock"])
+def test_another_lock_left_behind_is_named(laptop: Clone, name: str) -> None:
+    """Whoever is to remove it must be told which file it is."""
+    laptop.edit("a.txt", "changed\n")
+    lock = Path(laptop.path(f".git/{name}"))
+    lock.touch()
+    outcome = laptop.commit()
+    if not isinstance(outcome, CommitMade):
+        assert os.path.basename(name) in getattr(outcome, "text", "")
+    lock.unlink()
+    laptop.commit()
+    laptop.is_clean()
+
+
+# trees that can't be worked in
+
+
+def test_a_folder_that_is_not_there_is_waited_for(world: World) -> None:
+    clone = world.adopt("nowhere")
+    outcome = clone.driver.inspect()
+    assert isinstance(outcome, Waiting)
+    assert outcome.why is Why.GONE
+
+
+def test_a_folder_that_goes_away_is_waited_for_and_nothing_is_deleted(laptop: Clone) -> None:
+    laptop.root.rename(laptop.root.parent / "away")
+    for outcome in (laptop.commit(), laptop.sync(), laptop.driver.inspect()):
+        assert isinstance(outcome, Waiting)
+        assert outcome.why is Why.GONE
+    (laptop.root.parent / "away").rename(laptop.root)
+    assert isinstance(laptop.commit(), NothingToCommit)
+
+
+def not_a_repository(folder: Path) -> str:
+    return "git init"
+
+
+def a_bare_one(folder: Path) -> str:
+    subprocess.run(["git", "init", "-q", "--bare", folder], check=True)
+    return "bare"
+
+
+def a_folder_inside_one(folder: Path) -> str:
+    subprocess.run(["git", "init", "-q", folder.parent], check=True)
+    return "inside"
+
+
+@pytest.mark.parametrize("kind", [not_a_repository, a_bare_one, a_folder_inside_one])
+def test_a_folder_that_is_no_work_tree_is_unfit(world: World, kind: Callable[[Path], str]) -> None:
+    (world.folder / "x").mkdir()
+    word = kind(world.folder / "x")
+    unfit = world.adopt("x").driver.inspect()
+    assert isinstance(unfit, Unfit)
+    assert word in unfit.text
+
+
+def test_a_detached_head_at_first_sight_is_unfit(world: World, laptop: Clone) -> None:
+    laptop.sync()
+    desktop = world.clone("desktop", inspect=False)
+    desktop.git("switch", "-q", "--detach")
+    assert isinstance(desktop.driver.inspect(), Unfit)
+
+
+def test_two_workers_never_share_a_tree(laptop: Clone) -> None:
+    other = Clone(laptop.root, laptop.environment)
+    unfit = other.driver.inspect()
+    assert isinstance(unfit, Unfit)
+    assert "Another autosyncd" in unfit.text
+    laptop.driver.close()
+    assert isinstance(other.driver.inspect(), Ready)
+
+
+def test_nothing_is_done_before_a_look(world: World) -> None:
+    laptop = world.clone("laptop", inspect=False)
+    laptop.edit("a.txt", "x\n")
+    assert not isinstance(laptop.commit(), CommitMade)
+    assert not isinstance(laptop.sync(), Synced)
+
+
+def test_the_tree_keeps_its_id_and_a_copy_gets_its_own(laptop: Clone, world: World) -> None:
+    first, second = laptop.driver.inspect(), laptop.reopen()
+    assert isinstance(first, Ready)
+    assert isinstance(second, Ready)
+    assert first.tree == second.tree
+    assert len(first.tree) == 32
+    copied = world.copy(world.folder.parent / "other").clones["laptop"].driver.inspect()
+    assert isinstance(copied, Ready)
+    assert copied.tree != first.tree
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"unknown": 1}'])
+def test_a_damaged_memory_is_begun_anew(laptop: Clone, content: str) -> None:
+    laptop.edit(".git/autosync/memory.json", content)
+    assert isinstance(laptop.reopen(), Ready)
+    laptop.edit("a.txt", "changed\n")
+    laptop.committed()
+
+
+def test_where_git_knows_no_author_the_user_and_host_are_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = make_world(tmp_path, monkeypatch, author=False)
+    laptop = world.clone("laptop")
+    ready = laptop.driver.inspect()
+    assert isinstance(ready, Ready)
+    laptop.edit("a.txt", "x\n")
+    laptop.committed()
+    address = laptop.git("log", "-1", "--format=%ae %ce")
+    user = laptop.git("log", "-1", "--format=%an")
+    assert address == f"{user}@laptop {user}@laptop"
+    assert f"{user}@laptop" in ready.note
+    assert "user.email" in ready.note
+
+
+@pytest.mark.parametrize("known", ["user.name", "user.email"])
+def test_half_an_author_is_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: str
+) -> None:
+    world = make_world(tmp_path, monkeypatch, author=False)
+    laptop = world.clone("laptop")
+    laptop.git("config", known, "alice@example.org")
+    laptop.git("config", "user.useConfigOnly", "true")
+    laptop.reopen()
+    laptop.edit("a.txt", "x\n")
+    laptop.committed()
+    assert "alice@example.org" in laptop.git("log", "-1", "--format=%an %ae")
+
+
+def test_a_known_author_is_used_without_a_note(laptop: Clone) -> None:
+    ready = laptop.driver.inspect()
+    assert isinstance(ready, Ready)
+    assert ready.note == ""
+    assert laptop.git("log", "-1", "--format=%an <%ae>") == "Alice <alice@example.org>"
