@@ -1,6 +1,7 @@
 """The command autosyncd(8)."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
@@ -16,6 +17,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--config", metavar="FILE", help="read this instead of the main file")
     parser.add_argument(
+        "--etc", metavar="FOLDER", default="/etc", help="where autosync.d is looked for (/etc)"
+    )
+    parser.add_argument(
         "--check", action="store_true", help="show what the configuration comes to, and end"
     )
     parser.add_argument("--verbose", action="store_true", help="tell the journal more")
@@ -23,7 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     from autosyncd.supervisor.main import Options, run  # after the answer to --help
 
-    return run(Options(config=given.config, check=given.check, verbose=given.verbose))
+    options = Options(given.config, given.check, given.verbose, os.path.abspath(given.etc))
+    return run(options)
 
 
 if __name__ == "__main__":

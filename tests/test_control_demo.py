@@ -10,10 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from autosyncd.control import demo
 from autosyncd.control.machines import environment
 from autosyncd.control.program import Program, Shown
-from autosyncd.errors import AutosyncError
 from tests.waiting import eventually
 
 ROOT = Path(__file__).parent.parent
@@ -90,13 +88,6 @@ def test_it_goes_on_until_it_is_told_to_end(tmp_path, number):
     assert "Everything is ended and removed." in (tmp_path / "out").read_text()
     assert list((tmp_path / "tmp").iterdir()) == []
     assert living(tmp_path) == []
-
-
-def test_folders_for_every_user_are_in_the_way(tmp_path, monkeypatch):
-    monkeypatch.setattr(demo, "SYSTEM", str(tmp_path))
-    (tmp_path / "a.yaml").touch()
-    with pytest.raises(AutosyncError, match=r"too \(a.yaml\)"):
-        demo._refuse_others()
 
 
 def test_nothing_of_the_persons_environment_reaches_a_machine(tmp_path, monkeypatch):

@@ -120,20 +120,21 @@ def test_the_end_of_a_suspend_is_reported_and_its_beginning_is_not(bus: Bus):
 
 
 @pytest.mark.parametrize(
-    ("state", "metered", "online"),
+    ("state", "metered", "route", "online"),
     [
-        (70, 4, Online(yes=True)),
-        (60, 1, Online(yes=True, metered=True)),
-        (50, 3, Online(yes=True, metered=True)),
-        (40, 4, Online(yes=False)),
-        (20, 2, Online(yes=False)),
-        (0, 0, Online(yes=True)),
+        (70, 4, True, Online(yes=True)),
+        (60, 1, False, Online(yes=True, metered=True)),
+        (50, 3, False, Online(yes=True, metered=True)),
+        (40, 4, False, Online(yes=False)),
+        (20, 2, False, Online(yes=False)),
+        (20, 1, True, Online(yes=True, metered=True)),  # a network that it leaves alone
+        (0, 0, False, Online(yes=True)),
     ],
 )
-def test_the_first_state_is_reported(bus: Bus, state, metered, online):
+def test_the_first_state_is_reported(bus: Bus, state, metered, route, online):
     async def whole() -> None:
         reports: list[Message] = []
-        session = Session(reports.append, bool)
+        session = Session(reports.append, lambda: route)
         connection = await connect(bus.address)
         async with network(bus, state, metered):
             running = asyncio.create_task(session.run())
@@ -165,17 +166,6 @@ def test_each_change_is_reported_once(bus: Bus):
         ]
 
     with_session(bus, scenario)
-
-
-def test_a_network_that_networkmanager_leaves_alone_counts(bus: Bus):
-    async def scenario(session: Session, reports: list[Message]) -> None:
-        async with network(bus, 20):
-            session._news.set()
-            await soon(lambda: not session._news.is_set())
-            await soon(lambda: reports)
-            assert reports == [Online(yes=True)]
-
-    with_session(bus, scenario, route=lambda: True)
 
 
 def test_routes_that_go_a_little_later_are_noticed(bus: Bus, monkeypatch: pytest.MonkeyPatch):

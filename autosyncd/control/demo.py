@@ -13,11 +13,9 @@ import tempfile
 from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import TypeVar
 
 from autosyncd import clock
-from autosyncd.config.places import is_drop_in
 from autosyncd.control.machines import Machine, Reflector, start_machines
 from autosyncd.control.render import plain
 from autosyncd.control.verb import DONE
@@ -29,8 +27,6 @@ WITHIN = 30.0
 LOOK_EVERY = 0.02
 FILE = "todo.md"
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-SYSTEM = "/etc/autosync.d"
-"""Drop-ins for every user, which a daemon reads whatever else it is told."""
 
 
 def demo(options: Namespace) -> int:
@@ -57,7 +53,6 @@ def _staged(show: "Show", stack: ExitStack, *, once: bool) -> None:
 
 def run(folder: str, show: "Show", stack: ExitStack, *, once: bool) -> None:
     """The whole show in a folder; what was started is ended with the stack."""
-    _refuse_others()
     show.say(
         f"Two machines, laptop and desktop, in {folder}: starting …", what="folder", path=folder
     )
@@ -171,17 +166,6 @@ def _happened(show: Show, machines: tuple[Machine, ...]) -> bool:
             text = plain(f"{clock.stamp(clock.wall())[11:]} {machine.name}: {line}")
             show.say(text, what="happened", machine=machine.name, line=line)
     return False
-
-
-def _refuse_others() -> None:
-    """A daemon of ours must not touch the folders that are configured for every user."""
-    folder = Path(SYSTEM)
-    names = [path.name for path in folder.glob("*") if is_drop_in(path.name)]
-    if names:
-        raise AutosyncError(
-            f"The demo is not started: its daemons would take up the folders of {SYSTEM} too "
-            f"({', '.join(names[:3])})."
-        )
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from autosyncd.control.survey import File, Survey
 from autosyncd.errors import AutosyncError
+from autosyncd.machine import machine_id
 from autosyncd.model import RepoConfig
 from autosyncd.vcs.channel import without_secrets
 from autosyncd.vcs.driver import EVERYTHING
@@ -16,7 +17,6 @@ from autosyncd.vcs.git.command import Git
 from autosyncd.vcs.git.condition import current_branch, obstacle
 from autosyncd.vcs.git.repository import Memory, Repository, open_repository
 from autosyncd.vcs.process import Runner
-from autosyncd.worker.main import machine_id
 
 NEW_BRANCH = "main"
 

@@ -132,7 +132,8 @@ def _machine(stage: Path, name: str, port: int, stack: ExitStack) -> Machine:
     path = json.dumps(str(home / "notes").replace("$", "$$"))
     config.write_text(CONFIG.format(notes=path, port=port))
     config.chmod(0o600)
-    arguments = ["autosyncd", "--config", str(config), "--verbose"]
+    # what is configured for every user is none of the demo's business
+    arguments = ["autosyncd", "--config", str(config), "--etc", str(home), "--verbose"]
     return Machine(name, _start(arguments, home / "log", home, stack), home)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from autosyncd.control.finding import Finding, hint, ok, problem
 from autosyncd.control.looking import branch
 from autosyncd.errors import AutosyncError
+from autosyncd.machine import machine_id
 from autosyncd.model import RepoConfig
 from autosyncd.vcs.git import excludes, history, remote
 from autosyncd.vcs.git.complaint import away
@@ -13,7 +14,6 @@ from autosyncd.vcs.git.repository import Repository, open_repository
 from autosyncd.vcs.process import Runner
 from autosyncd.watch.limits import unreliable
 from autosyncd.watch.listing import count_folders
-from autosyncd.worker.main import machine_id
 
 ANSWER_WITHIN = 20.0
 """Seconds a remote has to answer."""

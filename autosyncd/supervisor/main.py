@@ -34,13 +34,14 @@ class Options:
     config: str | None = None
     check: bool = False
     verbose: bool = False
+    etc: str = "/etc"
 
 
 def run(options: Options) -> int:
     """The whole service; the exit status."""
     main_file = os.path.abspath(options.config) if options.config is not None else None
     if options.check:
-        return check(main_file)
+        return check(main_file, options.etc)
     journal.install(options.verbose)
     try:
         lock = take_lock(main_file, os.environ)
@@ -52,7 +53,7 @@ def run(options: Options) -> int:
         return EX_FAILED
     os.chdir("/")
     try:
-        return serve(main_file)
+        return serve(main_file, options.etc)
     except ConfigError as reason:
         log.error("%s", reason, extra=journal.fields(event=journal.Event.CONFIG_PROBLEM))
         return EX_CONFIG
@@ -60,11 +61,11 @@ def run(options: Options) -> int:
         os.close(lock)
 
 
-def serve(main_file: str | None) -> int:
+def serve(main_file: str | None, etc: str) -> int:
     """Set the loop into the real thing and run it."""
-    read = partial(_read, main_file)
+    read = partial(_read, main_file, etc)
     # its INotify() comes before the first fork, because the very first one runs ldconfig (ctypes)
-    watch = _watch(main_file)
+    watch = _watch(main_file, etc)
     frame = Frame(read=read, entries=entries(), host=os.uname().nodename, watch=watch)
     gc.collect()
     gc.freeze()  # so that no collection in a child writes to the pages it shares with the others
@@ -79,10 +80,10 @@ def entries() -> Entries:
     return Entries(worker=worker.run, messenger=messenger.run)
 
 
-def check(main_file: str | None) -> int:
+def check(main_file: str | None, etc: str) -> int:
     """Show every problem of the configuration, and which repositories it comes to."""
     try:
-        config = _read(main_file, None)
+        config = _read(main_file, etc, None)
     except ConfigError as reason:
         sys.stderr.write(f"{journal.printable(str(reason))}\n")
         return EX_CONFIG
@@ -125,13 +126,13 @@ def _lock(folder: str, name: str) -> int | None:
     return lock
 
 
-def _read(main_file: str | None, previous: Configuration | None) -> Configuration:
-    return load(main_file, previous=previous, environment=os.environ)
+def _read(main_file: str | None, etc: str, previous: Configuration | None) -> Configuration:
+    return load(main_file, previous=previous, environment=os.environ, etc=etc)
 
 
-def _watch(main_file: str | None) -> ConfigWatch | None:
+def _watch(main_file: str | None, etc: str) -> ConfigWatch | None:
     try:
-        return ConfigWatch(main_file, os.environ)
+        return ConfigWatch(main_file, os.environ, etc=etc)
     except WatchLimit as reason:
         log.error("%s", reason)
         return None

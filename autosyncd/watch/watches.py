@@ -106,10 +106,8 @@ class Watches:
         if here == wd:
             found.seen.add(wd)
             return False
-        if wd in found.seen and tree.path(wd) is not None:
-            return (
-                False  # a folder mounted at two places of the tree stays where it was found first
-            )
+        if wd in found.seen and self._still_there(wd):
+            return False  # mounted at two places of the tree: it stays where it was met first
         if wd in tree and tree.under(parent, wd):
             found.rescan = True  # nothing is inside itself: the map is too old to be mended here
             return False
@@ -245,7 +243,7 @@ class Watches:
         elif self._place(parent, name, wd, found):
             found.fresh.add(wd)
             stack.append(wd)
-        elif wd == self.tree.child(parent, name) and wd not in walked:
+        elif wd == self.tree.child(parent, name):
             stack.append(wd)
 
     def below(self, wd: int, name: bytes) -> bytes | None:

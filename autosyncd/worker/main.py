@@ -2,10 +2,10 @@
 
 import getpass
 import os
-from pathlib import Path
 
 from autosyncd import clock
 from autosyncd.link.channel import Link
+from autosyncd.machine import machine_id
 from autosyncd.model import RepoConfig
 from autosyncd.vcs.driver import ChangeSet, Question
 from autosyncd.vcs.git.driver import GitDriver
@@ -44,14 +44,6 @@ def run(config: RepoConfig, link: Link) -> int:
         environment=os.environ,
     )
     return Worker(config, link, mailbox, driver).run()
-
-
-def machine_id() -> str:
-    """machine-id(5); where there is none, the host's name must do."""
-    try:
-        return Path("/etc/machine-id").read_text(encoding="ascii").strip() or os.uname().nodename
-    except OSError:
-        return os.uname().nodename
 
 
 def _user() -> str:

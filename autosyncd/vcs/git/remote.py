@@ -1,6 +1,7 @@
 """Which remote, what it is called on the wire, and bringing its branch here."""
 
 import os
+import re
 from pathlib import Path
 
 from autosyncd.model import Channel, RepoConfig
@@ -43,9 +44,21 @@ def channels(
         memory.roots = repository.git("rev-list", "--max-parents=0", "HEAD").text.split()
         repository.remember()
     url = repository.git("remote", "get-url", remote, ok=(0, 2, 128)).text if remote else ""
-    return channel.channels(
+    known = channel.channels(
         _absolute(repository, url), memory.roots, machine_id=machine, override=config.channel
     )
+    return (*known, *_sparkleshare(repository))
+
+
+def _sparkleshare(repository: Repository) -> tuple[Channel, ...]:
+    """What SparkleShare's clients announce a folder by: the content of its `.sparkleshare`."""
+    try:
+        text = Path(os.fsdecode(repository.root), ".sparkleshare").read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError):
+        return ()
+    words = text.split()
+    is_id = len(words) == 1 and re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", words[0])
+    return (Channel(words[0]),) if is_id else ()
 
 
 def _absolute(repository: Repository, url: str) -> str:
