@@ -29,13 +29,15 @@ class Server(ServiceInterface):
         self.capabilities = list(capabilities)
         self.shown: list[tuple[Any, ...]] = []
         self.closed: list[int] = []
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
 
     @method()
     def GetCapabilities(self) -> "as":  # noqa: F722
         return self.capabilities
 
     @method()
-    def Notify(
+    async def Notify(
         self,
         app: "s",  # noqa: F821
         replaces: "u",  # noqa: F821
@@ -47,7 +49,9 @@ class Server(ServiceInterface):
         expires: "i",  # noqa: F821
     ) -> "u":  # noqa: F821
         self.shown.append((app, replaces, summary, body, hints["urgency"].value))
-        return replaces or len(self.shown)
+        number = replaces or len(self.shown)
+        await self.may_answer.wait()
+        return number
 
     @method()
     def CloseNotification(self, number: "u"):  # noqa: F821
@@ -108,6 +112,19 @@ def test_a_bubble_is_shown_replaced_and_closed(bus: Bus):
             alerts.show(KEY, "notes", "three", 1)
             await soon(lambda: server.shown[2:] == [("autosync", 0, "notes", "three", 1)])
             assert server.closed == [1]
+
+    with_alerts(bus, scenario)
+
+
+def test_one_that_is_withdrawn_while_it_is_being_shown_is_closed(bus: Bus):
+    async def scenario(alerts: Alerts) -> None:
+        async with serving(bus) as server:
+            server.may_answer.clear()
+            alerts.show(KEY, "notes", "one", 1)
+            await soon(lambda: server.shown)
+            alerts.close(KEY)
+            server.may_answer.set()
+            await soon(lambda: server.closed == [1])
 
     with_alerts(bus, scenario)
 

@@ -4,10 +4,22 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
-from autosyncd.link.messages import Alive, RepositoryStatus, Shutdown, Subscribe, Summary
-from autosyncd.model import Status
+from autosyncd.link.messages import (
+    Alive,
+    Connected,
+    Heard,
+    RepositoryStatus,
+    Shutdown,
+    Subscribe,
+    Summary,
+    Tell,
+    TransportChanged,
+)
+from autosyncd.model import PushNotice, Status
 from tests.buses import ROOT, running_messenger
+from tests.reflector_process import ReflectorProcess
 from tests.waiting import eventually
 
 WRAP = "import sys; from autosyncd.messenger import main; print(*sorted(sys.modules))"
@@ -54,6 +66,25 @@ def test_a_thousand_orders_are_taken_in_order():
         link = messenger.link
         eventually(lambda: link.outbox.flush() or not link.outbox.pending)
         assert messenger.process.wait(5) == 0
+
+
+def test_two_messengers_hear_each_other_over_a_reflector():
+    notice = PushNotice(("c" * 64, "d" * 64), "main", "ab" * 20, "t" * 32, "laptop")
+    heard = replace(notice, channels=("d" * 64,), branch="", tree="", host="")
+    with ReflectorProcess() as reflector:
+        server = f"127.0.0.1:{reflector.port}"
+        fanout = f"FanoutConfig('127.0.0.1', {reflector.port}, tls=False)"
+        outside = f"OutsideConfig(fanout={fanout})"
+        with running_messenger(outside) as laptop, running_messenger(outside) as desktop:
+            desktop.order(Subscribe("notes", ("d" * 64,)))
+            for messenger in (laptop, desktop):
+                messenger.reported(TransportChanged("fanout", True))
+                messenger.reported(Connected("fanout"))
+            eventually(
+                lambda: laptop.order(Tell(notice)) or desktop.take(Heard(heard, "fanout", server))
+            )
+            laptop.order(Shutdown(1.0))
+            assert laptop.process.wait(5) == 0
 
 
 def test_the_supervisor_imports_it_without_its_weight():

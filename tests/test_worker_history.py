@@ -26,6 +26,7 @@ from autosyncd.vcs.driver import (
     Question,
     Ready,
     Scope,
+    Snapshot,
     Sweep,
     Synced,
     SyncOrder,
@@ -113,6 +114,8 @@ class World:
                 self.hear(who, ev.Inspected(READY))
             case Judge(folders):
                 self.hear(who, ev.Judged(folders, frozenset()))
+            case Snapshot():
+                self.hear(who, ev.Snapped(new=trouble is not None))
             case Sweep():
                 self.hear(who, ev.Swept(left=trouble is not None))
             case CommitOrder():
@@ -264,6 +267,8 @@ def test_a_stop_always_comes_to_an_end(
                 ended = ev.CommitEnded(Aborted())
             elif isinstance(verb, Inspect):
                 ended = ev.Inspected(Aborted())
+            elif isinstance(verb, Snapshot):
+                ended = ev.Snapped(new=True)
             elif isinstance(verb, Sweep):
                 ended = ev.Swept(left=True)
             elif isinstance(verb, Judge):

@@ -38,6 +38,7 @@ from autosyncd.vcs.driver import (
     Question,
     Ready,
     Scope,
+    Snapshot,
     Sweep,
     Synced,
     SyncOrder,
@@ -277,11 +278,17 @@ def test_while_the_person_is_busy_it_waits_says_why_and_goes_on(why: Why) -> Non
     talk.hear(ev.CommitEnded(Waiting(why, "You are in the middle of a merge.")))
     assert talk.status == (Status.WAITING, "You are in the middle of a merge.")
     assert 0 < talk.due_in <= 5
+    snapshots = 0
     for _ in range(20):
         talk.later(talk.due_in)
+        if talk.runs == [Snapshot()]:
+            snapshots += 1
+            talk.hear(ev.Snapped(new=True))
+            continue
         assert talk.runs == [CommitOrder(Scope(frozenset({b"a"})))]
         talk.hear(ev.CommitEnded(Waiting(why, "You are in the middle of a merge.")))
     assert talk.due_in <= 30
+    assert snapshots == 1, "the bytes are safe meanwhile"
     talk.later(talk.due_in).hear(ev.CommitEnded(MADE))
     assert talk.later(3).runs == [SyncOrder(fetch=False)]
 
@@ -291,7 +298,9 @@ def test_staged_content_is_waited_for_and_then_committed_first() -> None:
     staged = Waiting(Why.STAGED, "You have staged changes.")
     began = talk.now
     while not (talk.runs and getattr(talk.runs[0], "ignore_staged", False)):
-        if talk.runs:
+        if talk.runs == [Snapshot()]:
+            talk.hear(ev.Snapped(new=True))
+        elif talk.runs:
             talk.hear(ev.CommitEnded(staged))
         else:
             talk.later(talk.due_in)

@@ -59,12 +59,14 @@ class Client:
 
     async def repositories(self) -> list[Repository]:
         """All repositories, by name."""
-        (rows,) = await self._ask("ListRepositories")
+        (rows,) = await self._ask("ListRepositories", returns="aa{sv}")
         return [_repository(row) for row in rows]
 
     async def summary(self) -> str:
         """The one line about everything."""
-        (line,) = await self._ask("Get", "ss", INTERFACE, "Status", interface=PROPERTIES)
+        (line,) = await self._ask(
+            "Get", "ss", INTERFACE, "Status", interface=PROPERTIES, returns="v"
+        )
         return str(line.value)
 
     async def sync(self, repository: str) -> None:
@@ -113,10 +115,16 @@ class Client:
         self._changes.put_nowait(None)
 
     async def _ask(
-        self, member: str, signature: str = "", *body: object, interface: str = INTERFACE
+        self,
+        member: str,
+        signature: str = "",
+        *body: object,
+        interface: str = INTERFACE,
+        returns: str = "",
     ) -> list[Any]:
         try:
-            return await call(self._bus, (NAME, PATH, interface), member, signature, body)
+            to = (NAME, PATH, interface)
+            return await call(self._bus, to, member, signature, body, returns=returns)
         except CallFailed as failed:
             if failed.name in AWAY:
                 raise NotReachable(f"autosyncd is not running here. {REMEDY}") from None

@@ -80,7 +80,7 @@ class Control:
         """Show everything on this connection (desktop/bus.py: BusUser)."""
         self._daemon = _Daemon1(self)
         bus.export(PATH, self._daemon)
-        answer = await call(bus, (BUS, BUS_PATH, BUS), "RequestName", "su", [NAME, 0])
+        answer = await call(bus, (BUS, BUS_PATH, BUS), "RequestName", "su", [NAME, 0], returns="u")
         if answer == [IN_QUEUE]:
             self._complain(f"another process has the bus name {NAME}")
         else:

@@ -34,6 +34,8 @@ class Alerts:
         self._wanted: dict[Key, Wanted | None] = {}
         """What is not shown yet; None: to be closed."""
         self._shown: dict[Key, int] = {}
+        self._telling: Key | None = None
+        """What the server is being told of just now: it may be shown a moment later."""
         self._markup: bool | None = None
         """Whether the server reads `<`; None: not asked yet."""
         self._changed = asyncio.Event()
@@ -44,7 +46,7 @@ class Alerts:
 
     def close(self, key: Key) -> None:
         """Close the bubble with this key, if it is shown."""
-        if key in self._shown:
+        if key in self._shown or key == self._telling:
             self._want(key, None)
         else:
             self._wanted.pop(key, None)
@@ -79,12 +81,15 @@ class Alerts:
     async def _hand_over(self) -> None:
         while self._bus and self._wanted:
             key, wanted = next(iter(self._wanted.items()))
+            self._telling = key
             try:
                 await self._tell(self._bus, key, wanted)
             except CallFailed:
                 # no server: what can wait waits for NameOwnerChanged
                 self._wanted = {k: w for k, w in self._wanted.items() if w and w[2] > 0}
                 return
+            finally:
+                self._telling = None
             if self._wanted.get(key) is wanted:  # else something newer came meanwhile
                 del self._wanted[key]
 
@@ -95,20 +100,23 @@ class Alerts:
             return
         title, text, urgency = wanted
         if self._markup is None:
-            (able,) = await call(bus, NOTIFICATIONS, "GetCapabilities")
+            (able,) = await call(bus, NOTIFICATIONS, "GetCapabilities", returns="as")
             self._markup = "body-markup" in able
         body = escape(text, quote=False) if self._markup else text
         hints = {"urgency": Variant("y", urgency), "desktop-entry": Variant("s", APPLICATION)}
         arguments = [APPLICATION, self._shown.get(key, 0), "", title, body, [], hints]
         arguments.append(DEFAULT_EXPIRY)
-        (self._shown[key],) = await call(bus, NOTIFICATIONS, "Notify", "susssasa{sv}i", arguments)
+        (self._shown[key],) = await call(
+            bus, NOTIFICATIONS, "Notify", "susssasa{sv}i", arguments, returns="u"
+        )
 
     def _heard(self, message: Message) -> None:
         if message.message_type is not MessageType.SIGNAL:
             return
-        if message.interface == SERVER and message.member == "NotificationClosed":
+        kind = (message.member, message.signature)
+        if message.interface == SERVER and kind == ("NotificationClosed", "uu"):
             self._shown = {k: n for k, n in self._shown.items() if n != message.body[0]}
-        elif message.member == "NameOwnerChanged" and message.body[0] == SERVER:
+        elif kind == ("NameOwnerChanged", "sss") and message.body[0] == SERVER:
             self._forget_server()
             if message.body[2]:
                 self._changed.set()

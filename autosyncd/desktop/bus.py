@@ -106,10 +106,12 @@ async def call(
     signature: str = "",
     body: Sequence[object] = (),
     *,
+    returns: str = "",
     start: bool = True,
 ) -> list[Any]:
-    """The answer of one method call. `to` is (bus name, object path, interface); `start` lets the
-    bus start who owns the name. CallFailed, also if no answer comes within ANSWER_WITHIN."""
+    """The answer of one method call. `to` is (bus name, object path, interface), `returns` the
+    answer's signature; `start` lets the bus start who owns the name. CallFailed: an error, another
+    kind of answer, or none within ANSWER_WITHIN."""
     message = Message(
         destination=to[0],
         path=to[1],
@@ -129,6 +131,8 @@ async def call(
     if reply.message_type is MessageType.ERROR:
         text = reply.body[0] if reply.signature[:1] == "s" else "no reason given"
         raise CallFailed(reply.error_name or "", text)
+    if reply.signature != returns:
+        raise CallFailed(f"{BUS}.Error.InvalidSignature", "the answer is of another kind")
     return list(reply.body)
 
 

@@ -94,7 +94,9 @@ class Session:
             return True
         manager = (NETWORK, NETWORK_PATH, PROPERTIES)
         try:
-            (properties,) = await call(self._bus, manager, "GetAll", "s", [NETWORK], start=False)
+            (properties,) = await call(
+                self._bus, manager, "GetAll", "s", [NETWORK], returns="a{sv}", start=False
+            )
         except CallFailed:
             self._tell(Online(yes=True))
             return True
@@ -118,7 +120,7 @@ class Session:
                 self._report(Woke())
                 self._news.set()
         elif message.path == NETWORK_PATH or (
-            message.member == "NameOwnerChanged" and message.body[0] == NETWORK
+            message.member == "NameOwnerChanged" and message.body[:1] == [NETWORK]
         ):
             self._news.set()
 

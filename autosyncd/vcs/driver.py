@@ -286,7 +286,12 @@ class Sweep:
     """Vcs.sweep()."""
 
 
-Verb = Inspect | Judge | Sweep | CommitOrder | SyncOrder
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Vcs.snapshot()."""
+
+
+Verb = Inspect | Judge | Sweep | Snapshot | CommitOrder | SyncOrder
 
 
 class Stage(Enum):
@@ -327,6 +332,9 @@ class Vcs(Protocol):
 
     def sync(self, order: SyncOrder) -> SyncOutcome:
         """Fetch, merge, publish, and bring the work tree along."""
+
+    def snapshot(self) -> bool:
+        """Make the bytes of the work tree safe beside history; whether there was anything new."""
 
     def sweep(self) -> bool:
         """Let go of old versions that nobody writes to any more; True: some are left for later."""

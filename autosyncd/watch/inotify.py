@@ -94,7 +94,7 @@ class TreeWatch:
         self._gone = not watches.take_root()
         if watches.tree.root != NO_ROOT:
             self._watch_rules()
-            for path in watches.ignored:
+            for path in _normal(ignored):
                 watches.drop_path(path)
             known, watches.nested = watches.nested, set()
             watches.walk(watches.tree.root, found, _normal(ignored))

@@ -144,6 +144,7 @@ class Watches:
     def lost(self, wd: int, found: Findings) -> None:
         """The kernel ended a watch: the folder was deleted, or its file system unmounted."""
         path, place = self.tree.path(wd), self.tree.place(wd)
+        self._unmark(path)
         self.leaving.discard(wd)
         self.leaving.update(self.tree.lose(wd))
         self.unwalked.discard(wd)
@@ -151,44 +152,48 @@ class Watches:
             found.changed.add(path)
             found.visit(*place)
 
-    def _detach(self, wd: int) -> None:
-        path = self.tree.path(wd)
-        self.tree.detach(wd)
-        self.leaving.add(wd)
-        if path is not None:
-            self.ignored = _not_below(self.ignored, path)
-            self.nested = _not_below(self.nested, path)
-
     def let_go(self, leaving: Iterable[int]) -> None:
         """End the watches of those that have found no new place."""
         for wd in leaving:
             if wd in self.tree and self.tree.path(wd) is None:
-                self.drop(wd)
+                self._drop(wd)
 
-    def drop(self, top: int) -> None:
-        """End the watches of a folder and of all below it."""
+    def drop_path(self, path: bytes) -> bool:
+        """End the watches of a folder and of all below it; whether there were any. The root stays."""
+        wd = self.tree.find(path)
+        if wd is None or wd == self.tree.root:
+            return False
+        self._drop(wd)
+        return True
+
+    def close_nested(self, wd: int, found: Findings) -> None:
+        """The folder turns out to be a repository of its own."""
+        path = self.tree.path(wd)
+        if wd in self.tree:
+            self._drop(wd)
+        if path is not None and path not in self.nested:
+            self.nested.add(path)
+            found.nested.append(path)
+
+    def _drop(self, top: int) -> None:
+        self._unmark(self.tree.path(top))
         for wd in self.tree.drop(top):
             self.unwalked.discard(wd)
             self.leaving.discard(wd)
             if wd not in self.shared:
                 self.instance.remove(wd)
 
-    def drop_path(self, path: bytes) -> bool:
-        """The same by path; whether it was watched. The root stays."""
-        wd = self.tree.find(path)
-        if wd is None or wd == self.tree.root:
-            return False
-        self.drop(wd)
-        return True
+    def _detach(self, wd: int) -> None:
+        self._unmark(self.tree.path(wd))
+        self.tree.detach(wd)
+        self.leaving.add(wd)
 
-    def close_nested(self, wd: int, found: Findings) -> None:
-        """The folder turns out to be a repository of its own."""
-        path = self.tree.path(wd)
-        if path is not None and path not in self.nested:
-            self.nested.add(path)
-            found.nested.append(path)
-        if wd in self.tree:
-            self.drop(wd)
+    def _unmark(self, top: bytes | None) -> None:
+        """What was known of paths below a folder is no longer true, or of no use."""
+        if top is not None:
+            prefix = top + b"/"
+            for marks in (self.ignored, self.nested):
+                marks.difference_update([path for path in marks if path.startswith(prefix)])
 
     # many places
 
@@ -250,10 +255,3 @@ class Watches:
         """The path of an entry in a watched folder; None while that folder has no path."""
         path = self.tree.path(wd)
         return None if path is None else join(path, name)
-
-
-def _not_below(paths: set[bytes], top: bytes) -> set[bytes]:
-    prefix = top + b"/"
-    return (
-        {path for path in paths if path != top and not path.startswith(prefix)} if paths else paths
-    )

@@ -15,6 +15,7 @@ from autosyncd.vcs.driver import (
     CommitOrder,
     Inspect,
     Judge,
+    Snapshot,
     Stage,
     Sweep,
     SyncOrder,
@@ -111,6 +112,8 @@ class Engine:
                 return ev.Inspected(self._vcs.inspect())
             case Judge(folders):
                 return ev.Judged(folders, self._vcs.judge(folders))
+            case Snapshot():
+                return ev.Snapped(self._vcs.snapshot())
             case Sweep():
                 return ev.Swept(self._vcs.sweep())
             case CommitOrder():

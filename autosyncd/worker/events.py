@@ -88,6 +88,13 @@ class Swept:
 
 
 @dataclass(frozen=True, slots=True)
+class Snapped:
+    """The verb Snapshot is done; `new`: there was something that history did not hold yet."""
+
+    new: bool
+
+
+@dataclass(frozen=True, slots=True)
 class StageReached:
     """The running verb does something else now."""
 
@@ -129,6 +136,7 @@ Event = (
     | CommitEnded
     | SyncEnded
     | Swept
+    | Snapped
     | StageReached
     | Pushed
     | Paused

@@ -27,13 +27,14 @@ from autosyncd.vcs.driver import (
     CommitOrder,
     Inspect,
     Judge,
+    Snapshot,
     Sweep,
     SyncOrder,
     Verb,
 )
 from autosyncd.worker import events as ev
 from autosyncd.worker import outcomes
-from autosyncd.worker.state import NEVER, Activity, State, work
+from autosyncd.worker.state import NEVER, SNAPSHOT_AFTER, Activity, State, work
 from autosyncd.worker.status import status_of
 from autosyncd.worker.turn import Turn
 
@@ -103,6 +104,16 @@ def _begin_sweep(turn: Turn, _verb: Sweep) -> None:
     turn.change(activity=Activity.SWEEPING, sweep_due=NEVER)
 
 
+def _begin_snapshot(turn: Turn, _verb: Snapshot) -> None:
+    turn.change(activity=Activity.SNAPPING, snapshot_due=NEVER)
+
+
+def _snapped(turn: Turn, event: ev.Snapped) -> None:
+    turn.change(activity=Activity.IDLE)
+    if event.new:
+        turn.command(ev.Say("a snapshot was taken while git is in use"))
+
+
 # it changes
 
 
@@ -116,6 +127,7 @@ def _changed(turn: Turn, event: ev.Changed) -> None:
         last_activity=now,
         unjudged=state.unjudged | event.new_folders,
         held_due=now + turn.policy.commit_after if state.held else NEVER,
+        snapshot_due=now + SNAPSHOT_AFTER if outcomes.snapshots_help(state) else NEVER,
     )
 
 
@@ -236,6 +248,7 @@ _HANDLERS: dict[type, Callable[[Turn, Any], None]] = {
     ev.WatchState: _watch_state,
     ev.Recalled: _recalled,
     ev.Swept: outcomes.swept,
+    ev.Snapped: _snapped,
     ev.StageReached: _stage_reached,
     ev.Pushed: _pushed,
     ev.Paused: _paused,
@@ -254,4 +267,5 @@ _BEGINNINGS: dict[type[Verb], Callable[[Turn, Any], None]] = {
     CommitOrder: _begin_commit,
     SyncOrder: _begin_sync,
     Sweep: _begin_sweep,
+    Snapshot: _begin_snapshot,
 }

@@ -33,7 +33,10 @@ from autosyncd.worker.state import (
     NEVER,
     REFUSED_EVERY,
     RETRY_MOST,
+    SNAPSHOT_AFTER,
+    WAITING_LONG,
     Activity,
+    State,
     look_after,
     retry_after,
 )
@@ -131,7 +134,8 @@ def _clean(turn: Turn, left_out: tuple[LeftOut, ...]) -> None:
     turn.change(waiting=None, looks=0, trouble="", staged_since=None, working=NOTHING_CHANGED)
     if not turn.state.unpushed:
         turn.change(hurry=False)
-    turn.solved("git-failed", "disk-full", "read-only", "operation", "staged", "locked")
+    turn.change(snapshot_due=NEVER)
+    turn.solved("waiting", "git-failed", "disk-full", "read-only", "operation", "staged", "locked")
     if turn.state.remote is None:
         turn.change(allowed=frozenset(), unpushed=False, hurry=False)
     kept = frozenset() if working.everything else turn.state.left_out
@@ -298,7 +302,18 @@ def _sync_failed(turn: Turn, kind: str, text: str) -> None:
 def _wait(turn: Turn, waiting: Waiting) -> None:
     """Keep the hands off and look again soon; it goes on by itself."""
     looks = turn.state.looks + 1
-    turn.change(waiting=waiting, looks=looks, not_before=turn.now + look_after(looks))
+    since = turn.state.waiting_since if turn.state.waiting is not None else turn.now
+    first = turn.state.waiting is None
+    turn.change(
+        waiting=waiting,
+        waiting_since=since,
+        looks=looks,
+        not_before=turn.now + look_after(looks),
+    )
+    if first and snapshots_help(turn.state):
+        turn.change(snapshot_due=turn.now + SNAPSHOT_AFTER)
+    if turn.now - since > WAITING_LONG:
+        turn.problem("waiting", waiting.text)
     if waiting.why is Why.GONE:
         turn.change(inspected=False, inspect_due=-NEVER, scope=EVERYTHING, unfit="")
         turn.problem("gone", waiting.text)
@@ -309,6 +324,12 @@ def _wait(turn: Turn, waiting: Waiting) -> None:
             turn.change(staged_since=turn.now)
     else:
         turn.change(staged_since=None)
+
+
+def snapshots_help(state: State) -> bool:
+    """Whether it is the person's own git that keeps us from committing."""
+    busy = (Why.OPERATION, Why.DETACHED, Why.OTHER_BRANCH, Why.LOCKED, Why.STAGED)
+    return state.waiting is not None and state.waiting.why in busy
 
 
 def _halt(turn: Turn, question: Question) -> None:

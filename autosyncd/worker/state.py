@@ -19,6 +19,7 @@ from autosyncd.vcs.driver import (
     LeftOut,
     Question,
     Scope,
+    Snapshot,
     Stage,
     Sweep,
     SyncOrder,
@@ -33,6 +34,10 @@ LOOK_FIRST, LOOK_MOST = 2.0, 30.0
 """Seconds between looks at whatever is waited for."""
 REFUSED_EVERY = 600.0
 """Seconds between pushes to a remote that refuses them."""
+SNAPSHOT_AFTER = 10.0
+"""Seconds of quiet, while the person's own git goes first, after which a snapshot is taken."""
+WAITING_LONG = 3600.0
+"""Seconds of waiting after which a person is reminded of what is waited for."""
 SCAN_EVERY, SCAN_UNWATCHED = 3600.0, 60.0
 """Seconds between looks at everything; the second where not every folder is watched."""
 POLL_BUSY, POLL_IDLE, BUSY_FOR = 15.0, 300.0, 600.0
@@ -46,6 +51,7 @@ class Activity(Enum):
     INSPECTING = "inspecting"
     JUDGING = "judging"
     SWEEPING = "sweeping"
+    SNAPPING = "snapping"
     COMMITTING = "committing"
     SYNCING = "syncing"
     HALTED = "halted"
@@ -103,6 +109,8 @@ class State:
 
     # what keeps it
     waiting: Waiting | None = None
+    waiting_since: float = NEVER
+    snapshot_due: float = NEVER
     looks: int = 0
     not_before: float = -NEVER
     """Nothing is begun before: the obstacle, or the trouble, is looked at again then."""
@@ -186,8 +194,10 @@ def work(state: State, now: float, policy: RepoConfig) -> tuple[Verb | None, flo
     if not state.inspected:
         due = max(state.inspect_due, state.not_before)
         return (Inspect(), now) if due <= now else (None, due)
+    if state.snapshot_due <= now:
+        return Snapshot(), now
     if now < state.not_before:
-        return None, state.not_before
+        return None, min(state.not_before, state.snapshot_due)
     if state.unjudged:
         return Judge(state.unjudged), now
     return _commit_or_sync(state, now, policy)

@@ -39,6 +39,7 @@ from autosyncd.vcs.git.repository import (
     open_repository,
     tree_id,
 )
+from autosyncd.vcs.git.snapshot import Snapshots
 from autosyncd.vcs.process import Runner
 
 T = TypeVar("T")
@@ -92,6 +93,22 @@ class GitDriver:
             return _not_inspected()
         opened, wait = self._opened, self._runner.stopping.wait
         return self._guarded(lambda: syncing.sync(*opened, order, watcher=self._watcher, wait=wait))
+
+    def snapshot(self) -> bool:
+        """Make the bytes of the work tree safe beside history; whether there was anything new."""
+        if self._opened is None:
+            return False
+        repository, committer = self._opened
+        snapshots = Snapshots(repository, self._config, committer.author)
+
+        def work() -> bool:
+            taken = snapshots.take() is not None
+            remote = remotes.choose(repository, self._config)
+            if taken and remote is not None and self._config.push:
+                snapshots.push(remote)
+            return taken
+
+        return self._guarded(work) is True
 
     def sweep(self) -> bool:
         """Let go of old versions that nobody writes to any more; True: some are left for later."""

@@ -23,6 +23,7 @@ class Difference:
     untracked: bool
     submodule: bool = False
     deleted: bool = False
+    unmerged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,8 @@ def parse_status(records: Iterable[bytes]) -> Iterator[Difference]:
     for record in records:
         if record.startswith(b"? "):
             yield Difference(record[2:], untracked=True)
+        elif record.startswith(b"u "):
+            yield Difference(record.split(b" ", 10)[10], untracked=False, unmerged=True)
         elif record.startswith(b"1 "):
             fields = record.split(b" ", 8)
             if fields[1][1:] != b".":

@@ -30,6 +30,7 @@ from autosyncd.vcs.git.join import Joiner, contains
 from autosyncd.vcs.git.merge import incoming_hosts
 from autosyncd.vcs.git.publish import Publisher, asking
 from autosyncd.vcs.git.repository import Repository
+from autosyncd.vcs.git.snapshot import Snapshots
 from autosyncd.vcs.git.update import Update, Updated
 
 TRIES = 200
@@ -154,6 +155,9 @@ class Sync:
             self.repository.remember()
         here = self.repository.head
         refused, pushed = self.publisher.refused, self.publisher.pushed
+        if not self.order.local:
+            snapshots = Snapshots(self.repository, self.config, self.committer.author)
+            snapshots.forget(self.remote if self.config.push else None)
         if here == target and not held.recall(self.repository):
             return Synced(Head(memory.branch, target), pushed, refused=refused)
         self.watcher.stage(Stage.UPDATE)

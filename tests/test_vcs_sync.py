@@ -1,0 +1,567 @@
+"""Here and the hub come to agree, and what the person has on disk is never lost for it."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from autosyncd.model import Head, Safety
+from autosyncd.vcs.driver import (
+    CommitMade,
+    Dirty,
+    Failed,
+    NoRemote,
+    Question,
+    Ready,
+    Stage,
+    Synced,
+    Waiting,
+    Why,
+)
+from tests.trees import Clone, World, make_world
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    return make_world(tmp_path, monkeypatch)
+
+
+def push_from(clone: Clone, name: str, content: str) -> str:
+    """Another machine edits, commits and pushes; the new head."""
+    clone.edit(name, content)
+    made = clone.committed()
+    outcome = clone.sync()
+    assert isinstance(outcome, Synced)
+    assert outcome.pushed
+    return made.head.commit
+
+
+def test_nothing_anywhere_is_in_sync(world: World) -> None:
+    assert world.clone("laptop").sync() == Synced(None)
+
+
+def test_the_first_push_fills_an_empty_hub_and_is_told(world: World) -> None:
+    laptop = world.clone("laptop")
+    laptop.edit("a.txt", "one\n")
+    head = laptop.committed().head
+    assert laptop.sync() == Synced(head, pushed=True)
+    assert world.hub_git("rev-parse", "main") == head.commit
+    assert laptop.told.heads == [head]
+    assert laptop.told.stages == [Stage.COMMIT, Stage.FETCH, Stage.PUSH]
+    assert laptop.sync() == Synced(head)
+    assert laptop.told.heads == [head]
+
+
+def test_a_clone_without_a_commit_gets_all_of_a_full_hub(world: World) -> None:
+    desktop = world.clone("desktop")
+    laptop = world.clone("laptop")
+    head = push_from(laptop, "folder/a.txt", "one\n")
+    outcome = desktop.sync()
+    assert outcome == Synced(Head("main", head), pulled=1, hosts=("laptop",))
+    assert desktop.files() == laptop.files()
+    desktop.is_clean()
+
+
+def test_a_fast_forward(world: World) -> None:
+    laptop, desktop = world.share({"a.txt": "one\n", "gone.txt": "x\n", "moved.txt": "y\n" * 20})
+    laptop.edit("a.txt", "two\n")
+    laptop.delete("gone.txt")
+    laptop.move("moved.txt", "folder/moved.txt")
+    os.chmod(laptop.path("a.txt"), 0o755)
+    laptop.link("link", "a.txt")
+    laptop.committed()
+    laptop.sync()
+    outcome = desktop.sync()
+    assert isinstance(outcome, Synced)
+    assert outcome.hosts == ("laptop",)
+    assert outcome.pulled == 5
+    assert not outcome.pushed
+    assert desktop.files() == laptop.files()
+    assert os.access(desktop.path("a.txt"), os.X_OK)
+    desktop.is_clean()
+    assert desktop.tree() == laptop.tree()
+
+
+def test_diverged_and_merged_cleanly(world: World) -> None:
+    laptop, desktop = world.share({"a.txt": "one\n", "b.txt": "one\n"})
+    push_from(laptop, "a.txt", "laptop\n")
+    desktop.edit("b.txt", "desktop\n")
+    desktop.committed()
+    outcome = desktop.sync()
+    assert isinstance(outcome, Synced)
+    assert outcome.pushed
+    assert (outcome.pulled, outcome.conflicts) == (1, ())
+    assert desktop.files() == {b"a.txt": b"laptop\n", b"b.txt": b"desktop\n"}
+    assert world.hub_git("rev-parse", "main") == outcome.head.commit  # type: ignore[union-attr]
+    desktop.is_clean()
+
+
+def test_without_fetch_only_what_is_new_here_is_pushed(world: World) -> None:
+    (laptop,) = world.share({"a.txt": "one\n"}, "laptop")
+    laptop.edit("a.txt", "two\n")
+    laptop.committed()
+    laptop.told.stages.clear()
+    outcome = laptop.sync(fetch=False)
+    assert isinstance(outcome, Synced)
+    assert outcome.pushed
+    assert laptop.told.stages == [Stage.PUSH]
+
+
+def test_a_push_the_hub_has_moved_away_from_is_merged_and_pushed_again(world: World) -> None:
+    laptop, desktop = world.share({"a.txt": "one\n", "b.txt": "one\n"})
+    push_from(laptop, "a.txt", "laptop\n")
+    desktop.edit("b.txt", "desktop\n")
+    desktop.committed()
+    outcome = desktop.sync(fetch=False)
+    assert isinstance(outcome, Synced)
+    assert outcome.pushed
+    assert desktop.read("a.txt") == b"laptop\n"
+
+
+def test_the_persons_own_commits_are_pushed_too(world: World) -> None:
+    (laptop,) = world.share({"a.txt": "one\n"}, "laptop")
+    laptop.edit("a.txt", "two\n")
+    laptop.git("commit", "-qam", "By hand")
+    outcome = laptop.sync()
+    assert isinstance(outcome, Synced)
+    assert outcome.pushed
+    assert world.hub_git("log", "-1", "--format=%s", "main") == "By hand"
+
+
+# what lies in the work tree when something comes in
+
+
+def test_an_edit_that_is_not_committed_yet_is_kept_then_merged(world: World) -> None:
+    laptop, desktop = world.share({"a.txt": "one\n"})
+    push_from(laptop, "a.txt", "laptop\n")
+    desktop.edit("a.txt", "desktop\n")
+    outcome = desktop.sync()
+    assert isinstance(outcome, Dirty), outcome
+    assert desktop.read("a.txt") == b"desktop\n"
+    desktop.committed()
+    assert isinstance(desktop.sync(), Synced)
+    contents = set(desktop.files().values())
+    assert contents == {b"laptop\n", b"desktop\n"}
+    desktop.is_clean()
+
+
+def test_an_edit_elsewhere_does_not_keep_news_out(world: World) -> None:
+    laptop, desktop = world.share({"a.txt": "one\n", "b.txt": "one\n"})
+    push_from(laptop, "a.txt", "laptop\n")
+    desktop.edit("b.txt", "not committed\n")
+    assert isinstance(desktop.sync(), Synced)
+    assert desktop.files() == {b"a.txt": b"laptop\n", b"b.txt": b"not committed\n"}
+    assert desktop.status() == " M b.txt"
+
+
+def test_an_edit_of_the_same_length_and_time_is_kept(world: World) -> None:
+    laptop, desktop = world.share({"a.txt": "one\n"})
+    push_from(laptop, "a.txt", "laptop\n")
+    desktop.git("config", "core.trustctime", "false")
+    before = os.stat(desktop.path("a.txt"))
+    desktop.edit("a.txt", "two\n")
+    os.utime(desktop.path("a.txt"), ns=(before.st_atime_ns, before.st_mtime_ns))
+    os.utime(desktop.path(".git/index"), ns=(before.st_atime_ns, before.st_mtime_ns))
+    desktop.sync()
+    desktop.commit()
+    desktop.sync()
+    assert b"two\n" in desktop.files().values() or desktop.history_has("two\n")
+
+
+def test_an_untracked_file_in_the_way_is_kept_then_merged(world: World) -> None:
+    laptop, desktop = world.share({"a.txt": "one\n"})
+    push_from(laptop, "new.txt", "laptop\n")
+    desktop.edit("new.txt", "desktop\n")
+    assert isinstance(desktop.sync(), Dirty)
+    assert desktop.read("new.txt") == b"desktop\n"
+    desktop.committed()
+    assert isinstance(desktop.sync(), Synced)
+    assert {b"laptop\n", b"desktop\n"} < set(desktop.files().values())
+
+
+def test_an_untracked_file_with_the_incoming_content_is_no_trouble(world: World) -> None:
+    laptop, desktop = world.share({"a.txt": "one\n"})
+    push_from(laptop, "new.txt", "same\n")
+    desktop.edit("new.txt", "same\n")
+    if not isinstance(desktop.sync(), Synced):
+        desktop.committed()
+        assert isinstance(desktop.sync(), Synced)
+    assert desktop.files() == laptop.files()
+    desktop.is_clean()
+
+
+def test_an_untracked_folder_where_a_file_comes_in_is_kept(world: World) -> None:
+    laptop, desktop = world.share({"a.txt": "one\n"})
+    push_from(laptop, "x", "laptop\n")
+    desktop.edit("x/inside.txt", "desktop\n")
+    desktop.sync()
+    desktop.commit()
+    assert isinstance(desktop.sync(), Synced)
+    assert {b"laptop\n", b"desktop\n"} < set(desktop.files().values())
+
+
+def holds_back(clone: Clone, name: str, content: bytes) -> None:
+    """An incoming change waits for the person, whose file stays and goes nowhere."""
+    for outcome in (clone.sync(), clone.commit() and clone.sync()):
+        assert clone.read(name) == content
+        assert isinstance(outcome, Waiting), outcome
+        assert outcome.why is Why.IN_THE_WAY
+        assert os.path.basename(name) in outcome.text
+    assert not clone.history_has(content)
+
+
+def test_an_ignored_file_in_the_way_is_kept_and_not_published(world: World) -> None:
+    laptop, desktop = world.share({"a.txt": "one\n"})
+    desktop.edit(".git/info/exclude", "*.cfg\n")
+    desktop.edit("my.cfg", "mine\n")
+    push_from(laptop, "my.cfg", "from the laptop\n")
+    holds_back(desktop, "my.cfg", b"mine\n")
+    desktop.delete("my.cfg")
+    assert isinstance(desktop.sync(), Synced)
+    assert desktop.read("my.cfg") == b"from the laptop\n"
+
+
+def test_a_secret_in_the_way_is_kept_and_not_published(world: World) -> None:
+    laptop, desktop = world.share({"a.txt": "one\n"})
+    laptop.reopen(exclude=("!.env",))
+    desktop.edit(".env", "PASSWORD=mine\n")
+    push_from(laptop, ".env", "PASSWORD=none\n")
+    holds_back(desktop, ".env", b"PASSWORD=mine\n")
+
+
+def test_an_ignored_file_where_a_folder_comes_in_is_kept(world: World) -> None:
+    laptop, desktop = world.share({"a.txt": "one\n"})
+    desktop.edit(".git/info/exclude", "/out\n")
+    desktop.edit("out", "mine\n")
+    push_from(laptop, "out/deep/new.txt", "new\n")
+    holds_back(desktop, "out", b"mine\n")
+
+
+def test_an_ignored_file_in_a_folder_where_a_file_comes_in_is_kept(world: World) -> None:
+    laptop, desktop = world.share({"a.txt": "one\n"})
+    desktop.edit(".git/info/exclude", "*.o\n")
+    desktop.edit("out/mine.o", "mine\n")
+    push_from(laptop, "out", "a file\n")
+    holds_back(desktop, "out/mine.o", b"mine\n")
+
+
+def test_an_ignored_file_in_a_tracked_folder_that_becomes_a_file_is_kept(world: World) -> None:
+    laptop, desktop = world.share({"a.txt": "one\n", "out/x.c": "code\n"})
+    desktop.edit(".git/info/exclude", "*.o\n")
+    desktop.edit("out/x.o", "mine\n")
+    laptop.delete("out")
+    push_from(laptop, "out", "a file\n")
+    holds_back(desktop, "out/x.o", b"mine\n")
+
+
+def test_an_ignored_file_in_a_folder_whose_tracked_files_go_is_kept(world: World) -> None:
+    laptop, desktop = world.share({"a.txt": "one\n", "out/x.c": "code\n"})
+    desktop.edit(".git/info/exclude", "*.o\n")
+    desktop.edit("out/x.o", "mine\n")
+    laptop.delete("out")
+    push_from(laptop, "a.txt", "two\n")
+    assert isinstance(desktop.sync(), Synced)
+    assert desktop.files() == {b"a.txt": b"two\n", b"out/x.o": b"mine\n"}
+
+
+def test_a_nested_repository_in_the_way_is_kept(world: World) -> None:
+    laptop, desktop = world.share({"a.txt": "one\n"})
+    desktop.edit("project/mine.txt", "mine\n")
+    desktop.git("init", "-q", "project")
+    push_from(laptop, "project", "a file\n")
+    desktop.sync()
+    desktop.commit()
+    desktop.sync()
+    assert desktop.read("project/mine.txt") == b"mine\n"
+    assert os.path.isdir(desktop.path("project/.git"))
+
+
+def test_incoming_mass_deletion_is_asked_about(world: World) -> None:
+    laptop, desktop = world.share({f"{n}.txt": f"{n}\n" for n in range(30)})
+    for n in range(25):
+        laptop.delete(f"{n}.txt")
+    assert isinstance(laptop.commit(allowed=frozenset({"mass-deletion"})), CommitMade)
+    laptop.sync()
+    question = desktop.sync()
+    assert isinstance(question, Question)
+    assert question.kind == "incoming-mass-deletion"
+    assert len(desktop.files()) == 30
+    assert isinstance(desktop.sync(allowed=frozenset({question.kind})), Synced)
+    assert len(desktop.files()) == 5
+
+
+# where it is synced to
+
+
+def test_no_remote_is_no_remote(world: World) -> None:
+    (laptop,) = world.share({"a.txt": "one\n"}, "laptop")
+    laptop.reopen(remote="none")
+    assert laptop.sync() == NoRemote()
+    laptop.reopen(remote="auto")
+    laptop.git("remote", "remove", "origin")
+    assert laptop.sync() == NoRemote()
+
+
+def test_a_configured_remote_that_is_not_there_is_named(world: World) -> None:
+    laptop = world.clone("laptop", remote="backup")
+    outcome = laptop.sync()
+    assert "backup" in getattr(outcome, "text", "")
+    assert "git remote add" in getattr(outcome, "text", "")
+
+
+@pytest.mark.parametrize("name", ["hub", "home/hub", "a.b", "zürich"])
+def test_a_remote_may_be_called_anything(world: World, name: str) -> None:
+    laptop, desktop = world.share({"a.txt": "one\n"})
+    desktop.git("remote", "rename", "origin", name)
+    ready = desktop.reopen()
+    assert isinstance(ready, Ready)
+    assert ready.remote == name
+    push_from(laptop, "a.txt", "two\n")
+    assert isinstance(desktop.sync(), Synced)
+    assert desktop.read("a.txt") == b"two\n"
+    push_from(desktop, "a.txt", "three\n")
+
+
+def test_the_remote_is_the_configured_one_then_the_upstreams_then_the_only_one(
+    world: World,
+) -> None:
+    (laptop,) = world.share({"a.txt": "one\n"}, "laptop")
+    laptop.git("remote", "add", "backup", "../backup.git")
+    chosen = []
+    for config, upstream in (("backup", "origin"), ("auto", "backup"), ("auto", "nowhere")):
+        laptop.git("config", "branch.main.remote", upstream)
+        ready = laptop.reopen(remote=config)
+        assert isinstance(ready, Ready)
+        chosen.append(ready.remote)
+    assert chosen == ["backup", "backup", "origin"]
+
+
+def test_a_remote_without_a_fetch_refspec_works(world: World) -> None:
+    laptop, desktop = world.share({"a.txt": "one\n"})
+    desktop.git("config", "--unset-all", "remote.origin.fetch")
+    push_from(laptop, "a.txt", "two\n")
+    assert isinstance(desktop.sync(), Synced)
+    push_from(desktop, "a.txt", "three\n")
+
+
+def test_a_branch_with_a_slash(world: World) -> None:
+    laptop, desktop = world.share({"a.txt": "one\n"})
+    for clone in (laptop, desktop):
+        clone.git("switch", "-qc", "topic/x")
+        clone.driver.close()
+        ready = clone.reopen(branch="topic/x")
+        assert isinstance(ready, Ready)
+        assert ready.branch == "topic/x"
+    push_from(laptop, "a.txt", "two\n")
+    assert isinstance(desktop.sync(), Synced)
+    assert desktop.read("a.txt") == b"two\n"
+
+
+def test_push_false_pulls_and_keeps_its_own(world: World) -> None:
+    laptop, desktop = world.share({"a.txt": "one\n", "b.txt": "one\n"})
+    desktop.reopen(push=False)
+    push_from(laptop, "a.txt", "laptop\n")
+    desktop.edit("b.txt", "desktop\n")
+    desktop.committed()
+    before = world.hub_git("rev-parse", "main")
+    outcome = desktop.sync()
+    assert isinstance(outcome, Synced)
+    assert not outcome.pushed
+    assert desktop.files() == {b"a.txt": b"laptop\n", b"b.txt": b"desktop\n"}
+    assert world.hub_git("rev-parse", "main") == before
+    desktop.is_clean()
+
+
+def test_pull_false_pushes_and_takes_nothing(world: World) -> None:
+    laptop, desktop = world.share({"a.txt": "one\n"})
+    desktop.reopen(pull=False)
+    push_from(desktop, "b.txt", "desktop\n")
+    laptop.sync()
+    push_from(laptop, "a.txt", "laptop\n")
+    assert isinstance(desktop.sync(), Synced)
+    assert desktop.read("a.txt") == b"one\n"
+    desktop.edit("b.txt", "again\n")
+    desktop.committed()
+    outcome = desktop.sync()
+    assert isinstance(outcome, Failed)
+    assert outcome.kind == "diverged"
+    assert desktop.read("a.txt") == b"one\n"
+
+
+def test_pull_false_takes_nothing_into_a_clone_without_a_commit(world: World) -> None:
+    desktop = world.clone("desktop", pull=False)
+    push_from(world.clone("laptop"), "a.txt", "laptop\n")
+    desktop.sync()
+    assert desktop.files() == {}
+
+
+def test_an_order_not_to_push_still_pulls(world: World) -> None:
+    laptop, desktop = world.share({"a.txt": "one\n"})
+    push_from(laptop, "a.txt", "two\n")
+    desktop.edit("b.txt", "desktop\n")
+    desktop.committed()
+    outcome = desktop.sync(fetch=False, push=False)
+    assert isinstance(outcome, Synced)
+    assert not outcome.pushed
+    assert desktop.read("a.txt") == b"two\n"
+
+
+def test_a_shallow_clone_syncs_both_ways(world: World) -> None:
+    (laptop,) = world.share({"a.txt": "one\n", "b.txt": "one\n"}, "laptop")
+    for n in range(3):
+        push_from(laptop, "a.txt", f"{n}\n")
+    subprocess.run(
+        ["git", "clone", "-q", "--depth=1", f"file://{world.hub}", "shallow"],
+        cwd=world.folder,
+        env=world.environment,
+        check=True,
+    )
+    shallow = world.adopt("shallow")
+    ready = shallow.driver.inspect()
+    assert isinstance(ready, Ready)
+    assert len(ready.channels) == 1
+    push_from(laptop, "a.txt", "laptop\n")
+    shallow.edit("b.txt", "shallow\n")
+    shallow.committed()
+    outcome = shallow.sync()
+    assert isinstance(outcome, Synced), outcome
+    assert shallow.files() == {b"a.txt": b"laptop\n", b"b.txt": b"shallow\n"}
+    assert isinstance(laptop.sync(), Synced)
+    assert laptop.files() == shallow.files()
+
+
+def test_clones_of_one_hub_share_their_channels(world: World) -> None:
+    laptop, desktop = world.share({"a.txt": "one\n"})
+    desktop.git("config", "url.../.insteadOf", "nearby:")
+    desktop.git("remote", "set-url", "origin", "nearby:hub.git")
+    first, second = laptop.reopen(), desktop.reopen()
+    assert isinstance(first, Ready)
+    assert isinstance(second, Ready)
+    assert first.channels == second.channels
+    assert len(first.channels) == 2
+    assert first.tree != second.tree
+
+
+# when history is not what it was
+
+
+def test_a_branch_that_was_removed_is_asked_about(world: World) -> None:
+    (laptop,) = world.share({"a.txt": "one\n"}, "laptop")
+    world.hub_git("branch", "-D", "main")
+    question = laptop.sync()
+    assert isinstance(question, Question)
+    assert question.kind == "branch-gone"
+    assert isinstance(laptop.sync(), Question)
+    outcome = laptop.sync(allowed=frozenset({"branch-gone"}))
+    assert isinstance(outcome, Synced)
+    assert outcome.pushed
+    assert world.hub_git("rev-parse", "main") == laptop.git("rev-parse", "HEAD")
+
+
+def test_a_rewritten_history_is_asked_about_and_merged_if_wanted(world: World) -> None:
+    laptop, desktop = world.share({"a.txt": "one\n"})
+    push_from(laptop, "a.txt", "two\n")
+    desktop.sync()
+    laptop.edit("a.txt", "rewritten\n")
+    laptop.git("commit", "-qa", "--amend", "-m", "Another two")
+    laptop.git("push", "-qf", "origin", "main")
+    for _ in range(2):
+        question = desktop.sync()
+        assert isinstance(question, Question), question
+        assert question.kind == "rewritten-history"
+        assert desktop.read("a.txt") == b"two\n"
+    question = desktop.reopen() and desktop.sync()
+    assert isinstance(question, Question)
+    outcome = desktop.sync(allowed=frozenset({"rewritten-history"}))
+    assert isinstance(outcome, Synced)
+    assert {b"two\n", b"rewritten\n"} == set(desktop.files().values())
+
+
+def test_a_rewritten_history_is_not_pushed_over_without_a_fetch(world: World) -> None:
+    laptop, desktop = world.share({"a.txt": "one\n"})
+    push_from(laptop, "a.txt", "two\n")
+    desktop.sync()
+    laptop.git("push", "-qf", "origin", "HEAD~1:main")
+    desktop.edit("b.txt", "desktop\n")
+    desktop.committed()
+    outcome = desktop.sync()
+    assert isinstance(outcome, Question)
+    assert outcome.kind == "rewritten-history"
+
+
+def unrelated(world: World, here: int, there: int) -> Clone:
+    """A clone that has begun by itself, with so many files on either side."""
+    desktop = world.clone("desktop")
+    desktop.reopen(safety=Safety(min_files=2))
+    for n in range(here):
+        desktop.edit(f"here{n}.txt", "here\n")
+    desktop.committed()
+    laptop = world.clone("laptop")
+    for n in range(there):
+        laptop.edit(f"there{n}.txt", "there\n")
+    laptop.committed()
+    laptop.sync()
+    return desktop
+
+
+def test_two_grown_histories_without_a_common_beginning_are_asked_about(world: World) -> None:
+    desktop = unrelated(world, 3, 3)
+    question = desktop.sync()
+    assert isinstance(question, Question)
+    assert question.kind == "unrelated-history"
+    assert len(desktop.files()) == 3
+    outcome = desktop.sync(allowed=frozenset({"unrelated-history"}))
+    assert isinstance(outcome, Synced)
+    assert len(desktop.files()) == 6
+    desktop.is_clean()
+
+
+def test_a_fresh_readme_joins_a_history_without_being_asked(world: World) -> None:
+    desktop = unrelated(world, 3, 1)
+    assert isinstance(desktop.sync(), Synced)
+    assert len(desktop.files()) == 4
+
+
+# a person who works with git meanwhile
+
+
+def test_a_commit_of_the_person_during_the_push_is_not_lost(world: World) -> None:
+    laptop, desktop = world.share({"a.txt": "one\n", "b.txt": "one\n"})
+    push_from(laptop, "a.txt", "laptop\n")
+    hook = desktop.root / ".git/hooks/pre-push"
+    hook.write_text(
+        "#!/bin/sh\nunset GIT_DIR\necho mine >b.txt\ngit commit -qam 'By hand'\nrm $0\n"
+    )
+    hook.chmod(0o755)
+    desktop.edit("c.txt", "desktop\n")
+    desktop.committed()
+    outcome = desktop.sync()
+    assert isinstance(outcome, Dirty | Synced), outcome
+    desktop.commit()
+    assert isinstance(desktop.sync(), Synced)
+    assert desktop.read("b.txt") == b"mine\n"
+    assert desktop.read("a.txt") == b"laptop\n"
+    assert "By hand" in world.hub_git("log", "--format=%s", "main")
+    desktop.is_clean()
+
+
+def test_the_hub_moves_with_each_push_until_it_rests(world: World) -> None:
+    laptop, desktop = world.share({"a.txt": "one\n"})
+    other = world.folder / "other"
+    subprocess.run(["git", "clone", "-q", world.hub, other], env=world.environment, check=True)
+    hook = desktop.root / ".git/hooks/pre-push"
+    hook.write_text(
+        f"#!/bin/sh\ncd {other}\nunset GIT_DIR\necho x >>count\ngit pull -q\n"
+        "git add count; git commit -qm faster; git push -q\n"
+        "test $(wc -l <count) -lt 3 || echo '#!/bin/sh' >$OLDPWD/.git/hooks/pre-push\n"
+    )
+    hook.chmod(0o755)
+    desktop.edit("b.txt", "desktop\n")
+    desktop.committed()
+    outcome = desktop.sync()
+    assert isinstance(outcome, Synced), outcome
+    assert outcome.pushed
+    assert desktop.read("count") == b"x\n" * 3
+    laptop.sync()
+    assert laptop.files() == desktop.files()
