@@ -13,21 +13,20 @@ from autosyncd.link.channel import Link
 from autosyncd.link.messages import Alive, Connected, Heard, Message, TransportChanged, cut
 from autosyncd.messenger import outside
 from autosyncd.messenger.bubbles import Close, Show
-from autosyncd.messenger.outside import (
+from autosyncd.messenger.commands import (
     Announce,
     Command,
     DropRow,
     Listen,
     Network,
-    Outside,
     Report,
     ShowRow,
     ShowSummary,
     SignalConflict,
-    Stimulus,
     Stop,
     Wake,
 )
+from autosyncd.messenger.outside import Outside, Stimulus
 from autosyncd.model import OutsideConfig, PushNotice
 from autosyncd.transport.base import Listener, Transport
 

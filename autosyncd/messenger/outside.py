@@ -29,8 +29,21 @@ from autosyncd.link.messages import (
     cut,
 )
 from autosyncd.messenger import bubbles
-from autosyncd.messenger.bubbles import Bubbles, Close, Show
-from autosyncd.model import Channel, PushNotice
+from autosyncd.messenger.bubbles import Bubbles
+from autosyncd.messenger.commands import (
+    Announce,
+    Command,
+    DropRow,
+    Listen,
+    Network,
+    Report,
+    ShowRow,
+    ShowSummary,
+    SignalConflict,
+    Stop,
+    Wake,
+)
+from autosyncd.model import Channel
 
 NAME_LIMIT = 255
 """Characters of a branch, head, tree, source or host in a notice; a longer one is no notice."""
@@ -44,78 +57,6 @@ class Due:
 
 Stimulus = Message | Due
 """An order from the supervisor, or news from outside in the words of the report it may become."""
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """Send this up to the supervisor."""
-
-    message: Message
-
-
-@dataclass(frozen=True, slots=True)
-class Announce:
-    """Tell it to the other machines over every transport."""
-
-    notice: PushNotice
-
-
-@dataclass(frozen=True, slots=True)
-class Listen:
-    """These channels, and no others, are worth hearing of."""
-
-    channels: frozenset[Channel]
-
-
-@dataclass(frozen=True, slots=True)
-class ShowRow:
-    """A repository's row in the control interface is new or has changed."""
-
-    row: RepositoryStatus
-
-
-@dataclass(frozen=True, slots=True)
-class DropRow:
-    """A repository is no longer shown in the control interface."""
-
-    repository: str
-
-
-@dataclass(frozen=True, slots=True)
-class ShowSummary:
-    """The one line about everything has changed."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class SignalConflict:
-    """Say on the bus that both versions of these files were kept."""
-
-    repository: str
-    paths: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Network:
-    """Tell the transports that the network came or went."""
-
-    online: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Wake:
-    """Tell the transports that the machine comes out of a suspend."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """End the messenger."""
-
-
-Command = (
-    Report | Announce | Listen | ShowRow | DropRow | ShowSummary | SignalConflict | Network | Wake
-) | (Stop | Show | Close)
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,7 +169,7 @@ class TreeWatch:
             found.written.add((wd, name))
 
     def _note_folder(self, wd: int, mask: int, name: bytes, found: Findings) -> None:
-        path = self._watches.below(wd, name) if mask & DEPARTURE else None
+        path = self._watches.tree.below(wd, name) if mask & DEPARTURE else None
         if path is not None:
             self._watches.nested.discard(path)
             if path in self._watches.ignored:

@@ -54,6 +54,11 @@ class WatchTree:
         names.reverse()
         return b"/".join(names) if node.wd == self.root else None
 
+    def below(self, wd: int, name: bytes) -> bytes | None:
+        """The path of an entry of the folder; None like path()."""
+        path = self.path(wd)
+        return path + b"/" + name if path else name if path is not None else None
+
     def find(self, path: bytes) -> int | None:
         """The descriptor of the folder at this path, if it is watched."""
         node = self._nodes[self.root]

@@ -80,7 +80,7 @@ class Watches:
                     self._visit(parent, name, mask, found)
 
     def _visit(self, parent: int, name: bytes, mask: int, found: Findings) -> None:
-        path = self.below(parent, name)
+        path = self.tree.below(parent, name)
         if path is None or path in self.ignored or path in self.nested:
             return
         if mask & (ARRIVAL | DEPARTURE):
@@ -250,8 +250,3 @@ class Watches:
             stack.append(wd)
         elif wd == self.tree.child(parent, name):
             stack.append(wd)
-
-    def below(self, wd: int, name: bytes) -> bytes | None:
-        """The path of an entry in a watched folder; None while that folder has no path."""
-        path = self.tree.path(wd)
-        return None if path is None else join(path, name)

@@ -23,8 +23,8 @@ from autosyncd.vcs.driver import (
     Waiting,
     Why,
 )
-from autosyncd.vcs.git import excludes, held, indexes
-from autosyncd.vcs.git.command import LONG, GitFailed
+from autosyncd.vcs.git import condition, excludes, held, indexes
+from autosyncd.vcs.git.command import LONG
 from autosyncd.vcs.git.condition import locked, obstacle
 from autosyncd.vcs.git.history import (
     Author,
@@ -83,20 +83,16 @@ class Attempt:
         head = repository.head
         before = repository.tree_of(head)
         signature = indexes.copy_own(repository)
-        staged = self._staged()
-        if staged is None:
-            return Waiting(
-                Why.OPERATION,
-                "There are unresolved conflicts in the index; it goes on after: git add",
-            )
-        if staged != before and not self.order.ignore_staged:
-            return Waiting(Why.STAGED, "You have staged changes; it goes on after your: git commit")
+        staged = indexes.staged_tree(repository)
+        waiting = condition.staged(staged, before)
+        if staged is None or (waiting is not None and not self.order.ignore_staged):
+            return waiting
         found = self._scan()
         if isinstance(found, Question):
             return found
         left_out, new_size = found
         after = indexes.write_tree(repository, repository.private_index)
-        if after == before and not self.missed:
+        if after == before == staged and not self.missed:
             self._adopted()
             return NothingToCommit(self._head(head), left_out)
         changes = self._changes(before, after, new_size)
@@ -113,14 +109,6 @@ class Attempt:
         return CommitMade(
             Head(repository.memory.branch, new), len(changes.changes), subject, left_out
         )
-
-    def _staged(self) -> str | None:
-        """The tree that the person's `git commit` would make; None with unresolved conflicts."""
-        index = self.repository.private_index
-        written = self.repository.git("write-tree", index=index, ok=(0, 128), timeout=LONG)
-        if written.code and "merge" not in written.complaint:
-            raise GitFailed("write-tree", written.code, written.complaint)
-        return None if written.code else written.text
 
     def _scan(self) -> Question | tuple[tuple[LeftOut, ...], int]:
         """Bring what changed into the private index: what was left out, and the size of what is
@@ -159,7 +147,7 @@ class Attempt:
         staged, before, after = trees
         author = self.committer.author
         parents = [head] if head else []
-        if staged not in (before, after):
+        if staged not in (before, after) or before == after:
             subject = f"{self.committer.config.name}: staged content"
             parents = [make_commit(self.repository, staged, parents, subject, author)]
         return make_commit(self.repository, after, [*parents, *self.missed], message, author)

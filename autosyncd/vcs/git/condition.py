@@ -48,6 +48,17 @@ def current_branch(repository: Repository) -> str | None:
     return ref.removeprefix("refs/heads/") or None
 
 
+def staged(found: str | None, head_tree: str) -> Waiting | None:
+    """What the person has in the index besides HEAD (indexes.staged_tree) is theirs to commit."""
+    if found is None:
+        return Waiting(
+            Why.OPERATION, "There are unresolved conflicts in the index; it goes on after: git add"
+        )
+    if found != head_tree:
+        return Waiting(Why.STAGED, "You have staged changes; it goes on after your: git commit")
+    return None
+
+
 def locked(repository: Repository) -> Waiting | None:
     """Somebody else's index.lock: never removed by its age, its holder is named if there is one."""
     lock = repository.index + b".lock"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from autosyncd.model import RepoConfig
 from autosyncd.vcs.driver import LeftOut
+from autosyncd.vcs.git.indexes import portions
 from autosyncd.vcs.git.repository import Repository
 
 JUNK = (
@@ -124,16 +125,22 @@ def _holds_tracked(repository: Repository, folder: bytes) -> bool:
     return bool(listed.out)
 
 
+def _may_hold(repository: Repository, path: bytes) -> bool:
+    """A file whose name says so, or a folder."""
+    return looks_secret(path) or os.path.isdir(os.path.join(repository.root, path))
+
+
 def held_secrets(repository: Repository, candidates: Iterable[bytes] | None) -> list[LeftOut]:
     """Files that only our own list of secret names keeps out; None: look through the whole tree."""
-    if candidates is None:
+    names: list[bytes] = []
+    paths = (
+        [] if candidates is None else [path for path in candidates if _may_hold(repository, path)]
+    )
+    if candidates is None or paths:
         secrets = os.fsdecode(repository.state + b"/secrets")
-        found = repository.git(
-            "ls-files", "-z", "--others", "--ignored", f"--exclude-from={secrets}"
-        )
-        names = found.records
-    else:
-        names = [path for path in candidates if looks_secret(path)]
+        others = ("ls-files", "-z", "--others", "--ignored", f"--exclude-from={secrets}", "--")
+        for some in portions(sorted(paths)) if paths else [[]]:
+            names += repository.git("--literal-pathspecs", *others, *some, ok=(0, 128)).records
     if not names:
         return []
     stdin = b"".join(name + b"\0" for name in names)

@@ -48,13 +48,16 @@ class Author:
 def author(repository: Repository, host: str) -> Author:
     """The author of our commits; `user@host` where git knows none."""
     trailers = f"Autosync-Host: {host}\nAutosync-Tree: {repository.memory.tree}\n"
-    known = repository.git.config("user.email") or repository.git.config("author.email")
-    if known or any(os.environ.get(name) for name in ("GIT_AUTHOR_EMAIL", "EMAIL")):
-        return Author({}, trailers)
     user = pwd.getpwuid(os.getuid()).pw_name
     address = f"{user}@{host}"
-    names = {f"GIT_{role}_NAME": user for role in ("AUTHOR", "COMMITTER")}
-    names |= {f"GIT_{role}_EMAIL": address for role in ("AUTHOR", "COMMITTER")}
+    names: dict[str, str] = {}
+    for part, stand_in in (("name", user), ("email", address)):
+        if not any(map(repository.git.config, (f"user.{part}", f"author.{part}"))):
+            for role in ("AUTHOR", "COMMITTER"):
+                variable = f"GIT_{role}_{part.upper()}"
+                names[variable] = os.environ.get(variable) or stand_in
+    if address not in names.values():
+        return Author(names, trailers)
     return Author(
         names,
         trailers,
@@ -85,8 +88,10 @@ def advance(repository: Repository, lock: IndexLock, old: str | None, new: str) 
     ref = f"refs/heads/{repository.memory.branch}"
     try:
         repository.git("update-ref", "-m", "autosyncd", ref, new, old or "0" * len(new))
-    except GitFailed:
+    except GitFailed as problem:
         forget_journal(repository)
+        if "Unable to create" in problem.complaint:
+            raise  # a lock that somebody left behind: git names it, and what to do
         return False
     lock.publish(repository.private_index)
     return True

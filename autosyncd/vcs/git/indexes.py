@@ -8,7 +8,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 
-from autosyncd.vcs.git.command import LONG
+from autosyncd.vcs.git.command import LONG, GitFailed
 from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.repository import Repository
 
@@ -79,6 +79,16 @@ def refresh(repository: Repository, index: bytes, paths: Iterable[bytes]) -> Non
 def write_tree(repository: Repository, index: bytes) -> str:
     """The tree that an index stands for."""
     return repository.git("write-tree", index=index, timeout=LONG).text
+
+
+def staged_tree(repository: Repository) -> str | None:
+    """The tree that the person's `git commit` would make; None with unresolved conflicts. Asked of
+    the private index, a copy."""
+    index = repository.private_index
+    written = repository.git("write-tree", index=index, ok=(0, 128), timeout=LONG)
+    if written.code and "merge" not in written.complaint:
+        raise GitFailed("write-tree", written.code, written.complaint)
+    return None if written.code else written.text
 
 
 def tree_with(repository: Repository, tree: str, entries: Mapping[bytes, Version | None]) -> str:

@@ -10,7 +10,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from autosyncd.vcs.git.command import LONG, GitFailed
+from autosyncd.vcs.git.bypath import merge_by_path
+from autosyncd.vcs.git.command import LONG
 from autosyncd.vcs.git.conflict import conflict_name, host_slug
 from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.indexes import tree_with
@@ -46,12 +47,12 @@ class Resolution:
 def merge(repository: Repository, ours: str, theirs: str) -> Merged:
     """The tree of both tips."""
     first, second = sorted((ours, theirs))
-    tree, stages = _merge_tree(repository, first, second, renames=True)
+    tree, stages = _merge_tree(repository, first, second)
     if not stages:
         return Merged(tree)
     if _synthetic(repository, stages, (first, second)):
-        # a rename met a rename: git has put markers into a blob; without renames it never does
-        tree, stages = _merge_tree(repository, first, second, renames=False)
+        # a rename met a rename: git has put markers into a blob; path by path it never does
+        tree, stages = merge_by_path(repository, first, second)
     counts = repository.git("rev-list", "--left-right", "--count", f"{first}...{second}").text
     left, right = map(int, counts.split())
     tips = Tips(first, second, 2 if left > right else 3)
@@ -61,12 +62,10 @@ def merge(repository: Repository, ours: str, theirs: str) -> Merged:
 
 
 def _merge_tree(
-    repository: Repository, first: str, second: str, *, renames: bool
+    repository: Repository, first: str, second: str
 ) -> tuple[str, dict[bytes, dict[int, Version]]]:
     """git-merge-tree(1): the tree, then `<mode> <object> <stage> TAB <path>` of what conflicts."""
     said = repository.git(
-        "-c",
-        f"merge.renames={'true' if renames else 'false'}",
         "merge-tree",
         "--write-tree",
         "-z",
@@ -85,8 +84,6 @@ def _merge_tree(
         info, path = part.split(b"\t", 1)
         mode, oid, stage = info.split(b" ")
         stages.setdefault(path, {})[int(stage)] = Version(mode, oid)
-    if said.code == 1 and not stages:
-        raise GitFailed("merge-tree", said.code, "it reports a conflict in no file")
     return parts[0].decode(), stages
 
 
@@ -154,14 +151,15 @@ def resolve(
     for path in sorted(stages):
         resolution.entries[path] = None
     beside: list[tuple[bytes, int, Version]] = []
+    folders = _folders({*taken, *stages})
     for path, entries in sorted(stages.items()):
         real = _real_name(path, tips)
         kept = entries.get(winner) or entries.get(loser)
         if kept is None:
             continue  # only the base is left: both sides moved it elsewhere
-        if real != path:
+        if real != path or path in folders:
             stage = winner if winner in entries else loser
-            beside.append((real, stage, kept))
+            beside.append((real, stage, entries[stage]))
             continue
         resolution.entries[path] = names[path] = kept
         other = entries.get(loser)
@@ -176,6 +174,17 @@ def resolve(
         resolution.entries[name] = names[name] = entry
         resolution.conflicts.append(path)
     return resolution
+
+
+def _folders(names: set[bytes]) -> set[bytes]:
+    """Every folder that these files need: a file of that name has to give way."""
+    found: set[bytes] = set()
+    for name in names:
+        parent = name.rpartition(b"/")[0]
+        while parent and parent not in found:
+            found.add(parent)
+            parent = parent.rpartition(b"/")[0]
+    return found
 
 
 def _free_for(entry: Version, names: dict[bytes, Version]) -> Callable[[bytes], bool]:
@@ -193,9 +202,11 @@ def _real_name(path: bytes, tips: Tips) -> bytes:
 
 
 def incoming_hosts(repository: Repository, old: str | None, new: str) -> tuple[str, ...]:
-    """Whose commits came with `new`, for the person's eyes."""
+    """Which other machines' commits came with `new`, for the person's eyes."""
     span = f"{old}..{new}" if old else new
-    said = repository.git(
-        "log", "-n", "50", "--format=%(trailers:key=Autosync-Host,valueonly)", span
-    )
-    return tuple(sorted({line for line in said.text.split("\n") if line}))[:3]
+    trailers = "%(trailers:key=Autosync-{},valueonly,separator=%x20)"
+    form = trailers.format("Tree") + "%x09" + trailers.format("Host")
+    said = repository.git("log", "-n", "50", f"--format={form}", span)
+    rows = [line.partition("\t") for line in said.text.split("\n")]
+    own = repository.memory.tree
+    return tuple(sorted({host for tree, _, host in rows if host and tree != own}))[:3]

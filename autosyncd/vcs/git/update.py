@@ -8,6 +8,8 @@ the version it was made from; then it joins again. The branch moves last. The pe
 held throughout: a tenth of a second for a few files.
 """
 
+import os
+import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -26,7 +28,7 @@ from autosyncd.vcs.git import held, indexes
 from autosyncd.vcs.git.apply import Applied, apply, in_the_way
 from autosyncd.vcs.git.command import LONG
 from autosyncd.vcs.git.commit import Committer
-from autosyncd.vcs.git.condition import locked, obstacle
+from autosyncd.vcs.git.condition import locked, obstacle, staged
 from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.history import advance, forget_journal, make_commit
 from autosyncd.vcs.git.join import Joiner
@@ -82,6 +84,10 @@ class Update:
     def _settle(self, lock: IndexLock, target: str) -> Updated | Dirty | Waiting | Question:
         repository = self.repository
         head = ours = repository.head
+        indexes.copy_own(repository)
+        waiting = staged(indexes.staged_tree(repository), repository.tree_of(head))
+        if waiting is not None:
+            return waiting
         record = held.recall(repository)
         disk = held.disk_tree(repository, head, record)
         for number in range(ROUNDS):
@@ -129,7 +135,7 @@ class Update:
         old, new = repository.tree_of(head), repository.tree_of(merged)
         changed = steps_between(repository, old, new)
         if repository.git.config("core.sparseCheckout") == "true":
-            repository.git("read-tree", "-i", "-m", old, new, index=index, timeout=LONG)
+            _merge_sparse(repository, index, old, new)
             skipped, assumed = indexes.flagged(repository, index, {*changed, *steps})
         else:
             skipped, assumed = indexes.flagged(repository, index, {*changed, *steps})
@@ -187,6 +193,15 @@ def steps_between(repository: Repository, old: str, new: str) -> dict[bytes, Ste
         if before is not None or after is not None:
             steps[path] = Step(path, before, after)
     return steps
+
+
+def _merge_sparse(repository: Repository, index: bytes, old: str, new: str) -> None:
+    """Let git mark what lies outside a sparse checkout. It does so only where it writes files, so
+    it writes them into a folder that is thrown away."""
+    with tempfile.TemporaryDirectory(dir=os.fsdecode(repository.state)) as folder:
+        elsewhere = {"GIT_WORK_TREE": folder, "GIT_DIR": os.fsdecode(repository.git_dir)}
+        arguments = ("read-tree", "-m", "-u", old, new)
+        repository.git(*arguments, index=index, environment=elsewhere, timeout=LONG)
 
 
 def _version(mode: bytes, oid: bytes) -> Version | None:
