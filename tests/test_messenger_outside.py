@@ -24,23 +24,19 @@ from autosyncd.link.messages import (
     Woke,
 )
 from autosyncd.messenger.bubbles import Close, Show
-from autosyncd.messenger.outside import (
+from autosyncd.messenger.commands import (
     Announce,
     DropRow,
-    Due,
     Listen,
     Network,
-    Outside,
     Report,
     ShowRow,
     ShowSummary,
     SignalConflict,
     Stop,
     Wake,
-    deadline,
-    printable,
-    step,
 )
+from autosyncd.messenger.outside import Due, Outside, deadline, printable, step
 from autosyncd.model import AlertKind, PushNotice, Status
 
 NOTICE = PushNotice(channels=("c1", "c2"), branch="main", head="ab" * 20, tree="t", host="laptop")

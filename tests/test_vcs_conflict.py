@@ -176,7 +176,9 @@ CLASHES = {
         edit("f.bin", b"desktop" + BINARY),
         (b"laptop" + BINARY, b"desktop" + BINARY),
     ),
-    "no newline at the end": Clash({"f": "x"}, edit("f", "laptop"), edit("f", "desktop"), ("laptop", "desktop")),
+    "no newline at the end": Clash(
+        {"f": "x"}, edit("f", "laptop"), edit("f", "desktop"), ("laptop", "desktop")
+    ),
     "an empty file and a full one": Clash({"x": "x"}, edit("f", ""), edit("f", LAPTOP), (LAPTOP,)),
     "name as long as can be": Clash(
         {"n" * 251 + ".txt": LINES},
@@ -185,7 +187,10 @@ CLASHES = {
         (LAPTOP, DESKTOP),
     ),
     "name with a newline": Clash(
-        {"new\nline~x": LINES}, edit("new\nline~x", LAPTOP), edit("new\nline~x", DESKTOP), (LAPTOP, DESKTOP)
+        {"new\nline~x": LINES},
+        edit("new\nline~x", LAPTOP),
+        edit("new\nline~x", DESKTOP),
+        (LAPTOP, DESKTOP),
     ),
     "name that isn't UTF-8": Clash(
         {os.fsdecode(b"\xff.txt"): LINES},
@@ -305,7 +310,7 @@ def test_a_conflict_of_a_conflict_copy_does_not_grow_another_mark(world: World) 
 
 
 def test_edits_of_different_lines_merge_without_a_copy(world: World) -> None:
-    laptop, desktop = world.share({"f.txt": LINES})
+    laptop, _ = world.share({"f.txt": LINES})
     outcome = clash(world, "first\n" + LINES, LINES + "last\n")
     assert outcome.conflicts == ()
     assert laptop.read("f.txt") == f"first\n{LINES}last\n".encode()

@@ -248,7 +248,7 @@ def test_what_a_killed_worker_left_running_is_ended(tmp_path: Path) -> None:
         cwd=Path(__file__).parents[1],
     )
     pids = eventually(lambda: noted.exists() and noted.read_text().split())
-    eventually(lambda: ledger.read_text().split()[:1] == [pids[1]])
+    eventually(lambda: ledger.exists() and ledger.read_text().split()[:1] == [pids[1]])
     worker.kill()
     worker.wait()
     assert not any(is_gone(int(pid)) for pid in pids)

@@ -1,0 +1,15 @@
+"""Random histories of several clones, and a judge who knows what must not be lost.
+
+    python -m tests.convergence.run --hosts 3 --rounds 60 --seed 1 [--kill] [--mode …]
+
+oracle.py   what is owed: which bytes have to be found in history, and why
+person.py   what people do to files, in every way that a system call allows
+gate.py     lets a person act (or a power cut happen) just before each git command of a driver
+host.py     a clone with its driver, its person and its gate
+nursery.py  forks verbs, so that they can be killed
+judge.py    looks at files, history, fsck and status after people have gone home
+run.py      rounds, and the command line
+
+Nothing here knows how the driver works: right and wrong are read off files, git history, git fsck and
+git status alone.
+"""

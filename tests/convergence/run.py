@@ -1,0 +1,260 @@
+"""Rounds of random histories, and the command line. See tests/convergence/__init__.py."""
+
+import argparse
+import collections
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from autosyncd.vcs.git.lease import ignore_breaks
+from tests.convergence.host import Host
+from tests.convergence.judge import Judge
+
+
+@dataclass
+class Report:
+    """What a run found."""
+
+    seed: int
+    rounds: int = 0
+    judged: int = 0
+    faults: list[str] = field(default_factory=list)
+    totals: collections.Counter[str] = field(default_factory=collections.Counter)
+    outcomes: collections.Counter[str] = field(default_factory=collections.Counter)
+    oddities: list[str] = field(default_factory=list)
+
+    def line(self) -> str:
+        """The summary, in one line."""
+        totals = ", ".join(f"{name} {number}" for name, number in sorted(self.totals.items()))
+        said = "; ".join(f"{name} {number}" for name, number in sorted(self.outcomes.items()))
+        verdict = f"FAULTS {len(self.faults)}" if self.faults else "no fault"
+        return (
+            f"seed {self.seed}: {verdict}; {self.rounds} rounds, judged {self.judged} times; "
+            f"{totals} | {said}"
+        )
+
+
+class World:
+    """A hub and its hosts in one folder."""
+
+    def __init__(self, folder: Path, hosts: int, seed: int) -> None:
+        self.folder, self.dice = folder, random.Random(seed)
+        self.environment = environment(folder)
+        self.hub = folder / "hub.git"
+        self._git("init", "-q", "--bare", "-b", "main", "hub.git")
+        self.hosts: list[Host] = []
+        for number in range(hosts):
+            root = folder / f"host{number}"
+            self._git("clone", "-q", "./hub.git", root.name)
+            self._git("remote", "set-url", "origin", "../hub.git", cwd=root)
+            self.hosts.append(Host(root, self.dice, self.environment, folder / "gates"))
+        self.judge = Judge(self.hub, self.hosts, self.environment)
+
+    def _git(self, *arguments: str, cwd: Path | None = None) -> None:
+        subprocess.run(
+            ["git", *arguments],
+            cwd=cwd or self.folder,
+            env=self.environment,
+            check=True,
+            capture_output=True,
+        )
+
+    # the hub
+
+    def go_offline(self) -> None:
+        if self.hub.exists():
+            self.hub.rename(self.folder / "hub.away")
+
+    def come_back(self) -> None:
+        if not self.hub.exists():
+            (self.folder / "hub.away").rename(self.hub)
+
+    # rounds
+
+    def round(self) -> None:
+        """People and workers, all at once."""
+        manner = self.dice.choice(("gates", "threads", "both"))
+        for host in self.hosts:
+            for _ in range(self.dice.randrange(4)):
+                host.person.act()
+        if manner != "threads":
+            for host in self.hosts:
+                host.boldness = self.dice.choice((0.0, 0.1, 0.25))
+                host.gate.open()
+        offline = self.dice.random() < 0.15
+        if offline:
+            self.go_offline()
+        with busy(self.hosts if manner != "gates" else [], self.dice):
+            self.work()
+            if offline:
+                self.come_back()
+                self.work()
+        for host in self.hosts:
+            host.boldness = 0.0
+            host.gate.close()
+
+    def work(self) -> None:
+        """Some verbs; once in a while on two machines at once, or by a new driver."""
+        for _ in range(self.dice.randrange(2, 6)):
+            some = self.dice.sample(self.hosts, self.dice.choice((1, 1, 2)))
+            if self.dice.random() < 0.05:
+                some[0].start()
+            together([host.some_verb for host in some])
+
+    def rest(self) -> list[str]:
+        """Everybody goes home; the judge comes."""
+        for host in self.hosts:
+            host.person.go_home()
+        faults = self.judge.judge()
+        self.hosts[0].person.tidy()
+        return faults
+
+    def end(self) -> None:
+        for host in self.hosts:
+            host.end()
+
+
+class busy:  # noqa: N801
+    """Inside of it, people act at random instants."""
+
+    def __init__(self, hosts: list[Host], dice: random.Random) -> None:
+        self._over = threading.Event()
+        self._faults: list[BaseException] = []
+        pace = dice.choice((0.001, 0.005, 0.02))
+        self._threads = [
+            threading.Thread(target=self._loiter, args=(host, pace)) for host in hosts
+        ]
+
+    def __enter__(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
+        if self._faults:
+            raise self._faults[0]
+
+    def _loiter(self, host: Host, pace: float) -> None:
+        dice = random.Random(host.person.dice.random())
+        budget = 40
+        while budget and not self._over.wait(dice.random() * pace * 2):
+            budget -= 1
+            try:
+                host.person.act()
+            except BaseException as fault:
+                self._faults.append(fault)
+                return
+
+
+def together(calls: list[Callable[[], None]]) -> None:
+    """All of them at once; the first exception of any is raised."""
+    faults: list[BaseException] = []
+
+    def call(one: Callable[[], None]) -> None:
+        try:
+            one()
+        except BaseException as fault:
+            faults.append(fault)
+
+    threads = [threading.Thread(target=call, args=(one,)) for one in calls[1:]]
+    for thread in threads:
+        thread.start()
+    call(calls[0])
+    for thread in threads:
+        thread.join()
+    if faults:
+        raise faults[0]
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """A person of whom git knows nothing else."""
+    home = folder / "home"
+    home.mkdir()
+    identity = "[user]\n\tname = Alice\n\temail = alice@example.org\n"
+    (home / ".gitconfig").write_text(identity + "[init]\n\tdefaultBranch = main\n")
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("GIT_", "XDG_", "EMAIL"))
+    }
+    return kept | {"HOME": str(home), "GIT_CONFIG_NOSYSTEM": "1"}
+
+
+def inprocess(folder: Path, hosts: int, rounds: int, seed: int, judge_every: int) -> Report:
+    """The verbs are called here, in random order, while people act."""
+    ignore_breaks()
+    report = Report(seed)
+    world = World(folder, hosts, seed)
+    for host in world.hosts:
+        host.start()
+    try:
+        for number in range(1, rounds + 1):
+            world.round()
+            report.rounds = number
+            if number % judge_every == 0 or number == rounds:
+                report.faults = world.rest()
+                report.judged += 1
+                if report.faults:
+                    break
+    finally:
+        world.end()
+        count(report, world)
+    return report
+
+
+def count(report: Report, world: World) -> None:
+    """The totals of a world."""
+    report.totals["contents verified"] = world.judge.verified
+    report.totals["own commits kept"] = world.judge.kept
+    for host in world.hosts:
+        report.totals["acts"] += host.person.acts
+        report.totals["late writes"] += host.person.late
+        report.totals["gates passed"] += host.gate.passed
+        report.outcomes += host.outcomes
+        report.oddities += host.oddities
+
+
+def main() -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="tests.convergence.run", description=__doc__)
+    parser.add_argument("--hosts", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seeds", type=int, default=1, help="so many runs, one seed after another")
+    parser.add_argument("--judge-every", type=int, default=10, metavar="ROUNDS")
+    parser.add_argument("--folder", type=Path, default=None, help="where the worlds lie")
+    parser.add_argument("--keep", action="store_true", help="keep the world of a failed run")
+    options = parser.parse_args()
+    sys.setswitchinterval(1e-4)
+    for seed in range(options.seed, options.seed + options.seeds):
+        folder = Path(tempfile.mkdtemp(prefix=f"convergence-{seed}-", dir=options.folder))
+        began = time.monotonic()
+        report = inprocess(
+            folder, options.hosts, options.rounds, seed, options.judge_every
+        )
+        print(f"{report.line()} ({time.monotonic() - began:.0f} s)", flush=True)
+        for oddity in sorted(set(report.oddities))[:6]:
+            print(f"  odd: {oddity}")
+        if report.faults:
+            print("\n".join(f"  FAULT seed {seed} round {report.rounds}: {one}" for one in report.faults[:12]))
+            if options.keep:
+                print(f"  the world: {folder}")
+                return 1
+        shutil.rmtree(folder, ignore_errors=True)
+        if report.faults:
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

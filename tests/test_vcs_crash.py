@@ -1,0 +1,208 @@
+"""Killed at any instant, the next start recovers by itself and nothing that had stood is lost."""
+
+import contextlib
+import os
+import random
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from autosyncd.vcs.driver import CommitMade, Dirty, NothingToCommit, Ready, Synced
+from tests.trees import Clone, World, make_world
+
+
+def descendants(pid: int) -> list[int]:
+    """All that a process has started, and what those have."""
+    found = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            children = [int(word) for word in task.read_text().split()]
+        except OSError:
+            continue
+        for child in children:
+            found += [child, *descendants(child)]
+    return found
+
+
+def end(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def killed_while(work: Callable[[], object], after: float, *, children_too: bool) -> None:
+    """Run in a fork and kill it `after` seconds; as systemd does it, with its children."""
+    child = os.fork()
+    if child == 0:
+        try:
+            work()
+        finally:
+            os._exit(0)
+    handle = os.pidfd_open(child)
+    os.set_blocking(handle, True)
+    deadline = time.monotonic() + after
+    while (
+        time.monotonic() < deadline
+        and os.waitid(os.P_PIDFD, handle, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+    ):
+        time.sleep(0.001)
+    family = descendants(child) if children_too else []
+    end(child)
+    for pid in family:
+        end(pid)
+    os.waitpid(child, 0)
+    os.close(handle)
+
+
+def recover(clone: Clone) -> None:
+    """What a restarted worker does, and that it needs nobody's help."""
+    ready = clone.reopen()
+    assert isinstance(ready, Ready), ready
+    for _ in range(3):
+        committed = clone.commit()
+        assert isinstance(committed, CommitMade | NothingToCommit), committed
+        synced = clone.sync()
+        if isinstance(synced, Synced):
+            break
+        assert isinstance(synced, Dirty), synced
+    assert isinstance(synced, Synced), synced
+    assert not synced.refused
+    assert list(clone.root.joinpath(".git").rglob("*.lock")) == []
+
+
+def in_history(clone: Clone) -> set[str]:
+    return set(clone.git("rev-list", "--objects", "HEAD").replace("\n", " ").split())
+
+
+def blob(clone: Clone, content: str) -> str:
+    return clone.git("hash-object", "--stdin", stdin=content.encode())
+
+
+def rounds_of_kills(world: World, rounds: int, *, seed: int) -> None:
+    """Each round: both machines edit, one is killed in the middle of what it does, and recovers."""
+    chance = random.Random(seed)
+    laptop, desktop = world.share({f"{n}.txt": f"{n}\n" for n in range(6)})
+    stood: list[str] = []
+    longest = 0.3
+    for number in range(rounds):
+        for clone in (laptop, desktop):
+            for _ in range(chance.randint(1, 4)):
+                name = f"{chance.randint(0, 9)}.txt"
+                content = f"{clone.root.name} {number} {chance.random()}\n"
+                clone.edit(name, content)
+            stood += [data.decode() for data in clone.files().values()]
+        desktop.commit()
+        desktop.sync()
+        laptop.driver.close()
+
+        def work() -> None:
+            laptop.reopen()
+            laptop.commit()
+            laptop.sync()
+
+        killed_while(work, chance.random() * longest, children_too=chance.random() < 0.5)
+        recover(laptop)
+        recover(desktop)
+    recover(laptop)
+    for clone in (laptop, desktop):
+        clone.is_clean()
+        known = in_history(clone)
+        missing = [text for text in set(stood) if blob(clone, text) not in known]
+        assert missing == []
+    assert laptop.files() == desktop.files()
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    return make_world(tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_nothing_is_lost_by_kills(world: World, seed: int) -> None:
+    rounds_of_kills(world, 4, seed=seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(100, 106))
+def test_nothing_is_lost_by_many_kills(world: World, seed: int) -> None:
+    rounds_of_kills(world, 50, seed=seed)
+
+
+# what a kill can leave behind, one by one
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        "autosync/index.lock",
+        "autosync/merge.index.lock",
+        "autosync/lock.new",
+        "autosync/memory.json.new",
+        "autosync/excludes.new",
+    ],
+)
+def test_a_file_of_our_own_left_behind_is_no_obstacle(world: World, left: str) -> None:
+    laptop, desktop = world.share({"a.txt": "one\n"})
+    laptop.edit(f".git/{left}", "")
+    for clone in (desktop, laptop):
+        clone.edit("a.txt", f"{clone.root.name}\n")
+    desktop.committed()
+    desktop.sync()
+    recover(laptop)
+    recover(desktop)
+    assert laptop.files() == desktop.files()
+    laptop.is_clean()
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        "refs/heads/main.lock",
+        "refs/remotes/origin/main.lock",
+        "HEAD.lock",
+    ],
+)
+def test_a_ref_lock_of_a_child_that_was_killed_with_us_is_no_obstacle(
+    world: World, left: str
+) -> None:
+    """systemd kills the whole control group; the ledger tells that a child of ours was running."""
+    laptop, desktop = world.share({"a.txt": "one\n"})
+    desktop.edit("a.txt", "two\n")
+    desktop.committed()
+    desktop.sync()
+    laptop.driver.close()
+    laptop.edit(".git/autosync/children", "999999999 1\n")
+    laptop.edit(".git/autosync/journal", f"{laptop.git('rev-parse', 'HEAD')} {'1' * 40}\n")
+    laptop.edit(f".git/{left}", "")
+    laptop.edit("b.txt", "new\n")
+    recover(laptop)
+    laptop.is_clean()
+
+
+def test_a_lock_that_is_provably_ours_is_removed(world: World) -> None:
+    (laptop,) = world.share({"a.txt": "one\n"}, "laptop")
+    laptop.edit(".git/index.lock", "")
+    inode = os.stat(laptop.path(".git/index.lock")).st_ino
+    laptop.edit(".git/autosync/lock-owner", f"{inode}")
+    laptop.edit("a.txt", "two\n")
+    recover(laptop)
+    laptop.is_clean()
+
+
+def test_a_damaged_note_about_a_lock_removes_nothing(world: World) -> None:
+    (laptop,) = world.share({"a.txt": "one\n"}, "laptop")
+    laptop.edit(".git/index.lock", "")
+    laptop.edit(".git/autosync/lock-owner", "not a number")
+    laptop.reopen()
+    assert os.path.exists(laptop.path(".git/index.lock"))
+
+
+@pytest.mark.parametrize("content", ["", "x", "x y", "- -", "a b c", "\0"])
+def test_a_damaged_journal_is_no_obstacle(world: World, content: str) -> None:
+    (laptop,) = world.share({"a.txt": "one\n"}, "laptop")
+    laptop.edit(".git/autosync/journal", content)
+    laptop.edit("a.txt", "two\n")
+    recover(laptop)
+    laptop.is_clean()

@@ -1,0 +1,319 @@
+"""Remotes that refuse, are away, or hang: what a person is told, and that nothing secret is in it."""
+
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from autosyncd.vcs.driver import Aborted, Away, AwayKind, Synced
+from autosyncd.vcs.git import command
+from autosyncd.vcs.git.command import quiet_ssh, readable
+from autosyncd.vcs.git.complaint import PushVerdict, away, branch_missing, push_answer
+from tests.trees import Clone, World, make_world
+from tests.waiting import eventually
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    return make_world(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def laptop(world: World) -> Clone:
+    """One commit here and on the hub, one more only here."""
+    (laptop,) = world.share({"a.txt": "one\n"}, "laptop")
+    laptop.edit("a.txt", "two\n")
+    laptop.committed()
+    return laptop
+
+
+# refused for good
+
+
+def decline(world: World, words: str) -> None:
+    hook = world.hub / "hooks/pre-receive"
+    hook.write_text(f"#!/bin/sh\necho '{words}' >&2\nexit 1\n")
+    hook.chmod(0o755)
+
+
+def test_a_hook_that_declines_is_told_in_its_own_words_and_pulls_go_on(
+    world: World, laptop: Clone
+) -> None:
+    desktop = world.clone("desktop")
+    desktop.edit("b.txt", "desktop\n")
+    desktop.committed()
+    desktop.sync()
+    decline(world, "Commits on Sunday are not taken.")
+    outcome = laptop.sync()
+    assert isinstance(outcome, Synced), outcome
+    assert outcome.refused == "Commits on Sunday are not taken."
+    assert not outcome.pushed
+    assert laptop.read("b.txt") == b"desktop\n"
+    assert laptop.read("a.txt") == b"two\n"
+    laptop.is_clean()
+    (world.hub / "hooks/pre-receive").unlink()
+    outcome = laptop.sync()
+    assert isinstance(outcome, Synced)
+    assert outcome.pushed
+    assert outcome.refused == ""
+
+
+def test_a_hook_that_says_moved_words_is_still_a_refusal(world: World, laptop: Clone) -> None:
+    decline(world, "error: this file already exists, fetch first")
+    outcome = laptop.sync()
+    assert isinstance(outcome, Synced)
+    assert outcome.refused
+
+
+def test_a_hub_with_that_branch_checked_out_refuses(world: World, tmp_path: Path) -> None:
+    """receive.denyCurrentBranch, git-config(1)."""
+    subprocess.run(
+        ["git", "clone", "-q", "hub.git", "checkedout"], cwd=world.folder, env=world.environment,
+        check=True, capture_output=True,
+    )  # fmt: skip
+    hub = world.adopt("checkedout")
+    hub.edit("a.txt", "one\n")
+    hub.git("add", "-A")
+    hub.git("commit", "-qm", "one")
+    laptop = world.clone("laptop")
+    laptop.git("remote", "set-url", "origin", "../checkedout")
+    laptop.edit("b.txt", "laptop\n")
+    laptop.committed()
+    outcome = laptop.sync()
+    assert isinstance(outcome, Synced), outcome
+    assert "checked out" in outcome.refused
+    assert laptop.read("a.txt") == b"one\n"
+
+
+def test_a_pre_push_hook_of_the_person_is_heard(laptop: Clone) -> None:
+    hook = laptop.root / ".git/hooks/pre-push"
+    hook.write_text("#!/bin/sh\necho 'not today' >&2\nexit 1\n")
+    hook.chmod(0o755)
+    outcome = laptop.sync()
+    assert isinstance(outcome, Synced), outcome
+    assert "not today" in outcome.refused
+
+
+# away
+
+
+def test_a_hub_that_is_gone_is_away(world: World, laptop: Clone) -> None:
+    world.hub.rename(world.folder / "elsewhere")
+    outcome = laptop.sync()
+    assert isinstance(outcome, Away)
+    assert outcome.kind in (AwayKind.NOT_FOUND, AwayKind.NETWORK)
+    assert "origin" in outcome.text
+    assert "hub.git" in outcome.text
+    (world.folder / "elsewhere").rename(world.hub)
+    assert isinstance(laptop.sync(), Synced)
+
+
+@pytest.fixture
+def silent() -> Iterator[int]:
+    """The port of a server that accepts and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+@pytest.mark.parametrize("scheme", ["git", "http"])
+@pytest.mark.parametrize("fetch", [True, False])
+def test_a_closed_port_is_away(laptop: Clone, scheme: str, fetch: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    laptop.git("remote", "set-url", "origin", f"{scheme}://127.0.0.1:{port}/x")
+    outcome = laptop.sync(fetch=fetch)
+    assert isinstance(outcome, Away)
+    assert outcome.kind is AwayKind.NETWORK
+    assert "tried again" in outcome.text
+
+
+@pytest.mark.parametrize("fetch", [True, False])
+def test_a_server_that_hangs_is_away(
+    laptop: Clone, silent: int, monkeypatch: pytest.MonkeyPatch, fetch: bool
+) -> None:
+    monkeypatch.setattr(command, "SILENCE", 0.3)
+    laptop.git("remote", "set-url", "origin", f"git://127.0.0.1:{silent}/x")
+    outcome = laptop.sync(fetch=fetch)
+    assert isinstance(outcome, Away)
+    assert outcome.kind is AwayKind.NETWORK
+    assert "silent" in outcome.text
+
+
+def test_a_sync_that_hangs_is_ended_by_abort(laptop: Clone, silent: int) -> None:
+    laptop.git("remote", "set-url", "origin", f"git://127.0.0.1:{silent}/x")
+    said: list[object] = []
+    thread = threading.Thread(target=lambda: said.append(laptop.sync()), daemon=True)
+    ledger = laptop.root / ".git/autosync/children"
+    thread.start()
+    eventually(lambda: b"fetch" in _running(ledger))
+    laptop.driver.abort(network_only=True)
+    thread.join(10)
+    assert said == [Aborted()]
+    laptop.edit("a.txt", "three\n")
+    laptop.committed()
+    assert laptop.sync() == Aborted()
+
+
+def _running(ledger: Path) -> bytes:
+    """The command line of the child that the ledger names."""
+    try:
+        return Path(f"/proc/{ledger.read_text().split()[0]}/cmdline").read_bytes()
+    except (OSError, IndexError):
+        return b""
+
+
+def test_what_is_here_goes_on_without_the_remote(world: World, laptop: Clone) -> None:
+    world.hub.rename(world.folder / "elsewhere")
+    laptop.sync()
+    laptop.edit("b.txt", "new\n")
+    laptop.committed()
+    (world.folder / "elsewhere").rename(world.hub)
+    laptop.sync()
+    assert world.hub_git("show", "main:b.txt") == "new"
+
+
+# secrets
+
+
+@pytest.mark.parametrize("fetch", [True, False])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://alice:geheim@127.0.0.1:{port}/x.git",
+        "http://geheim@127.0.0.1:{port}/x.git",
+        "http://alice:geheim@127.0.0.1:{port}/x.git",
+        "nosuchscheme://alice:geheim@127.0.0.1/x",
+        "ssh://alice:geheim@127.0.0.1:{port}/x",
+    ],
+)
+def test_no_secret_of_a_url_is_in_any_outcome(laptop: Clone, url: str, fetch: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    laptop.git("remote", "set-url", "origin", url.format(port=port))
+    outcome = laptop.sync(fetch=fetch)
+    assert isinstance(outcome, Away), outcome
+    assert "geheim" not in repr(outcome)
+    assert "geheim" not in repr(laptop.reopen())
+
+
+def test_a_secret_in_the_servers_words_is_taken_out(world: World, laptop: Clone) -> None:
+    decline(world, "see https://bot:geheim@example.org/rules")
+    outcome = laptop.sync()
+    assert isinstance(outcome, Synced)
+    assert outcome.refused == "see https://example.org/rules"
+
+
+def test_words_of_a_server_cannot_steer_a_terminal(world: World, laptop: Clone) -> None:
+    decline(world, "\x1b[31mred\x07")
+    outcome = laptop.sync()
+    assert isinstance(outcome, Synced)
+    assert "red" in outcome.refused
+    assert outcome.refused.isprintable()
+
+
+# what git's words mean
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("Host key verification failed.\nfatal: Could not read from remote", AwayKind.HOST_KEY),
+        ("@@@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @@@", AwayKind.HOST_KEY),
+        ("No ED25519 host key is known for example.org and you have requested", AwayKind.HOST_KEY),
+        ("git@example.org: Permission denied (publickey).", AwayKind.CREDENTIALS),
+        ("fatal: could not read Username for 'https://x': terminal prompts", AwayKind.CREDENTIALS),
+        ("fatal: Authentication failed for 'https://example.org/x/'", AwayKind.CREDENTIALS),
+        ("remote: HTTP Basic: Access denied", AwayKind.CREDENTIALS),
+        ("fatal: repository 'https://example.org/x/' not found", AwayKind.NOT_FOUND),
+        ("ERROR: Repository not found.", AwayKind.NOT_FOUND),
+        ("fatal: '/srv/x' does not appear to be a git repository", AwayKind.NOT_FOUND),
+        ("fatal: remote error: access denied or repository not exported: /x", AwayKind.NOT_FOUND),
+        ("ssh: Could not resolve hostname example.org: Name or service", AwayKind.NETWORK),
+        ("ssh: connect to host example.org port 22: Connection refused", AwayKind.NETWORK),
+        ("fatal: unable to access 'https://x/': Could not resolve host: x", AwayKind.NETWORK),
+        ("fatal: the remote end hung up unexpectedly", AwayKind.NETWORK),
+        ("", AwayKind.NETWORK),
+        ("something never heard of", AwayKind.NETWORK),
+    ],
+)
+def test_why_a_remote_could_not_be_read(said: str, kind: AwayKind) -> None:
+    found = away(said, "origin")
+    assert found.kind is kind
+    assert found.text.startswith("origin")
+    assert "\n" not in found.text
+
+
+FROM_TO = "refs/heads/main:refs/heads/main"
+
+
+@pytest.mark.parametrize(
+    ("code", "porcelain", "complaint", "verdict"),
+    [
+        (0, f"To x\n \t{FROM_TO}\tabc..def\nDone\n", "", PushVerdict.ACCEPTED),
+        (0, f"To x\n=\t{FROM_TO}\t[up to date]\nDone\n", "", PushVerdict.ACCEPTED),
+        (0, f"To x\n*\t{FROM_TO}\t[new branch]\nDone\n", "", PushVerdict.ACCEPTED),
+        (1, f"To x\n!\t{FROM_TO}\t[rejected] (fetch first)\nDone\n", "", PushVerdict.MOVED),
+        (1, f"To x\n!\t{FROM_TO}\t[rejected] (non-fast-forward)\n", "", PushVerdict.MOVED),
+        (1, f"!\t{FROM_TO}\t[remote rejected] (failed to update ref)\n", "", PushVerdict.MOVED),
+        (1, f"!\t{FROM_TO}\t[remote rejected] (cannot lock ref 'x')\n", "", PushVerdict.MOVED),
+        (
+            1,
+            f"!\t{FROM_TO}\t[remote rejected] (pre-receive hook declined)\n",
+            "remote: no",
+            PushVerdict.REFUSED,
+        ),
+        (1, f"!\t{FROM_TO}\t[remote rejected] (unpacker error)\n", "", PushVerdict.REFUSED),
+        (128, "", "ERROR: Permission to a/b.git denied to c.", PushVerdict.REFUSED),
+        (128, "", "ERROR: The key you are authenticating with is read only", PushVerdict.REFUSED),
+        (128, "", "fatal: unable to access 'x': The requested URL returned error: 403",
+         PushVerdict.REFUSED),
+        (128, "", "fatal: remote error: service not enabled: /x", PushVerdict.REFUSED),
+        (128, "", "ssh: connect to host x port 22: Connection timed out", PushVerdict.AWAY),
+        (128, "", "git@x: Permission denied (publickey).", PushVerdict.AWAY),
+        (128, "", "Host key verification failed.", PushVerdict.AWAY),
+        (1, "", "", PushVerdict.AWAY),
+        (-15, "", "", PushVerdict.AWAY),
+    ],
+)  # fmt: skip
+def test_what_a_push_came_to(
+    code: int, porcelain: str, complaint: str, verdict: PushVerdict
+) -> None:
+    assert push_answer(code, porcelain, complaint).verdict is verdict
+
+
+def test_a_missing_branch_is_told_from_a_missing_remote() -> None:
+    assert branch_missing("fatal: couldn't find remote ref refs/heads/main")
+    assert not branch_missing("fatal: repository not found")
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        (b"", ""),
+        (b"Receiving objects: 10%\rReceiving objects: 100% (3/3), done.\nfatal: no\n", "fatal: no"),
+        (b"remote: Counting objects: 3\nremote: Sorry\n", "remote: Sorry"),
+        (b"fatal: \xff\n", "fatal: \N{REPLACEMENT CHARACTER}"),
+        (b"a\x1b[31mb\x00c\n", "a[31mbc"),
+        (b"https://u:p@h/x", "https://h/x"),
+    ],
+)
+def test_complaints_are_readable(said: bytes, shown: str) -> None:
+    assert readable(said) == shown
+
+
+@pytest.mark.parametrize(
+    ("configured", "quiet"),
+    [
+        ("", True),
+        ("ssh -i key", True),
+        ("/usr/bin/ssh -p 22", True),
+        ("plink -batch", False),
+        ("my-ssh-wrapper", False),
+    ],
+)
+def test_only_openssh_is_given_openssh_options(configured: str, quiet: bool) -> None:
+    assert ("BatchMode=yes" in quiet_ssh(configured)) is quiet
+    assert quiet_ssh(configured).startswith(configured or "ssh")
