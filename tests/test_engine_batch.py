@@ -246,119 +246,113 @@ def test_a_late_writer_through_an_old_handle(
 # killed
 
 
-class Killed(BaseException):
-    """The process ends here."""
+def die(*_: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
-def kill_in_git(desktop: Clone, monkeypatch: pytest.MonkeyPatch, verb: str, when: str) -> None:
-    real = Git.__call__
-
-    def call(self: Git, *arguments: str | bytes, **words: object) -> object:
-        if verb in arguments and when == "before":
-            raise Killed
-        result = real(self, *arguments, **words)  # type: ignore[arg-type]
-        if verb in arguments:
-            raise Killed
-        return result
-
-    monkeypatch.setattr(Git, "__call__", call)
+def killed(desktop: Clone, prepare: "Prepare") -> None:
+    """Sync in a process of its own that kills itself at the point which `prepare` has set."""
+    child = os.fork()
+    if not child:
+        with pytest.MonkeyPatch.context() as patch:
+            prepare(desktop, patch)
+            desktop.sync()
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status), "it came to its end"
 
 
-def kill_at_rename(number: int, when: str) -> Callable[[Clone, pytest.MonkeyPatch], None]:
-    def prepare(_: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+Prepare = Callable[[Clone, pytest.MonkeyPatch], None]
+
+
+def around_git(verb: str, when: str) -> Prepare:
+    def prepare(_: Clone, patch: pytest.MonkeyPatch) -> None:
+        real = Git.__call__
+
+        def call(self: Git, *arguments: str | bytes, **words: object) -> object:
+            if verb in arguments and when == "before":
+                die()
+            result = real(self, *arguments, **words)  # type: ignore[arg-type]
+            if verb in arguments:
+                die()
+            return result
+
+        patch.setattr(Git, "__call__", call)
+
+    return prepare
+
+
+def around_rename(number: int, when: str) -> Prepare:
+    def prepare(_: Clone, patch: pytest.MonkeyPatch) -> None:
         real, calls = replace.rename, iter(range(1000))
 
         def rename(source: Place, target: Place, flags: int) -> None:
             mine = next(calls) == number
             if mine and when == "before":
-                raise Killed
+                die()
             real(source, target, flags)
             if mine:
-                raise Killed
+                die()
 
-        monkeypatch.setattr(replace, "rename", rename)
+        patch.setattr(replace, "rename", rename)
 
     return prepare
 
 
-def kill_while_staging(desktop: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
-    """git was writing a file when it ended: half of it is there."""
+def while_git_writes(desktop: Clone, patch: pytest.MonkeyPatch) -> None:
+    """Half of a file is there."""
 
     def flush(_: int) -> None:
         (found,) = Path(desktop.path(".git/autosync/batches")).rglob("tree/f")
         os.truncate(found, 700)
-        raise Killed
+        die()
 
-    monkeypatch.setattr(batch, "flush", flush)
-
-
-def kill_before_the_plan(desktop: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
-    def write_plan(_: Batch) -> None:
-        raise Killed
-
-    monkeypatch.setattr(Batch, "write_plan", write_plan)
+    patch.setattr(batch, "flush", flush)
 
 
-def kill_at_index_rename(target: str) -> Callable[[Clone, pytest.MonkeyPatch], None]:
-    """Before the file system's rename to index.lock, or from there to index."""
+def before_the_plan(_: Clone, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Batch, "write_plan", die)
 
-    def prepare(desktop: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+
+def before_index_rename(target: str) -> Prepare:
+    """The finished index becomes the lock; the lock becomes the index."""
+
+    def prepare(_: Clone, patch: pytest.MonkeyPatch) -> None:
         real = os.rename
 
         def rename(source: bytes | str, to: bytes | str, **words: int) -> None:
             if os.fsencode(to).endswith(b"/.git/" + target.encode()):
-                raise Killed
+                die()
             real(source, to, **words)
 
-        monkeypatch.setattr(os, "rename", rename)
-        monkeypatch.setattr(os, "unlink", _lock_survives(os.unlink))
+        patch.setattr(os, "rename", rename)
 
     return prepare
 
 
-def _lock_survives(real: Callable[..., None]) -> Callable[..., None]:
-    """A killed process takes no lock away on its way out."""
-
-    def unlink(path: bytes | str, **words: object) -> None:
-        if not os.fsencode(path).endswith(b"index.lock"):
-            real(path, **words)
-
-    return unlink
-
-
-def in_git(verb: str, when: str) -> Callable[[Clone, pytest.MonkeyPatch], None]:
-    def prepare(desktop: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
-        kill_in_git(desktop, monkeypatch, verb, when)
-        monkeypatch.setattr(os, "unlink", _lock_survives(os.unlink))
-
-    return prepare
-
-
-POINTS: dict[str, Callable[[Clone, pytest.MonkeyPatch], None]] = {
-    "before the plan": kill_before_the_plan,
-    "before git writes": in_git("checkout-index", "before"),
-    "in the middle of git's writing": kill_while_staging,
-    "after git has written": in_git("checkout-index", "after"),
+POINTS: dict[str, Prepare] = {
+    "before the plan": before_the_plan,
+    "before git writes": around_git("checkout-index", "before"),
+    "while git writes": while_git_writes,
+    "after git has written": around_git("checkout-index", "after"),
     **{
-        f"{when} rename {number}": kill_at_rename(number, when)
+        f"{when} rename {number}": around_rename(number, when)
         for number in range(3)
         for when in ("before", "after")
     },
-    "before the branch moves": in_git("update-ref", "before"),
-    "after the branch has moved": in_git("update-ref", "after"),
-    "before the index is the lock": kill_at_index_rename("index.lock"),
-    "before the lock is the index": kill_at_index_rename("index"),
+    "before the branch moves": around_git("update-ref", "before"),
+    "after the branch has moved": around_git("update-ref", "after"),
+    "before the index is the lock": before_index_rename("index.lock"),
+    "before the lock is the index": before_index_rename("index"),
 }
 
 
 @pytest.mark.parametrize("point", POINTS)
 @pytest.mark.parametrize("edit", [False, True])
-def test_killed_at(desktop: Clone, monkeypatch: pytest.MonkeyPatch, point: str, edit: bool) -> None:
+def test_killed(desktop: Clone, point: str, edit: bool) -> None:
     if edit:
         desktop.edit("d/other", MINE)
-    with monkeypatch.context() as patch, pytest.raises(Killed):
-        POINTS[point](desktop, patch)
-        desktop.sync()
+    killed(desktop, POINTS[point])
     assert isinstance(desktop.reopen(), Ready)
     outcome = desktop.commit()
     assert isinstance(outcome, CommitMade | NothingToCommit), outcome
@@ -369,24 +363,17 @@ def test_killed_at(desktop: Clone, monkeypatch: pytest.MonkeyPatch, point: str, 
     wanted = {b"f": NEW, b"d/fresh": NEW, b"d/other": MINE if edit else b"1"}
     assert desktop.files() == wanted
     assert batches(desktop) == []
-    assert not [name for name in Path(desktop.path(".git")).rglob("*.lock")]
+    assert list(Path(desktop.path(".git")).rglob("*.lock")) == []
 
 
-def test_a_swapped_file_that_was_edited_before_the_kill(
-    desktop: Clone, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The old inode lies in the batch with bytes of the person's: given back by the successor."""
-    with monkeypatch.context() as patch, pytest.raises(Killed):
-        kill_at_rename(0, "before")(desktop, patch)
-        desktop.sync()
-    made = batches(desktop)
-    assert made
-    found = [
-        path for path in Path(desktop.path(".git/autosync/batches")).rglob("f") if path.is_file()
-    ]
-    found[0].write_bytes(MINE)
+def test_edited_in_the_batch_after_the_kill(desktop: Clone) -> None:
+    """Whoever had the swapped file open has written to it: the successor gives it back."""
+    killed(desktop, around_rename(2, "after"))
+    made = Path(desktop.path(".git/autosync/batches"))
+    (found,) = [path for path in made.rglob("f") if path.read_bytes() == OLD]
+    found.write_bytes(OLD + MINE)
     desktop.reopen()
-    assert list(given_back(desktop).values()) == [MINE]
+    assert list(given_back(desktop).values()) == [OLD + MINE]
 
 
 STALE = (
@@ -428,7 +415,7 @@ def _sleeping_git(desktop: Clone) -> int:
     if not child:
         os.setsid()
         os.chdir(desktop.root)
-        os.execvp("git", ["git", "cat-file", "--batch"])
+        os.execvp("git", ["git", "cat-file", "--batch"])  # noqa: S606
     return child
 
 

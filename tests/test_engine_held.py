@@ -2,7 +2,9 @@
 
 import mmap
 import os
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -21,39 +23,42 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     return make_world(tmp_path, monkeypatch)
 
 
+LOGGER = """
+import os, sys
+open("/proc/self/comm", "w").write("applogd")
+log = os.open(sys.argv[1], os.O_WRONLY | os.O_APPEND)
+os.write(1, b".")
+while text := os.read(0, 1000):
+    os.write(log, text)
+    os.write(1, b".")
+"""
+
+
 class Logger:
-    """Keeps a file open and appends to it, as a daemon does; a process of its own."""
+    """A process that keeps a file open and appends to it, as a daemon does."""
 
     def __init__(self, path: str) -> None:
-        self._down, up = os.pipe(), os.pipe()
-        self._answers = up[0]
-        self.pid = os.fork()
-        if not self.pid:
-            os.close(self._down[1])
-            self._serve(path, self._down[0], up[1])
-        os.close(self._down[0])
-        os.close(up[1])
-        os.read(self._answers, 1)
+        self._process = subprocess.Popen(
+            [sys.executable, "-Sc", LOGGER, path],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
+        )
+        self.pid = self._process.pid
+        self._hear()
 
-    def _serve(self, path: str, orders: int, answers: int) -> None:
-        Path("/proc/self/comm").write_text("applogd")
-        log = os.open(path, os.O_WRONLY | os.O_APPEND)
-        os.write(answers, b".")
-        while text := os.read(orders, 1000):
-            os.write(log, text)
-            os.write(answers, b".")
-        os._exit(0)
+    def _hear(self) -> None:
+        assert self._process.stdout is not None
+        assert self._process.stdout.read(1) == b"."
 
     def append(self, text: str) -> None:
-        os.write(self._down[1], text.encode())
-        os.read(self._answers, 1)
+        assert self._process.stdin is not None
+        self._process.stdin.write(text.encode())
+        self._hear()
 
     def close(self) -> None:
-        if self.pid:
-            os.close(self._down[1])
-            os.close(self._answers)
-            os.waitpid(self.pid, 0)
-            self.pid = 0
+        with self._process:  # closes its input, and waits
+            pass
 
 
 @pytest.fixture
@@ -237,15 +242,32 @@ def test_saved_atomically_while_the_old_one_is_open(
         clone.is_clean()
 
 
-def test_what_is_no_file_is_not_called_open(trees: tuple[Clone, Clone]) -> None:
-    """A pipe has the name: nobody has it open for writing."""
-    laptop, desktop = trees
+def a_pipe(desktop: Clone) -> None:
     desktop.delete("app.log")
     os.mkfifo(desktop.path("app.log"))
-    laptop.edit("app.log", THEIRS)
-    laptop.edit("other", "2\n")
-    exchange(laptop)
+
+
+def an_ignored_folder(desktop: Clone) -> None:
+    """Where a new file is to come."""
+    Path(desktop.path(".git/info/exclude")).write_text("new/\n")
+    desktop.edit("new/file/build", "ignored")
+
+
+@pytest.mark.parametrize("act", [a_pipe, an_ignored_folder])
+def test_what_is_no_file_is_in_the_way(
+    trees: tuple[Clone, Clone], act: Callable[[Clone], None]
+) -> None:
+    """The rest arrives; the blocked change is never undone for the others, and the sentence says
+    what is in the way: nobody has it open for writing."""
+    laptop, desktop = trees
+    act(desktop)
+    their_edit(laptop)
     synced = desktop.sync()
+    assert isinstance(synced, Synced)
     assert desktop.read("other") == b"2\n"
-    sentences = synced.held if isinstance(synced, Synced) else ()
-    assert not [text for text in sentences if "open for writing" in text]
+    assert not [text for text in synced.held if "open for writing" in text]
+    for clone in (desktop, laptop, desktop, laptop):
+        clone.commit()
+        clone.sync()
+    assert laptop.read("app.log").decode() == THEIRS
+    assert laptop.read("new/file") == b"2\n"

@@ -96,6 +96,14 @@ class Runner:
                 self._current.hurry()
         self.stopping.set()
 
+    @property
+    def was_interrupted(self) -> bool:
+        """Whether a predecessor was killed while a child of it ran (its ledger was not closed)."""
+        try:
+            return self.ledger is not None and self.ledger.stat().st_size > 0
+        except OSError:
+            return False
+
     def end_predecessors(self) -> int:
         """End what a killed worker left running; how many processes that were."""
         if self.ledger is None:

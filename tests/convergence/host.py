@@ -5,6 +5,8 @@ import os
 import random
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import astuple
 from pathlib import Path
 
 from autosyncd.model import Safety
@@ -21,6 +23,7 @@ from autosyncd.vcs.driver import (
     SyncOutcome,
 )
 from tests.convergence.gate import Gate
+from tests.convergence.nursery import MARK, Order
 from tests.convergence.oracle import Scanned
 from tests.convergence.person import Person
 from tests.trees import Clone, Record
@@ -57,6 +60,9 @@ class Host:
         """One verb at a time."""
         self.boldness = 0.0
         """How likely the person acts at the gate."""
+        self.fuse: int | None = None
+        """After so many git commands, `burn` is called."""
+        self.burn: Callable[[], None] = lambda: None
         self.outcomes: collections.Counter[str] = collections.Counter()
         self.oddities: list[str] = []
 
@@ -71,6 +77,12 @@ class Host:
 
     def interrupted(self) -> None:
         """The driver is about to do something."""
+        if self.fuse is not None:
+            self.fuse -= 1
+            if self.fuse <= 0:
+                self.fuse = None
+                self.burn()
+                return
         while self.person.dice.random() < self.boldness:
             self.person.act()
 
@@ -126,6 +138,17 @@ class Host:
             self.sync(fetch=self.dice.random() < 0.8, pending=pending)
         else:
             self.sweep()
+
+    def stop(self) -> None:
+        """Let another worker have the tree."""
+        self.clone.driver.close()
+
+    def order(self, verbs: tuple[str, ...], log: Path, mark: str) -> Order:
+        """The same verbs for a child of the nursery."""
+        with self.person.oracle.lock:
+            touched = tuple(self.person.touched)
+        environment = self._environment | {MARK: mark}
+        return Order(self.person.root, verbs, touched, str(log), environment, astuple(NO_LIMITS))
 
     def note(self, verb: str, outcome: object) -> str:
         kind = type(outcome).__name__

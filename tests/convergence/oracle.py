@@ -11,6 +11,7 @@ A content that its writer destroys before any commit could see it is not owed.
 """
 
 import hashlib
+import math
 import os
 import threading
 import time
@@ -80,12 +81,16 @@ class Oracle:
     """Inodes whose last name a person took away."""
     lock: threading.RLock = field(default_factory=threading.RLock)
 
-    def wrote(self, inode: int, path: str, data: bytes, how: str, *, unseen: bool = False) -> None:
-        """A person has finished writing."""
+    def wrote(
+        self, inode: int, path: str, data: bytes, how: str, *, unseen: bool = False, open: bool = False
+    ) -> None:
+        """A person has finished writing; `open`: by a mapping that is still there, of which no event
+        tells, so that no commit has to see it yet."""
         if inode in self.standing:
             self._owe(self.standing[inode], "its inode was destroyed, and not by a person")
         self.destroyed.discard(inode)
-        self.standing[inode] = Written(path, data, time.monotonic(), how, unseen)
+        since = math.inf if open else time.monotonic()
+        self.standing[inode] = Written(path, data, since, how, unseen)
 
     def overwritten(self, inode: int, before: float, found: bytes | None) -> None:
         """A person destroys what is in an inode; `found`: what he saw there, if he looked."""
@@ -103,9 +108,9 @@ class Oracle:
         if written is not None:
             if any(scan.saw(written, before) for scan in self.scans):
                 self._owe(written, "a commit saw it under its old name")
-            self.standing[inode] = Written(
-                path, written.data, time.monotonic(), written.how + ", renamed", written.unseen
-            )
+            since = max(written.since, time.monotonic())
+            how = written.how + ", renamed"
+            self.standing[inode] = Written(path, written.data, since, how, written.unseen)
 
     def unsure(self, path: str) -> None:
         """A person destroyed what was at a path, and can't say which inode it was."""

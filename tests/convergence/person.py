@@ -19,6 +19,9 @@ from tests.convergence.oracle import Oracle
 FOLDERS = ("", "", "d0", "d1", "d2", "d1/e", "d3/e/f")
 NAMES = ("f0.txt", "f1.txt", "F1.txt", "f2.bin", "f3", "f4.md", "d2", "über straße.txt", "-x\n y")
 
+MAPPED = 0.4
+"""Of the files that programs keep open, how many they map as well."""
+
 
 @dataclass
 class Handle:
@@ -324,12 +327,13 @@ class Person:
         status = os.fstat(file)
         self.oracle.destroyed.discard(status.st_ino)
         mapped = None
-        if self.dice.random() < 0.4 and status.st_size > 40:
+        if self.dice.random() < MAPPED and status.st_size > 40:
             mapped = mmap.mmap(file, status.st_size)
         handle = Handle(file, path, mapped, self.dice.randrange(1, 25))
         self.handles.append(handle)
         if mapped is not None and self.dice.random() < 0.5:
-            self._write_through(handle)  # so that the next store moves no time stamp
+            # so that the next store moves no time stamp
+            self._write_through(handle, close=False)
 
     def _write_late(self, *, now: bool = False) -> None:
         """Programs whose patience is over write and close."""
@@ -337,18 +341,16 @@ class Person:
             handle.patience -= 1
             if now or handle.patience <= 0:
                 self.handles.remove(handle)
-                self._write_through(handle)
-                if handle.map is not None:
-                    handle.map.close()
-                os.close(handle.file)
-                self._touch(handle.path)
+                self._write_through(handle, close=True)
                 self.late += 1
 
-    def _write_through(self, handle: Handle) -> None:
+    def _write_through(self, handle: Handle, *, close: bool) -> None:
         before = time.monotonic()
         status = os.fstat(handle.file)
         if status.st_nlink == 0 and status.st_ino in self.oracle.destroyed:
-            return  # the person has deleted it: he has what he wants
+            if close:  # the person has deleted it: he has what he wants
+                self._close(handle)
+            return
         self.oracle.overwritten(status.st_ino, before, content(handle.file))
         mark = self._mark("late")
         mapped = handle.map is not None and status.st_size == len(handle.map) >= len(mark)
@@ -363,7 +365,15 @@ class Person:
         if status.st_nlink == 0:
             how += " of a file that no person has deleted"
         data = content(handle.file)
-        self.oracle.wrote(status.st_ino, handle.path, data, how, unseen=mapped)
+        if close:
+            self._close(handle)
+        unknown = mapped and not close
+        self.oracle.wrote(status.st_ino, handle.path, data, how, unseen=mapped, open=unknown)
+
+    def _close(self, handle: Handle) -> None:
+        if handle.map is not None:
+            handle.map.close()
+        os.close(handle.file)
         self._touch(handle.path)
 
     # the person's own git

@@ -2,6 +2,7 @@
 
 import argparse
 import collections
+import json
 import os
 import random
 import shutil
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from autosyncd.vcs.git.lease import ignore_breaks
+from tests.convergence import nursery, person
 from tests.convergence.host import Host
 from tests.convergence.judge import Judge
 
@@ -212,6 +214,122 @@ def inprocess(folder: Path, hosts: int, rounds: int, seed: int, judge_every: int
     return report
 
 
+def killed(folder: Path, hosts: int, rounds: int, seed: int, judge_every: int) -> Report:
+    """The verbs run in children that are killed at any instant, while people act."""
+    nurses = nursery.Nursery()
+    ignore_breaks()
+    report = Report(seed)
+    world = World(folder, hosts, seed)
+    deaths = Deaths(world, nurses, report)
+    try:
+        for number in range(1, rounds + 1):
+            deaths.round()
+            report.rounds = number
+            if number % judge_every == 0 or number == rounds:
+                report.faults += deaths.rest()
+                report.judged += 1
+            if report.faults:
+                break
+    finally:
+        world.end()
+        nurses.close()
+        count(report, world)
+    return report
+
+
+class Deaths:
+    """Rounds in which workers are killed."""
+
+    def __init__(self, world: World, nurses: nursery.Nursery, report: Report) -> None:
+        self.world, self.nurses, self.report = world, nurses, report
+        self.dice = world.dice
+        self.number = 0
+
+    def round(self) -> None:
+        hosts = self.world.hosts
+        for host in hosts:
+            for _ in range(self.dice.randrange(3)):
+                host.person.act()
+            host.boldness = self.dice.choice((0.0, 0.0, 0.15))
+            host.gate.open()
+        loiterers = hosts if self.dice.random() < 0.6 else []
+        with busy(loiterers, self.dice):
+            for _ in range(self.dice.randrange(1, 4)):
+                self._life(self.dice.choice(hosts))
+        for host in hosts:
+            host.boldness = 0.0
+            host.gate.close()
+
+    def _life(self, host: Host) -> None:
+        """One worker, from its start to its end."""
+        self.number += 1
+        self._mend_the_hub(host)
+        mark = f"convergence-{os.getpid()}-{host.name}"
+        log = self.world.folder / f"life{self.number}"
+        log.touch()
+        order = host.order(nursery.pick_verbs(self.dice), log, mark)
+        manner = self.dice.choice(("live", "fuse", "fuse", "time", "time"))
+        alone = self.dice.random() < 0.5
+        host.fuse = self.dice.randrange(1, 70) if manner == "fuse" else None
+        pid = self.nurses.start(order)
+        host.burn = lambda: nursery.kill_alone(pid) if alone else nursery.kill_all(mark, pid)
+        over = nursery.wait(pid, self.dice.random() * 2 if manner == "time" else 180)
+        if not over:
+            if manner != "time":
+                self.report.faults.append(f"{host.name}: {order.verbs} did not end in 180 s")
+            host.burn()
+            nursery.wait(pid, 10)
+            self.report.totals["kills by time"] += 1
+        elif manner == "fuse" and host.fuse is None:
+            self.report.totals["kills at a gate"] += 1
+        host.fuse = None
+        self._learn(host, log, order)
+
+    def _learn(self, host: Host, log: Path, order: nursery.Order) -> None:
+        for scanned in nursery.scans(log, order):
+            host.committed(scanned)
+        for line in log.read_text().splitlines():
+            if '"verb": "crash"' in line:
+                self.report.faults.append(f"{host.name}: a driver raised: {line}")
+            elif "Failed(" in line or "Unfit(" in line:
+                host.oddities.append(f"{host.name} {line}"[:600])
+            self.report.outcomes[outcome_of(line)] += 1
+        log.unlink()
+
+    def _mend_the_hub(self, host: Host) -> None:
+        """A hub is another machine: what dies with the client here, would not die there."""
+        for other in self.world.hosts:
+            mark = f"convergence-{os.getpid()}-{other.name}"
+            if other is host:
+                continue
+            for pid in nursery.marked(mark):
+                nursery.wait(pid, 10)
+        if not nursery.marked(f"convergence-{os.getpid()}-{host.name}"):
+            for lock in self.world.hub.rglob("*.lock"):
+                lock.unlink(missing_ok=True)
+
+    def rest(self) -> list[str]:
+        """New workers everywhere, then as ever."""
+        for host in self.world.hosts:
+            self._mend_the_hub(host)
+        for host in self.world.hosts:
+            kind = host.start()
+            if kind != "Ready":
+                return [f"{host.name}: inspect says {kind} {host.oddities[-1:]}"]
+        for lock in self.world.hub.rglob("*.lock"):
+            lock.unlink(missing_ok=True)
+        faults = self.world.rest()
+        for host in self.world.hosts:
+            host.stop()
+        return faults
+
+
+def outcome_of(line: str) -> str:
+    """"commit:CommitMade" of a line of a life's log."""
+    facts = json.loads(line)
+    return f"{facts['verb'].split()[0]}:{str(facts['outcome']).split('(')[0]}"
+
+
 def count(report: Report, world: World) -> None:
     """The totals of a world."""
     report.totals["contents verified"] = world.judge.verified
@@ -231,17 +349,20 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seeds", type=int, default=1, help="so many runs, one seed after another")
+    parser.add_argument("--kill", action="store_true", help="kill workers at any instant")
+    parser.add_argument("--without-maps", action="store_true", help="nobody maps files")
     parser.add_argument("--judge-every", type=int, default=10, metavar="ROUNDS")
     parser.add_argument("--folder", type=Path, default=None, help="where the worlds lie")
     parser.add_argument("--keep", action="store_true", help="keep the world of a failed run")
     options = parser.parse_args()
     sys.setswitchinterval(1e-4)
+    if options.without_maps:
+        person.MAPPED = 0.0
     for seed in range(options.seed, options.seed + options.seeds):
         folder = Path(tempfile.mkdtemp(prefix=f"convergence-{seed}-", dir=options.folder))
         began = time.monotonic()
-        report = inprocess(
-            folder, options.hosts, options.rounds, seed, options.judge_every
-        )
+        play = killed if options.kill else inprocess
+        report = play(folder, options.hosts, options.rounds, seed, options.judge_every)
         print(f"{report.line()} ({time.monotonic() - began:.0f} s)", flush=True)
         for oddity in sorted(set(report.oddities))[:6]:
             print(f"  odd: {oddity}")

@@ -131,15 +131,15 @@ def in_the_way(repository: Repository, steps: Iterable[Step]) -> Waiting | None:
     there = {
         found
         for step in steps
-        if step.old is None and (found := occupant(repository.root, step.path))
+        if step.new is not None and (found := occupant(repository.root, step.path, step.old))
     }
-    if not there:
-        return None
-    stdin = b"".join(path + b"\0" for path in sorted(there))
-    said = repository.git("check-ignore", "-z", "--stdin", stdin=stdin, ok=(0, 1))
-    ignored = [
-        path for path in said.records if not os.path.isdir(os.path.join(repository.root, path))
-    ]
+    folders = [path for path in there if _is_folder(repository.root, path)]
+    ignored = _ignored_below(repository, folders) if folders else []
+    files = sorted(there.difference(folders))
+    if files:
+        stdin = b"".join(path + b"\0" for path in files)
+        said = repository.git("check-ignore", "-z", "--stdin", stdin=stdin, ok=(0, 1))
+        ignored += said.records
     if not ignored:
         return None
     names = ", ".join(os.fsdecode(path) for path in ignored[:3])
@@ -150,14 +150,28 @@ def in_the_way(repository: Repository, steps: Iterable[Step]) -> Waiting | None:
     )
 
 
-def occupant(root: bytes, path: bytes) -> bytes | None:
-    """The path itself, or the parent of it that is no folder, if there is one."""
+def _ignored_below(repository: Repository, folders: list[bytes]) -> list[bytes]:
+    """Ignored files in folders whose place an incoming file wants."""
+    listed = ("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--")
+    return repository.git("--literal-pathspecs", *listed, *sorted(folders)[:500]).records
+
+
+def _is_folder(root: bytes, path: bytes) -> bool:
+    full = os.path.join(root, path)
+    return os.path.isdir(full) and not os.path.islink(full)
+
+
+def occupant(root: bytes, path: bytes, expected: Version | None = None) -> bytes | None:
+    """What has the place of `path`: itself (but no file where one is expected), or the parent of it
+    that is no folder."""
     parts = path.split(b"/")
     for end in range(1, len(parts) + 1):
         part = b"/".join(parts[:end])
         full = os.path.join(root, part)
         if not os.path.lexists(full):
             return None
-        if end == len(parts) or os.path.islink(full) or not os.path.isdir(full):
+        if end == len(parts):
+            return part if expected is None or _is_folder(root, part) else None
+        if not _is_folder(root, part):
             return part
     return None

@@ -77,9 +77,9 @@ def push_answer(code: int, porcelain: str, complaint: str) -> PushAnswer:
         return PushAnswer(PushVerdict.REFUSED, _servers_words(complaint) or reason)
     if code == 0:
         return PushAnswer(PushVerdict.ACCEPTED)
-    if re.search(r"pre-push hook|hook declined", complaint, re.I) or (
-        _REFUSED.search(complaint) and not _HOST_KEY.search(complaint)
-    ):
+    # only a hook of the person's own (pre-push) ends a push before the remote has answered
+    own_hook = code == 1 and "failed to push some refs" in complaint
+    if own_hook or (_REFUSED.search(complaint) and not _HOST_KEY.search(complaint)):
         return PushAnswer(PushVerdict.REFUSED, _servers_words(complaint))
     return PushAnswer(PushVerdict.AWAY, complaint)
 

@@ -154,8 +154,12 @@ class GitDriver:
         if not self._hold(repository):
             return Unfit(f"Another autosyncd already works in {path}; it goes on when that ends.")
         self._runner.ledger = Path(os.fsdecode(repository.state), "children")
+        interrupted = self._runner.was_interrupted
         self._runner.end_predecessors()
         lock.recover(repository)
+        lock.recover_private(repository)
+        if interrupted:
+            lock.recover_others(repository, remotes.choose(repository, self._config))
         unfit = self._adopt_branch(repository)
         if unfit is not None:
             return unfit

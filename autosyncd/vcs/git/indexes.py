@@ -4,6 +4,7 @@ A fresh `read-tree` as the start of a commit would bring in what is marked assum
 skip-worktree; so what becomes the person's index always begins as a copy of it.
 """
 
+import contextlib
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
@@ -27,15 +28,22 @@ def signature(repository: Repository) -> tuple[int, int, int] | None:
 
 def copy_own(repository: Repository) -> tuple[int, int, int] | None:
     """Make the private index a copy of the person's; its signature tells later whether it still is."""
+    return copy_to(repository, repository.private_index)
+
+
+def copy_to(repository: Repository, target: bytes) -> tuple[int, int, int] | None:
+    """Copy the person's index (nothing is copied where there is none yet); its signature.
+
+    The copy keeps the time: git reads a file again that is not older than the index (git's
+    racy-git.txt), and a copy that looked younger would hide an edit made in the same instant.
+    """
     before = signature(repository)
-    for leftover in (repository.private_index, repository.private_index + b".lock"):
-        if os.path.exists(leftover):
+    for leftover in (target, target + b".lock"):
+        with contextlib.suppress(FileNotFoundError):
             os.unlink(leftover)
     if before is not None:
-        shutil.copyfile(repository.index, repository.private_index)
-        # git reads a file again whose time is not older than the index's own (git's racy-git.txt):
-        # a copy that looked younger would hide an edit made in the same instant
-        os.utime(repository.private_index, ns=(before[2], before[2]))
+        shutil.copyfile(repository.index, target)
+        os.utime(target, ns=(before[2], before[2]))
     return before
 
 

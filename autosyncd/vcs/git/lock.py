@@ -80,6 +80,40 @@ def recover(repository: Repository) -> bool:
     return ours
 
 
+def recover_others(repository: Repository, remote: str | None) -> None:
+    """After a kill in the middle of a git command of ours: the locks that it had taken on what it
+    could have moved. Nothing is touched while any git works in this tree."""
+    branch = os.fsencode(repository.memory.branch)
+    names = [b"HEAD", b"packed-refs", b"refs/heads/" + branch]
+    if remote is not None:
+        names.append(b"refs/remotes/" + os.fsencode(remote) + b"/" + branch)
+    if working_in(repository.root) is None:
+        for folder in (repository.git_dir, repository.common_dir):
+            for name in names:
+                _unlink(folder + b"/" + name + b".lock")
+        for base, _, files in os.walk(repository.common_dir + b"/refs/autosync"):
+            for name in files:
+                if name.endswith(b".lock"):
+                    _unlink(base + b"/" + name)
+
+
+def recover_private(repository: Repository) -> None:
+    """Our own indexes are nobody else's: a lock on one of them is a leftover."""
+    for name in os.listdir(repository.state):
+        if name.endswith(b".lock"):
+            _unlink(repository.state + b"/" + name)
+
+
+def _unlink(path: bytes) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def working_in(root: bytes) -> str | None:
+    """`git (812)`: a git that works in this tree, if there is one."""
+    return holder_of(b"", root)
+
+
 def holder_of(lock: bytes, root: bytes) -> str | None:
     """`git commit (812)`: who holds the lock open, or is a git working in this tree."""
     working = None

@@ -66,6 +66,8 @@ def _merge_tree(
 ) -> tuple[str, dict[bytes, dict[int, Version]]]:
     """git-merge-tree(1): the tree, then `<mode> <object> <stage> TAB <path>` of what conflicts."""
     said = repository.git(
+        "-c",
+        "core.attributesFile=/dev/null",
         "merge-tree",
         "--write-tree",
         "-z",
@@ -74,6 +76,7 @@ def _merge_tree(
         first,
         second,
         ok=(0, 1),
+        environment={"GIT_ATTR_NOSYSTEM": "1"},  # what only one machine has must not decide
         timeout=LONG,
     )
     parts = said.out.split(b"\0")

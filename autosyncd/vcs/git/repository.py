@@ -34,8 +34,8 @@ class Memory:
     path: str = ""
     branch: str = ""
     adopted: bool = False
-    published: bool = False
-    """The remote branch was seen or made once: if it is gone, somebody removed it."""
+    published: str = ""
+    """The branch that was seen or made on the remote: if it is gone, somebody removed it."""
     roots: list[str] = field(default_factory=list)
 
 

@@ -6,8 +6,6 @@ tree on `refs/autosync/wip/TREE`, pushed; HEAD, index and files stay untouched. 
 its own commit holds the same, and the ref is taken away.
 """
 
-import os
-import shutil
 from dataclasses import dataclass
 
 from autosyncd.model import RepoConfig
@@ -35,10 +33,7 @@ class Snapshots:
         """The commit of the work tree as it is; None when that is in history already."""
         repository = self.repository
         index = repository.state + b"/snapshot.index"
-        if os.path.exists(repository.index):
-            shutil.copyfile(repository.index, index)
-        elif os.path.exists(index):
-            os.unlink(index)
+        indexes.copy_to(repository, index)
         found = scan(repository, EVERYTHING, self.config, index, unmerged=True)
         found.take(repository, index)
         tree = indexes.write_tree(repository, index)

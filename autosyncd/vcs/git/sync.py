@@ -104,7 +104,8 @@ class Sync:
             return said
         ref = remotes.tracking_ref(self.repository, self.remote)
         if said == remotes.BRANCH_MISSING:
-            if self.repository.memory.published and not self._allowed(doubts.BRANCH_GONE):
+            memory = self.repository.memory
+            if memory.published == memory.branch and not self._allowed(doubts.BRANCH_GONE):
                 return doubts.branch_gone(self.repository, self.remote)
             if known is not None:
                 self.repository.git("update-ref", "-d", ref)
@@ -122,10 +123,10 @@ class Sync:
     def _target(self) -> str | SyncOutcome | None:
         """The commit both sides should agree on; None when there is none anywhere."""
         here, there = self.repository.head, self._known()
+        if not self.config.pull:
+            return self._without_pull(here, there) if here and there else here
         if here is None or there is None:
             return here or there
-        if not self.config.pull:
-            return self._without_pull(here, there)
         if not self._allowed(doubts.UNRELATED):
             limit = self.config.safety.min_files
             question = doubts.unrelated(self.repository, self.remote, here, there, limit)
@@ -150,8 +151,8 @@ class Sync:
     def _adopt(self, target: str) -> SyncOutcome:
         """The remote has it (or will not take it): bring branch, index and work tree to it."""
         memory = self.repository.memory
-        if not memory.published and (self.publisher.pushed or self._known()):
-            memory.published = True
+        if memory.published != memory.branch and (self.publisher.pushed or self._known()):
+            memory.published = memory.branch
             self.repository.remember()
         here = self.repository.head
         refused, pushed = self.publisher.refused, self.publisher.pushed
