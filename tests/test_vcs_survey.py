@@ -113,9 +113,8 @@ def test_a_submodule_is_taken_whatever_its_folder_is() -> None:
 
 
 def test_pipes_are_passed_over() -> None:
-    assert planned({b"p": FileFacts("other")}, Difference(b"p", untracked=True)) == Plan(
-        (), (), (), 0
-    )
+    pipe = Difference(b"p", untracked=True)
+    assert planned({b"p": FileFacts("other")}, pipe) == Plan((), (), (), (), 0)
 
 
 # scopes

@@ -189,6 +189,39 @@ def test_a_repository_inside_moves(start: Start, root: Path) -> None:
     assert watch.judged((), {b"b"}).nested == (b"b/sub",)
 
 
+def test_a_repository_is_made_in_a_new_folder(start: Start, root: Path) -> None:
+    watch = start()
+    (root / "new").mkdir()
+    watch.read()
+    (root / "new/.git").mkdir()
+    assert watch.judged((), {b"new"}) == Batch(nested=(b"new",))
+    assert watch.watched == 1
+
+
+def test_what_is_left_out_below_a_folder_goes_with_it(start: Start, root: Path) -> None:
+    (root / "a/build").mkdir(parents=True)
+    (root / "a/sub/.git").mkdir(parents=True)
+    watch = start(b"a/build")
+    assert watch.watched == 2
+    (root / "a").rename(root / "b")
+    watch.read()
+    (root / "a/build").mkdir(parents=True)
+    (root / "a/sub").mkdir()
+    watch.read()
+    assert watch.judged((), {b"a"}).new_folders == {b"a/build", b"a/sub"}
+
+
+def test_a_repository_around_a_repository(start: Start, root: Path) -> None:
+    (root / "a/sub/.git").mkdir(parents=True)
+    watch = start()
+    (root / "a/.git").mkdir()
+    assert watch.read().nested == (b"a",)
+    shutil.rmtree(root / "a")
+    (root / "a/sub").mkdir(parents=True)
+    watch.read()
+    assert watch.judged((), {b"a"}).new_folders == {b"a/sub"}
+
+
 # new folders
 
 
@@ -282,6 +315,7 @@ def test_a_renamed_folder_keeps_its_watches(start: Start, root: Path) -> None:
     batch = watch.read()
     assert {b"a", b"z", b"z/b/c/f"} <= batch.changed
     assert batch.new_folders == {b"z"}  # another name may be ignored
+    assert not watch.unsettled
     assert watch.watched == 4
     (root / "z/b/c/g").write_text("x")
     assert watch.read().changed == {b"z/b/c/g"}
@@ -312,7 +346,7 @@ def test_two_folders_are_exchanged_in_one_step(start: Start, root: Path) -> None
     paths = os.fsencode(root / "a"), os.fsencode(root / "b")
     if libc.renameat2(-100, paths[0], -100, paths[1], exchange):
         pytest.skip("this file system can't exchange two names")
-    keep_all(watch, watch.read())
+    assert watch.read().new_folders == {b"a", b"b"}
     (root / "b/in_a/f").write_text("x")
     assert watch.read().changed == {b"b/in_a/f"}
 
@@ -423,6 +457,99 @@ def test_a_folder_becomes_a_file(start: Start, root: Path) -> None:
     assert watch.watched == 1
 
 
+# paths that are out of date when they are used
+
+
+class Meddler:
+    """An inotify instance; once a given path was (or is about to be) asked for, something happens."""
+
+    def __init__(self) -> None:
+        self._inotify = INotify()
+        self.before: dict[bytes, Callable[[], None]] = {}
+        self.after: dict[bytes, Callable[[], None]] = {}
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._inotify, name)
+
+    def add_watch(self, path: bytes, mask: int) -> int:
+        name = path.split(b"/tree/")[-1]
+        self.before.pop(name, lambda: None)()
+        wd: int = self._inotify.add_watch(path, mask)
+        self.after.pop(name, lambda: None)()
+        return wd
+
+
+@pytest.fixture
+def meddler(monkeypatch: pytest.MonkeyPatch) -> Meddler:
+    meddler = Meddler()
+    monkeypatch.setattr(instance, "INotify", lambda: meddler)
+    return meddler
+
+
+def test_there_and_back_while_a_new_folder_is_looked_for(
+    start: Start, root: Path, meddler: Meddler
+) -> None:
+    (root / "a").mkdir()
+    watch = start()
+    (root / "a/new").mkdir()
+    meddler.before[b"a/new"] = lambda: (root / "a").rename(root / "b") and None
+    assert watch.read().new_folders == frozenset()
+    (root / "b").rename(root / "a")
+    batch = watch.read()
+    assert batch.new_folders == {b"a"}
+    keep_all(watch, batch)
+    (root / "a/new/f").write_text("x")
+    assert watch.read().changed == {b"a/new/f"}
+
+
+def test_a_folder_moves_to_where_the_walk_has_yet_to_come(
+    start: Start, root: Path, meddler: Meddler
+) -> None:
+    watch = start()
+    (root / "p/x").mkdir(parents=True)
+    (root / "p/y/deep").mkdir(parents=True)
+    watch.read()
+    meddler.after[b"p/x"] = lambda: (root / "p/x").rename(root / "p/y/deep/x") and None
+    keep_all(watch, watch.judged((), {b"p"}))
+    keep_all(watch, watch.read())
+    watch.settle()
+    (root / "p/y/deep/x/f").write_text("x")
+    assert watch.read().changed == {b"p/y/deep/x/f"}
+    assert watch.watched == 5
+
+
+def test_a_folder_seems_to_be_inside_itself(start: Start, root: Path, meddler: Meddler) -> None:
+    (root / "a/b").mkdir(parents=True)
+    watch = start()
+
+    def turn_inside_out() -> None:
+        (root / "a").rename(root / "t")
+        (root / "a/b").mkdir(parents=True)
+        (root / "t").rename(root / "a/b/c")
+
+    (root / "a/b/c").mkdir()
+    meddler.before[b"a/b/c"] = turn_inside_out
+    assert watch.read().rescan
+    assert not watch.rearm(()).rescan
+    assert not watch.read().rescan
+    (root / "a/b/c/b/c/f").write_text("x")
+    assert watch.read().changed == {b"a/b/c/b/c/f"}
+
+
+def test_what_left_while_its_folder_was_away(start: Start, root: Path, tmp_path: Path) -> None:
+    (root / "a/x").mkdir(parents=True)
+    watch = start()
+    (root / "a").rename(tmp_path / "out")
+    (tmp_path / "out/x").rename(tmp_path / "x")
+    (tmp_path / "out").rename(root / "z")
+    assert watch.read().new_folders == {b"z"}
+    watch.judged((), {b"z"})
+    watch.settle()
+    assert watch.watched == 2
+    (tmp_path / "x/f").write_text("x")
+    assert watch.read() == Batch()
+
+
 # rules
 
 
@@ -474,12 +601,32 @@ def test_new_rules(start: Start, root: Path) -> None:
     assert watch.watched == 3
 
 
+def test_new_rules_after_a_rename_that_nobody_read(start: Start, root: Path) -> None:
+    (root / "src").mkdir()
+    watch = start()
+    (root / "src").rename(root / "lib")
+    (root / "src/build").mkdir(parents=True)
+    watch.rearm({b"src/build"})
+    assert watch.watched == 3
+
+
+def test_new_rules_answer_all_questions(start: Start, root: Path) -> None:
+    (root / "old").mkdir()
+    watch = start()
+    (root / "asked").mkdir()
+    assert watch.read().new_folders == {b"asked"}
+    watch.rearm(())
+    (root / "old").rename(root / "new")
+    assert watch.read().new_folders == {b"new"}
+
+
 # lost events
 
 
 def test_a_full_queue_means_that_anything_may_have_changed(start: Start, root: Path) -> None:
     (root / "gone").mkdir()
     (root / "moved/deep").mkdir(parents=True)
+    (root / "known").mkdir()
     watch = start()
     # two files by turns, since the kernel merges equal events that follow each other
     size = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
@@ -491,14 +638,15 @@ def test_a_full_queue_means_that_anything_may_have_changed(start: Start, root: P
     (root / "gone").rmdir()
     (root / "moved").rename(root / "here")
     (root / "new/deep").mkdir(parents=True)
+    (root / "known/deep").mkdir()
     assert watch.read().rescan
     batch = watch.rearm(())
     assert not batch.rescan
-    assert watch.watched == 5
-    for path in ("here/deep/f", "new/deep/f"):
+    assert watch.watched == 7
+    for path in ("here/deep/f", "new/deep/f", "known/deep/f"):
         (root / path).write_text("x")
     batch = watch.read()
-    assert batch.changed == {b"here/deep/f", b"new/deep/f"}
+    assert batch.changed == {b"here/deep/f", b"new/deep/f", b"known/deep/f"}
     assert not batch.rescan
 
 
@@ -544,8 +692,11 @@ def test_a_folder_above_the_root_is_moved(tmp_path: Path) -> None:
     watch.arm()
     (tmp_path / "home").rename(tmp_path / "elsewhere")
     assert watch.read() == Batch()  # the kernel says nothing of it
+    (tmp_path / "home/tree").mkdir(parents=True)
     (tmp_path / "elsewhere/tree/a").mkdir()
     assert watch.read().gone
+    watches = Path(f"/proc/self/fdinfo/{watch.fileno()}").read_text()
+    assert watches.count("inotify wd:") == 1
     watch.close()
 
 
@@ -612,6 +763,16 @@ assert watch.read().changed == {b"f"}
 os.mkdir(root + b"/another")
 batch = watch.read()
 assert batch.changed == {b"another"} and not batch.new_folders and batch.unwatched == 8, batch
+for name in os.listdir(root):
+    if name != b"f":
+        open(root + b"/" + name + b"/probe", "w").close()
+folder = root + b"/" + min(os.path.dirname(path) for path in watch.read().changed if b"/" in path)
+os.rename(folder, root + b"-outside")
+os.mkdir(folder)
+while watch.unsettled or watch.read().changed:
+    watch.settle()
+open(root + b"-outside/f", "w").close()
+assert not watch.read().changed
 open("/proc/sys/user/max_inotify_watches", "w").write("100")
 batch = watch.rearm(())
 assert watch.complete and watch.watched == 13 and watch.limits is None, batch
@@ -681,8 +842,9 @@ def run(*command): subprocess.run(command, check=True)
 MOUNT = """
 run("mount", "-t", "tmpfs", "none", root + b"/mount")
 os.mkdir(root + b"/mount/inside")
+os.makedirs(root + b"/mount/under/.git")
 watch = TreeWatch(root)
-watch.arm()
+assert watch.arm().nested == (b"mount/under",)
 assert watch.watched == 4
 open(root + b"/mount/inside/f", "w").close()
 assert watch.read().changed == {b"mount/inside/f"}
@@ -726,6 +888,10 @@ assert watch.judged((), {b"closed"}).unwatched == 0
 os.chmod(root + b"/closed", 0o755)
 os.mkdir(root + b"/closed/in")
 watch.judged((), watch.read().new_folders)
+os.chmod(root + b"/closed", 0)
+watch.read()
+os.chmod(root + b"/closed", 0o755)
+watch.read()
 open(root + b"/closed/in/f", "w").close()
 assert watch.read().changed == {b"closed/in/f"}
 """

@@ -35,6 +35,27 @@ class Completed:
     timed_out: bool = False
 
 
+def start(
+    argv: Sequence[str | bytes], *, cwd: bytes, env: Mapping[str, str]
+) -> tuple[int, int, int]:
+    """A child that goes on (partner.py): the descriptors of its input and output, its number."""
+    child = subprocess.Popen(
+        argv,
+        cwd=cwd,
+        env=dict(env),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    pipes = (cast("IO[bytes]", child.stdin), cast("IO[bytes]", child.stdout))
+    asked, answers = (os.dup(pipe.fileno()) for pipe in pipes)
+    for pipe in pipes:
+        pipe.close()
+    child.returncode = 0  # whoever has the number waits for it
+    return asked, answers, child.pid
+
+
 class Runner:
     """Starts children for one worker, one at a time."""
 

@@ -136,7 +136,7 @@ class TreeWatch:
         for path in ignored:
             if watches.drop_path(path):
                 watches.ignored.add(path)
-        for path in sorted(_normal(kept) - ignored):
+        for path in sorted(_normal(kept)):
             wd = watches.tree.find(path)
             if wd is None:
                 continue

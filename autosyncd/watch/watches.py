@@ -95,7 +95,7 @@ class Watches:
             return
         found.asked_anew |= wd == known and bool(mask & ATTRIB)  # it may be readable again
         news = self._place(parent, name, wd, found)
-        if wd in found.seen and (news or mask & MOVED_TO or wd in self.unwalked):
+        if wd in found.seen and (news or mask & MOVED_TO):
             self.unwalked.add(wd)
             found.fresh.add(wd)
 

@@ -19,6 +19,8 @@ from autosyncd.vcs.git.lease import ignore_breaks
 from tests.convergence import nursery, person
 from tests.convergence.host import Host
 from tests.convergence.judge import Judge
+from tests.convergence.realtime import measure, summary
+from tests.convergence.whole import Machines
 
 
 @dataclass
@@ -32,6 +34,7 @@ class Report:
     totals: collections.Counter[str] = field(default_factory=collections.Counter)
     outcomes: collections.Counter[str] = field(default_factory=collections.Counter)
     oddities: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def line(self) -> str:
         """The summary, in one line."""
@@ -330,6 +333,47 @@ def outcome_of(line: str) -> str:
     return f"{facts['verb'].split()[0]}:{str(facts['outcome']).split('(')[0]}"
 
 
+def daemons(folder: Path, hosts: int, rounds: int, seed: int, judge_every: int) -> Report:
+    """Whole daemons; now and then a worker of theirs is killed."""
+    report = Report(seed)
+    machines = Machines(folder, hosts, seed, environment(folder))
+    try:
+        for number in range(1, rounds + 1):
+            machines.round()
+            if number % 5 == 0:
+                machines.kill_a_worker()
+            report.rounds = number
+            if number % judge_every == 0 or number == rounds:
+                report.faults = machines.rest()
+                report.judged += 1
+            if report.faults:
+                break
+    finally:
+        machines.end()
+    report.totals["acts"] = sum(person.acts for person in machines.people)
+    report.totals["contents verified"] = machines.verified
+    report.totals["late writes"] = sum(person.late for person in machines.people)
+    return report
+
+
+def realtime(folder: Path, hosts: int, rounds: int, seed: int, _: int) -> Report:
+    """`rounds` seconds of continuous pushing, then the judge."""
+    ignore_breaks()
+    report = Report(seed)
+    world = World(folder, hosts, seed)
+    try:
+        report.notes.append(summary(measure(world.hosts, rounds)))
+        report.faults = world.rest()
+        report.judged = 1
+    finally:
+        world.end()
+        count(report, world)
+    return report
+
+
+MODES = {"inprocess": inprocess, "daemons": daemons, "realtime": realtime}
+
+
 def count(report: Report, world: World) -> None:
     """The totals of a world."""
     report.totals["contents verified"] = world.judge.verified
@@ -349,6 +393,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seeds", type=int, default=1, help="so many runs, one seed after another")
+    parser.add_argument("--mode", choices=list(MODES), default="inprocess")
     parser.add_argument("--kill", action="store_true", help="kill workers at any instant")
     parser.add_argument("--without-maps", action="store_true", help="nobody maps files")
     parser.add_argument("--judge-every", type=int, default=10, metavar="ROUNDS")
@@ -361,9 +406,11 @@ def main() -> int:
     for seed in range(options.seed, options.seed + options.seeds):
         folder = Path(tempfile.mkdtemp(prefix=f"convergence-{seed}-", dir=options.folder))
         began = time.monotonic()
-        play = killed if options.kill else inprocess
+        play = killed if options.kill else MODES[options.mode]
         report = play(folder, options.hosts, options.rounds, seed, options.judge_every)
         print(f"{report.line()} ({time.monotonic() - began:.0f} s)", flush=True)
+        for note in report.notes:
+            print(f"  {note}")
         for oddity in sorted(set(report.oddities))[:6]:
             print(f"  odd: {oddity}")
         if report.faults:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from autosyncd.errors import AutosyncError
 from autosyncd.vcs.channel import without_secrets
+from autosyncd.vcs.partner import Partner
 from autosyncd.vcs.process import Runner
 
 QUICK = 120.0
@@ -82,6 +83,7 @@ class Git:
         self.root = root
         self._runner = runner
         self._environment = _environment(environment)
+        self._lookup: Partner | None = None
         self.excludes: bytes | None = None
         """The file that holds what is left out besides what .gitignore says (excludes.py)."""
 
@@ -119,6 +121,21 @@ class Git:
         if done.timed_out:
             complaint = f"The remote fell silent for {SILENCE:.0f} s. {complaint}".strip()
         return Result(done.code or (1 if done.timed_out else 0), done.out, complaint)
+
+    def lookup(self, name: str) -> str | None:
+        """The id of the object that a name stands for (gitrevisions(7)), in a tenth of a
+        millisecond; None when there is none."""
+        if self._lookup is None:
+            argv = ["git", *self._settings(NO_HOOKS), "cat-file", "--batch-check"]
+            self._lookup = Partner(argv, cwd=self.root, env=self._environment)
+        answer = (self._lookup.ask(name.encode("utf-8", "surrogateescape")) or b"").split()
+        return answer[0].decode() if len(answer) == 3 and answer[2].isdigit() else None
+
+    def rest(self) -> None:
+        """A verb is done: no child stays."""
+        if self._lookup is not None:
+            self._lookup.end()
+            self._lookup = None
 
     def use_quiet_ssh(self) -> None:
         """Wrap whatever ssh command the person has configured (git-config(1), core.sshCommand)."""

@@ -30,8 +30,8 @@ from autosyncd.vcs.git.history import (
     Author,
     advance,
     changes_between,
-    forget_journal,
     make_commit,
+    published,
 )
 from autosyncd.vcs.git.lock import IndexBusy, IndexLock
 from autosyncd.vcs.git.repository import Repository
@@ -158,7 +158,7 @@ class Attempt:
                 return False
             if not advance(self.repository, lock, head, new):
                 return False
-        forget_journal(self.repository)
+        published(self.repository, new)
         return True
 
     def _head(self, commit: str | None) -> Head | None:

@@ -1,6 +1,7 @@
 """May we work in this tree now? The person's own git always goes first."""
 
 import os
+from pathlib import Path
 
 from autosyncd.vcs.driver import Waiting, Why
 from autosyncd.vcs.git.lock import holder_of
@@ -44,7 +45,12 @@ def obstacle(repository: Repository) -> Waiting | None:
 
 def current_branch(repository: Repository) -> str | None:
     """The branch that is checked out (perhaps unborn); None when HEAD is detached."""
-    ref = repository.git("symbolic-ref", "-q", "HEAD", ok=(0, 1)).text
+    text = Path(os.fsdecode(repository.git_dir), "HEAD").read_text(errors="surrogateescape")
+    ref = text.removeprefix("ref: ").strip()
+    if ref == text.strip():
+        return None  # a commit, not a branch
+    if ref == "refs/heads/.invalid":  # other ref storages keep only this for old readers
+        ref = repository.git("symbolic-ref", "-q", "HEAD", ok=(0, 1)).text
     return ref.removeprefix("refs/heads/") or None
 
 

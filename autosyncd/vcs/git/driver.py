@@ -140,6 +140,9 @@ class GitDriver:
             if not os.path.isdir(self._config.path):
                 return _gone(self._config.path)
             return Failed(_kind(problem), f"{problem}; it is tried again.")
+        finally:
+            if self._opened is not None:
+                self._opened[0].rest()
 
     def _inspect(self) -> InspectOutcome:
         path = self._config.path

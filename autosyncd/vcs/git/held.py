@@ -10,7 +10,6 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from autosyncd.vcs.git.command import GitFailed
 from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.history import Author, make_commit
 from autosyncd.vcs.git.indexes import tree_with
@@ -92,19 +91,12 @@ def sides(repository: Repository, head: str | None) -> list[str]:
     waiting = []
     said = repository.git("for-each-ref", "--format=%(objectname)", "refs/autosync/side/")
     for commit in said.text.split():
-        merged = head is not None and _contains(repository, head, commit)
+        merged = head is not None and repository.contains(head, commit)
         if merged:
             repository.git("update-ref", "-d", f"refs/autosync/side/{commit}")
         else:
             waiting.append(commit)
     return waiting
-
-
-def _contains(repository: Repository, tip: str, commit: str) -> bool:
-    try:
-        return repository.git("merge-base", "--is-ancestor", commit, tip, ok=(0, 1)).code == 0
-    except GitFailed:
-        return False
 
 
 def describe(repository: Repository, paths: Iterable[bytes]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autosyncd.vcs.driver import Change, ChangeKind
+from autosyncd.vcs.git import indexes
 from autosyncd.vcs.git.command import LONG, GitFailed
 from autosyncd.vcs.git.lock import IndexBusy, IndexLock
 from autosyncd.vcs.git.repository import Repository
@@ -126,6 +127,12 @@ def _write_journal(repository: Repository, old: str | None, new: str) -> None:
         file.write(f"{old or '-'} {new}\n")
         file.flush()
         os.fsync(file.fileno())
+
+
+def published(repository: Repository, commit: str) -> None:
+    """advance() is done: the lock was left, branch and index are where they belong."""
+    forget_journal(repository)
+    repository.clean = (indexes.signature(repository), repository.tree_of(commit))
 
 
 def forget_journal(repository: Repository) -> None:

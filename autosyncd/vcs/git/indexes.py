@@ -92,6 +92,8 @@ def write_tree(repository: Repository, index: bytes) -> str:
 def staged_tree(repository: Repository) -> str | None:
     """The tree that the person's `git commit` would make; None with unresolved conflicts. Asked of
     the private index, a copy."""
+    if repository.clean is not None and repository.clean[0] == signature(repository):
+        return repository.clean[1]  # nobody has written it since we did
     index = repository.private_index
     written = repository.git("write-tree", index=index, ok=(0, 128), timeout=LONG)
     if written.code and "merge" not in written.complaint:

@@ -7,13 +7,6 @@ from autosyncd.vcs.git.merge import merge
 from autosyncd.vcs.git.repository import Repository
 
 
-def contains(repository: Repository, tip: str, commit: str) -> bool:
-    """Whether `commit` is in the history of `tip`."""
-    if tip == commit:
-        return True
-    return repository.git("merge-base", "--is-ancestor", commit, tip, ok=(0, 1)).code == 0
-
-
 @dataclass(slots=True)
 class Joiner:
     """Joins, and remembers whose versions had to be put beside."""
@@ -25,9 +18,9 @@ class Joiner:
 
     def join(self, ours: str, theirs: str) -> str:
         """A commit that contains both."""
-        if contains(self.repository, ours, theirs):
+        if self.repository.contains(ours, theirs):
             return ours
-        if contains(self.repository, theirs, ours):
+        if self.repository.contains(theirs, ours):
             return theirs
         merged = merge(self.repository, ours, theirs)
         self.conflicts += merged.conflicts

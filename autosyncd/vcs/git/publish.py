@@ -12,7 +12,6 @@ from autosyncd.model import Head
 from autosyncd.vcs.driver import Away, Stage, Watcher
 from autosyncd.vcs.git import remote as remotes
 from autosyncd.vcs.git.complaint import PushVerdict, away, push_answer
-from autosyncd.vcs.git.join import contains
 from autosyncd.vcs.git.repository import Repository
 
 HELP_AFTER = 4
@@ -35,7 +34,7 @@ class Publisher:
         """Push `tip`, unless the remote has it, it is not wanted, or was refused for good."""
         if not self.wanted or self.refused:
             return PushVerdict.ACCEPTED
-        if known is not None and contains(self.repository, known, tip):
+        if known is not None and self.repository.contains(known, tip):
             return PushVerdict.ACCEPTED
         self.watcher.stage(Stage.PUSH)
         branch = self.repository.memory.branch
@@ -55,9 +54,9 @@ class Publisher:
             self.refused = answer.text
         elif answer.verdict is PushVerdict.ACCEPTED:
             self.pushed = True
+            self.watcher.pushed(Head(branch, tip))  # at once: others wait for it
             ref = remotes.tracking_ref(self.repository, self.remote)
             self.repository.git("update-ref", ref, tip)
-            self.watcher.pushed(Head(branch, tip))
         return answer.verdict
 
     def ask_for_help(self, tries: int) -> None:

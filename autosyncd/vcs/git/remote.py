@@ -18,6 +18,14 @@ def choose(repository: Repository, config: RepoConfig) -> str | None:
     """The remote's name: as configured, else the upstream's, else the only one, else origin."""
     if config.remote == "none":
         return None
+    settings = os.stat(repository.common_dir + b"/config")
+    stamp = (settings.st_ino, settings.st_size, settings.st_mtime_ns)
+    if repository.chosen is None or repository.chosen[0] != stamp:
+        repository.chosen = (stamp, _choose(repository, config))
+    return repository.chosen[1]
+
+
+def _choose(repository: Repository, config: RepoConfig) -> str | None:
     names = repository.git("remote").text.split("\n")
     names = [name for name in names if name]
     if config.remote != "auto":

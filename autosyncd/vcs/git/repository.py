@@ -53,6 +53,12 @@ class Repository:
     """`sha1` or `sha256`."""
     file_modes: bool = True
     """Whether the file system knows what is executable (git-config(1), core.fileMode)."""
+    clean: tuple[object, str] | None = None
+    """The signature of the person's index as we published it last, and the tree it stands for."""
+    chosen: tuple[object, str | None] | None = None
+    """The remote that was chosen, as long as the configuration is the one with this stamp."""
+    _trees: dict[str, str] = field(default_factory=dict)
+    _contained: dict[tuple[str, str], bool] = field(default_factory=dict)
 
     @property
     def index(self) -> bytes:
@@ -80,11 +86,33 @@ class Repository:
 
     def tree_of(self, commit: str | None) -> str:
         """The tree of a commit; of none, the empty tree."""
-        return self.git("rev-parse", f"{commit}^{{tree}}").text if commit else self.empty_tree
+        if not commit:
+            return self.empty_tree
+        known = self._trees.get(commit) or self.git.lookup(f"{commit}^{{tree}}")
+        if known is None:
+            return self.git("rev-parse", f"{commit}^{{tree}}").text
+        self._trees[commit] = known
+        return known
 
     def commit_at(self, ref: str) -> str | None:
         """The commit a ref points to, or None."""
-        return self.git("rev-parse", "-q", "--verify", f"{ref}^0", ok=(0, 1, 128)).text or None
+        return self.git.lookup(f"{ref}^{{commit}}")
+
+    def contains(self, tip: str, commit: str) -> bool:
+        """Whether `commit` is in the history of `tip`."""
+        if tip == commit:
+            return True
+        known = self._contained.get((tip, commit))
+        if known is None:
+            said = self.git("merge-base", "--is-ancestor", commit, tip, ok=(0, 1))
+            known = self._contained[tip, commit] = said.code == 0
+        return known
+
+    def rest(self) -> None:
+        """A verb is done: no child stays, nothing is remembered that may be another tomorrow."""
+        self.git.rest()
+        self._trees.clear()
+        self._contained.clear()
 
     @property
     def head(self) -> str | None:

@@ -26,7 +26,7 @@ from autosyncd.vcs.git import remote as remotes
 from autosyncd.vcs.git.commit import Committer
 from autosyncd.vcs.git.complaint import PushVerdict
 from autosyncd.vcs.git.condition import obstacle
-from autosyncd.vcs.git.join import Joiner, contains
+from autosyncd.vcs.git.join import Joiner
 from autosyncd.vcs.git.merge import incoming_hosts
 from autosyncd.vcs.git.publish import Publisher, asking
 from autosyncd.vcs.git.repository import Repository
@@ -111,7 +111,7 @@ class Sync:
                 self.repository.git("update-ref", "-d", ref)
             return None
         tip = self._known()
-        rewritten = known and tip and not contains(self.repository, tip, known)
+        rewritten = known and tip and not self.repository.contains(tip, known)
         if rewritten and not self._allowed(doubts.REWRITTEN):
             self.repository.git("update-ref", ref, known or "")  # so that it is seen again
             return doubts.rewritten(self.repository, self.remote)
@@ -140,7 +140,7 @@ class Sync:
 
     def _without_pull(self, here: str, there: str) -> str | Failed:
         """`pull: false`: what the remote has more than we is left there."""
-        if contains(self.repository, here, there) or contains(self.repository, there, here):
+        if self.repository.contains(here, there) or self.repository.contains(there, here):
             return here
         return Failed(
             "diverged",

@@ -30,7 +30,7 @@ from autosyncd.vcs.git.command import LONG
 from autosyncd.vcs.git.commit import Committer
 from autosyncd.vcs.git.condition import locked, obstacle, staged
 from autosyncd.vcs.git.disk import Version
-from autosyncd.vcs.git.history import advance, forget_journal, make_commit
+from autosyncd.vcs.git.history import advance, make_commit, published
 from autosyncd.vcs.git.join import Joiner
 from autosyncd.vcs.git.lock import IndexBusy, IndexLock
 from autosyncd.vcs.git.replace import Step
@@ -61,7 +61,9 @@ class Update:
     committer: Committer
     order: SyncOrder
     joiner: Joiner
-    files: int = 0
+    done: set[bytes] = field(default_factory=set)
+    written: set[bytes] = field(default_factory=set)
+    """Those of the done paths that still exist."""
     stubborn: set[bytes] = field(default_factory=set)
     """Edited here, and yet nothing to commit (assume-unchanged, say): they count as held."""
     learned: dict[bytes, set[bytes]] = field(default_factory=dict)
@@ -77,7 +79,7 @@ class Update:
         except IndexBusy:
             return locked(self.repository) or Waiting(Why.LOCKED, "Another git command is running.")
         if isinstance(outcome, Updated):
-            forget_journal(self.repository)
+            published(self.repository, outcome.head)
             held.sides(self.repository, outcome.head)
         return outcome
 
@@ -103,7 +105,8 @@ class Update:
                 [step for path, step in steps.items() if path not in sparse],
                 self.learned,
             )
-            self.files += len(applied.done)
+            self.done |= applied.done
+            self.written |= {path for path, now in applied.entries.items() if now is not None}
             disk = indexes.tree_with(repository, disk, applied.entries)
             dirty = applied.dirty - self.stubborn
             if dirty:
@@ -111,17 +114,18 @@ class Update:
                 continue
             kept = {path: record.get(path, ours or merged) for path in applied.held | applied.dirty}
             held.record(repository, kept)
+            indexes.refresh(repository, repository.private_index, sorted(self.written - sparse))
             if merged == head or advance(repository, lock, head, merged):
                 if merged == head:
                     lock.publish(repository.private_index)
-                return Updated(merged, self.files, tuple(sorted(kept)))
+                return Updated(merged, len(self.done), tuple(sorted(kept)))
             target, head, ours = merged, repository.head, repository.head
         return Dirty("The files keep changing faster than they can be updated.")
 
     def _guard(self, steps: Steps) -> Question | None:
         changes = tuple(Change(_kind(step), step.path) for step in steps.values())
         listed = 0
-        if changes:
+        if len(changes) * 4 >= self.committer.config.safety.min_files:
             listed = self.repository.git("ls-files", "-z", timeout=LONG).out.count(b"\0")
         question = self.committer.guard(ChangeSet(changes, listed, incoming=True))
         return question if question and question.kind not in self.order.allowed else None
