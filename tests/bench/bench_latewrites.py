@@ -19,15 +19,16 @@ import subprocess
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from autosyncd.vcs.git import apply as engine
 from autosyncd.vcs.git import batch
-from autosyncd.vcs.git.apply import apply
 from autosyncd.vcs.git.disk import Hasher
 from autosyncd.vcs.git.lease import ignore_breaks, leases_work
+from autosyncd.vcs.git.replace import Step
 from autosyncd.vcs.git.repository import Repository, open_repository
 from autosyncd.vcs.git.update import steps_between
 from autosyncd.vcs.process import Runner
@@ -75,7 +76,7 @@ class Writer:
         if not self._pid:
             os.close(self._order)
             with os.fdopen(orders) as heard, os.fdopen(answers, "w") as said:
-                for line in heard:
+                for line in iter(heard.readline, "end\n"):
                     print(json.dumps(self._write(int(line))), file=said, flush=True)
             os._exit(0)
         os.close(orders)
@@ -89,6 +90,7 @@ class Writer:
         return [Mark(*words) for words in json.loads(self._answers.readline())]
 
     def close(self) -> None:
+        os.write(self._order, b"end\n")
         os.close(self._order)
         self._answers.close()
         os.waitpid(self._pid, 0)
@@ -169,17 +171,39 @@ class Arena:
         return b"".join(path.read_bytes() for path in files), copies
 
 
+@contextmanager
+def after_staging(writers: list[Writer], turn: int) -> Iterator[None]:
+    """Let the writers begin when the first swap is about to come: later they find few files that
+    are not edited yet."""
+    real = engine.stage
+
+    def stage(repository: Repository, steps: Sequence[Step]) -> batch.Batch:
+        made = real(repository, steps)
+        for writer in writers:
+            writer.begin(turn)
+        time.sleep(random.random() * 0.003)
+        return made
+
+    engine.stage = stage
+    try:
+        yield
+    finally:
+        engine.stage = real
+
+
 def one_round(
     arena: Arena, writers: list[Writer], turn: int, tally: Tally, *, leases: bool
 ) -> None:
     arena.fill(b"A")
-    for writer in writers:
-        writer.begin(turn)
-    end = time.monotonic() + ROUND
     here, there = reversed(arena.sides)
-    while time.monotonic() < end:  # there and back again
-        steps = steps_between(arena.repository, here, there).values()
-        applied = apply(arena.repository, list(steps), {})
+    begun, end = False, 0.0
+    while not begun or time.monotonic() < end:  # there and back again
+        steps = list(steps_between(arena.repository, here, there).values())
+        random.shuffle(steps)
+        with after_staging([] if begun else writers, turn):
+            applied = engine.apply(arena.repository, steps, {})
+        if not begun:
+            begun, end = True, time.monotonic() + ROUND
         tally.replaced += len(applied.done)
         tally.dirty += len(applied.dirty)
         tally.held += len(applied.held)

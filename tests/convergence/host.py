@@ -5,9 +5,9 @@ import os
 import random
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import astuple
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from autosyncd.model import Safety
 from autosyncd.vcs.driver import (
@@ -27,6 +27,9 @@ from tests.convergence.nursery import MARK, Order
 from tests.convergence.oracle import Scanned
 from tests.convergence.person import Person
 from tests.trees import Clone, Record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NO_LIMITS = Safety(1.0, 1.0, 10**9, 10**9, 1 << 50)
 

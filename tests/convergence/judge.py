@@ -94,7 +94,9 @@ class Judge:
                 path for path in mine.keys() | theirs.keys() if mine.get(path) != theirs.get(path)
             )
             if different:
-                shown = [(path, short(mine.get(path)), short(theirs.get(path))) for path in different]
+                shown = [
+                    (path, short(mine.get(path)), short(theirs.get(path))) for path in different
+                ]
                 faults.append(f"{first.name} and {host.name} differ in {shown[:4]}")
         heads = {self.head(host).split()[1] for host in self.hosts}
         at_hub = self.git(self.hub, "rev-parse", "refs/heads/main").strip()

@@ -17,7 +17,14 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from autosyncd.vcs.driver import EVERYTHING, CommitMade, CommitOrder, NothingToCommit, Scope, SyncOrder
+from autosyncd.vcs.driver import (
+    EVERYTHING,
+    CommitMade,
+    CommitOrder,
+    NothingToCommit,
+    Scope,
+    SyncOrder,
+)
 from autosyncd.vcs.git.lease import ignore_breaks
 from tests.convergence.oracle import Scanned
 from tests.trees import Clone
@@ -157,7 +164,10 @@ def marked(mark: str) -> list[int]:
             with contextlib.suppress(OSError, IndexError):
                 environ = Path("/proc", entry, "environ").read_bytes()
                 state = Path("/proc", entry, "stat").read_text(errors="replace")
-                if f"{MARK}={mark}\0".encode() in environ and state.rsplit(")", 1)[1].split()[0] != "Z":
+                if (
+                    f"{MARK}={mark}\0".encode() in environ
+                    and state.rsplit(")", 1)[1].split()[0] != "Z"
+                ):
                     found.append(int(entry))
     return found
 
@@ -183,5 +193,13 @@ def kill_alone(pid: int) -> None:
 
 def pick_verbs(dice: random.Random) -> tuple[str, ...]:
     """What a worker might do between its start and its end."""
-    kinds = ("commit", "commit everything", "commit everything staged", "sync", "sync", "push", "sweep")
+    kinds = (
+        "commit",
+        "commit everything",
+        "commit everything staged",
+        "sync",
+        "sync",
+        "push",
+        "sweep",
+    )
     return tuple(dice.choice(kinds) for _ in range(dice.randrange(1, 5)))

@@ -82,7 +82,14 @@ class Oracle:
     lock: threading.RLock = field(default_factory=threading.RLock)
 
     def wrote(
-        self, inode: int, path: str, data: bytes, how: str, *, unseen: bool = False, open: bool = False
+        self,
+        inode: int,
+        path: str,
+        data: bytes,
+        how: str,
+        *,
+        unseen: bool = False,
+        open: bool = False,
     ) -> None:
         """A person has finished writing; `open`: by a mapping that is still there, of which no event
         tells, so that no commit has to see it yet."""

@@ -57,9 +57,7 @@ def measure(hosts: list[Host], seconds: float) -> list[Times]:
         except BaseException as fault:
             faults.append(fault)
 
-    threads = [
-        threading.Thread(target=push, args=pair) for pair in zip(hosts, times, strict=True)
-    ]
+    threads = [threading.Thread(target=push, args=pair) for pair in zip(hosts, times, strict=True)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -50,8 +50,10 @@ class Report:
 class World:
     """A hub and its hosts in one folder."""
 
-    def __init__(self, folder: Path, hosts: int, seed: int) -> None:
+    def __init__(self, folder: Path, hosts: int, seed: int, *, calm: bool = False) -> None:
         self.folder, self.dice = folder, random.Random(seed)
+        self.calm = calm
+        """A single verb in a round."""
         self.environment = environment(folder)
         self.hub = folder / "hub.git"
         self._git("init", "-q", "--bare", "-b", "main", "hub.git")
@@ -97,7 +99,7 @@ class World:
         offline = self.dice.random() < 0.15
         if offline:
             self.go_offline()
-        with busy(self.hosts if manner != "gates" else [], self.dice):
+        with Busy(self.hosts if manner != "gates" else [], self.dice):
             self.work()
             if offline:
                 self.come_back()
@@ -108,7 +110,7 @@ class World:
 
     def work(self) -> None:
         """Some verbs; once in a while on two machines at once, or by a new driver."""
-        for _ in range(self.dice.randrange(2, 6)):
+        for _ in range(1 if self.calm else self.dice.randrange(2, 6)):
             some = self.dice.sample(self.hosts, self.dice.choice((1, 1, 2)))
             if self.dice.random() < 0.05:
                 some[0].start()
@@ -127,16 +129,14 @@ class World:
             host.end()
 
 
-class busy:  # noqa: N801
+class Busy:
     """Inside of it, people act at random instants."""
 
     def __init__(self, hosts: list[Host], dice: random.Random) -> None:
         self._over = threading.Event()
         self._faults: list[BaseException] = []
         pace = dice.choice((0.001, 0.005, 0.02))
-        self._threads = [
-            threading.Thread(target=self._loiter, args=(host, pace)) for host in hosts
-        ]
+        self._threads = [threading.Thread(target=self._loiter, args=(host, pace)) for host in hosts]
 
     def __enter__(self) -> None:
         for thread in self._threads:
@@ -195,11 +195,13 @@ def environment(folder: Path) -> dict[str, str]:
     return kept | {"HOME": str(home), "GIT_CONFIG_NOSYSTEM": "1"}
 
 
-def inprocess(folder: Path, hosts: int, rounds: int, seed: int, judge_every: int) -> Report:
+def inprocess(
+    folder: Path, hosts: int, rounds: int, seed: int, judge_every: int, *, calm: bool = False
+) -> Report:
     """The verbs are called here, in random order, while people act."""
     ignore_breaks()
     report = Report(seed)
-    world = World(folder, hosts, seed)
+    world = World(folder, hosts, seed, calm=calm)
     for host in world.hosts:
         host.start()
     try:
@@ -256,7 +258,7 @@ class Deaths:
             host.boldness = self.dice.choice((0.0, 0.0, 0.15))
             host.gate.open()
         loiterers = hosts if self.dice.random() < 0.6 else []
-        with busy(loiterers, self.dice):
+        with Busy(loiterers, self.dice):
             for _ in range(self.dice.randrange(1, 4)):
                 self._life(self.dice.choice(hosts))
         for host in hosts:
@@ -328,7 +330,7 @@ class Deaths:
 
 
 def outcome_of(line: str) -> str:
-    """"commit:CommitMade" of a line of a life's log."""
+    """ "commit:CommitMade" of a line of a life's log."""
     facts = json.loads(line)
     return f"{facts['verb'].split()[0]}:{str(facts['outcome']).split('(')[0]}"
 
@@ -414,7 +416,12 @@ def main() -> int:
         for oddity in sorted(set(report.oddities))[:6]:
             print(f"  odd: {oddity}")
         if report.faults:
-            print("\n".join(f"  FAULT seed {seed} round {report.rounds}: {one}" for one in report.faults[:12]))
+            print(
+                "\n".join(
+                    f"  FAULT seed {seed} round {report.rounds}: {one}"
+                    for one in report.faults[:12]
+                )
+            )
             if options.keep:
                 print(f"  the world: {folder}")
                 return 1

@@ -12,6 +12,8 @@ from tests.convergence.person import Person
 from tests.daemons import Daemon, clone, daemon, git, hub
 from tests.reflector_process import ReflectorProcess
 
+PATIENT = {"staged_wait": "1s", "safety": {"min_files": 1000000, "max_new": 1000000}}
+"""Nothing is asked."""
 REST = 120.0
 """Seconds in which daemons have to come to rest."""
 
@@ -30,7 +32,7 @@ class Machines:
         for number in range(hosts):
             root = clone(self.hub, folder / f"host{number}")
             one = self._stack.enter_context(daemon(folder, f"machine{number}"))
-            one.configure({"path": str(root), "poll_every": "10s", "safety": "off"}, fanout=server.port)
+            one.configure({"path": str(root), "poll_every": "10s", **PATIENT}, fanout=server.port)
             one.start().ready(root.name)
             self.daemons.append(one)
             dice = random.Random(self.dice.random())
@@ -67,17 +69,23 @@ class Machines:
         return faults
 
     def _state(self) -> str:
-        return " ".join(git(Path(person.root), "rev-parse", "HEAD", check=False) for person in self.people)
+        return " ".join(
+            git(Path(person.root), "rev-parse", "HEAD", check=False) for person in self.people
+        )
 
     def _unlike(self) -> list[str]:
         faults = []
         trees = [look(person.root) for person in self.people]
         for person, tree in zip(self.people[1:], trees[1:], strict=True):
-            different = sorted(p for p in tree.keys() | trees[0].keys() if tree.get(p) != trees[0].get(p))
+            different = sorted(
+                p for p in tree.keys() | trees[0].keys() if tree.get(p) != trees[0].get(p)
+            )
             shown = [(p, short(trees[0].get(p)), short(tree.get(p))) for p in different[:3]]
             faults += [f"host0 and {person.name} differ in {shown}"] if shown else []
         for person in self.people:
-            status = git(Path(person.root), "--no-optional-locks", "status", "--porcelain", check=False)
+            status = git(
+                Path(person.root), "--no-optional-locks", "status", "--porcelain", check=False
+            )
             faults += [f"{person.name}: git status says {status[:300]!r}"] if status else []
         if len(set(self._state().split())) != 1:
             faults.append(f"heads differ: {self._state()!r}")

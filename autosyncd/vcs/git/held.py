@@ -86,19 +86,6 @@ def keep_side(repository: Repository, commit: str) -> None:
     repository.git("update-ref", f"refs/autosync/side/{commit}", commit)
 
 
-def sides(repository: Repository, head: str | None) -> list[str]:
-    """Commits that are still to be merged; refs that have served are taken away."""
-    waiting = []
-    said = repository.git("for-each-ref", "--format=%(objectname)", "refs/autosync/side/")
-    for commit in said.text.split():
-        merged = head is not None and repository.contains(head, commit)
-        if merged:
-            repository.git("update-ref", "-d", f"refs/autosync/side/{commit}")
-        else:
-            waiting.append(commit)
-    return waiting
-
-
 def describe(repository: Repository, paths: Iterable[bytes]) -> tuple[str, ...]:
     """`app.log: incoming change waits, open for writing by rsyslogd (812)`."""
     return tuple(

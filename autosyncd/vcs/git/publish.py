@@ -34,7 +34,7 @@ class Publisher:
         """Push `tip`, unless the remote has it, it is not wanted, or was refused for good."""
         if not self.wanted or self.refused:
             return PushVerdict.ACCEPTED
-        if known is not None and self.repository.contains(known, tip):
+        if known is not None and self._has(known, tip):
             return PushVerdict.ACCEPTED
         self.watcher.stage(Stage.PUSH)
         branch = self.repository.memory.branch
@@ -59,6 +59,11 @@ class Publisher:
             self.repository.git("update-ref", ref, tip)
         return answer.verdict
 
+    def _has(self, known: str, tip: str) -> bool:
+        """Whether the remote has the tip already. (One that contains what it has is newer.)"""
+        newer = tip != known and self.repository.contains(tip, known)
+        return not newer and self.repository.contains(known, tip)
+
     def ask_for_help(self, tries: int) -> None:
         """After some lost races; a hub that takes no such refs costs nothing but the try."""
         tip = self.repository.head
@@ -79,11 +84,18 @@ class Publisher:
         return self.repository.git.network("push", "--no-verify", self.remote, refspec).code == 0
 
 
-def asking(repository: Repository) -> list[str]:
-    """Tips of other machines that keep losing, as last fetched."""
-    said = repository.git(
-        "for-each-ref", "--format=%(objectname) %(refname)", "refs/autosync/theirs/"
-    )
-    own = f"refs/autosync/theirs/{repository.memory.tree}"
-    rows = [line.split(" ", 1) for line in said.text.split("\n") if line]
-    return sorted({oid for oid, ref in rows if ref != own})
+def waiting_commits(repository: Repository, head: str) -> list[str]:
+    """What is to be merged besides the branch: edits of our own that could not be published yet
+    (held.py), and the tips of other machines that keep losing."""
+    said = repository.git("for-each-ref", "--format=%(objectname) %(refname)", "refs/autosync/")
+    found = []
+    for line in said.text.split("\n"):
+        commit, _, ref = line.partition(" ")
+        side = ref.startswith("refs/autosync/side/")
+        theirs = ref.startswith("refs/autosync/theirs/")
+        own = ref.endswith("/" + repository.memory.tree)
+        if side and repository.contains(head, commit):
+            repository.git("update-ref", "-d", ref)  # it has served
+        elif side or (theirs and not own):
+            found.append(commit)
+    return sorted(found)

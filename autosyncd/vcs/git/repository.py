@@ -53,6 +53,8 @@ class Repository:
     """`sha1` or `sha256`."""
     file_modes: bool = True
     """Whether the file system knows what is executable (git-config(1), core.fileMode)."""
+    sparse: bool = False
+    """A sparse checkout (git-sparse-checkout(1))."""
     clean: tuple[object, str] | None = None
     """The signature of the person's index as we published it last, and the tree it stands for."""
     chosen: tuple[object, str | None] | None = None
@@ -162,6 +164,7 @@ def open_repository(
         memory=memory,
         object_format=git("rev-parse", "--show-object-format").text,
         file_modes=git.config("core.fileMode") != "false",
+        sparse=git.config("core.sparseCheckout") == "true",
     )
     git.use_quiet_ssh()
     return repository

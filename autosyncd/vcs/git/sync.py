@@ -28,7 +28,7 @@ from autosyncd.vcs.git.complaint import PushVerdict
 from autosyncd.vcs.git.condition import obstacle
 from autosyncd.vcs.git.join import Joiner
 from autosyncd.vcs.git.merge import incoming_hosts
-from autosyncd.vcs.git.publish import Publisher, asking
+from autosyncd.vcs.git.publish import Publisher, waiting_commits
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.snapshot import Snapshots
 from autosyncd.vcs.git.update import Update, Updated
@@ -127,14 +127,16 @@ class Sync:
             return self._without_pull(here, there) if here and there else here
         if here is None or there is None:
             return here or there
-        if not self._allowed(doubts.UNRELATED):
+        repository = self.repository
+        related = repository.contains(here, there) or repository.contains(there, here)
+        if not related and not self._allowed(doubts.UNRELATED):
             limit = self.config.safety.min_files
             question = doubts.unrelated(self.repository, self.remote, here, there, limit)
             if question is not None:
                 return question
         self.joiner.conflicts.clear()
         target = self.joiner.join(here, there)
-        for more in (*held.sides(self.repository, here), *asking(self.repository)):
+        for more in waiting_commits(repository, here):
             target = self.joiner.join(target, more)
         return target
 

@@ -80,7 +80,6 @@ class Update:
             return locked(self.repository) or Waiting(Why.LOCKED, "Another git command is running.")
         if isinstance(outcome, Updated):
             published(self.repository, outcome.head)
-            held.sides(self.repository, outcome.head)
         return outcome
 
     def _settle(self, lock: IndexLock, target: str) -> Updated | Dirty | Waiting | Question:
@@ -99,7 +98,7 @@ class Update:
                 stop = self._guard(steps) or in_the_way(repository, steps.values())
                 if stop is not None:
                     return stop
-            sparse = self._prepare_index(head, merged, steps)
+            sparse = self._prepare_index(head, merged, disk, steps)
             applied = apply(
                 repository,
                 [step for path, step in steps.items() if path not in sparse],
@@ -107,9 +106,9 @@ class Update:
             )
             self.done |= applied.done
             self.written |= {path for path, now in applied.entries.items() if now is not None}
-            disk = indexes.tree_with(repository, disk, applied.entries)
             dirty = applied.dirty - self.stubborn
             if dirty:
+                disk = indexes.tree_with(repository, disk, applied.entries)
                 ours, disk = self._absorb(ours, disk, dirty, applied)
                 continue
             kept = {path: record.get(path, ours or merged) for path in applied.held | applied.dirty}
@@ -119,6 +118,7 @@ class Update:
                 if merged == head:
                     lock.publish(repository.private_index)
                 return Updated(merged, len(self.done), tuple(sorted(kept)))
+            disk = indexes.tree_with(repository, disk, applied.entries)
             target, head, ours = merged, repository.head, repository.head
         return Dirty("The files keep changing faster than they can be updated.")
 
@@ -130,15 +130,15 @@ class Update:
         question = self.committer.guard(ChangeSet(changes, listed, incoming=True))
         return question if question and question.kind not in self.order.allowed else None
 
-    def _prepare_index(self, head: str | None, merged: str, steps: Steps) -> set[bytes]:
+    def _prepare_index(self, head: str | None, merged: str, disk: str, steps: Steps) -> set[bytes]:
         """The private index as it is to become the person's; the paths that are not on disk, since
         they lie outside a sparse checkout or are marked skip-worktree."""
         repository = self.repository
         index = repository.private_index
         indexes.copy_own(repository)
         old, new = repository.tree_of(head), repository.tree_of(merged)
-        changed = steps_between(repository, old, new)
-        if repository.git.config("core.sparseCheckout") == "true":
+        changed = steps if old == disk else steps_between(repository, old, new)
+        if repository.sparse:
             _merge_sparse(repository, index, old, new)
             skipped, assumed = indexes.flagged(repository, index, {*changed, *steps})
         else:

@@ -1,0 +1,86 @@
+"""Random histories of several machines: everything ends the same everywhere, and nothing is lost."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from autosyncd.vcs.driver import EVERYTHING, Scope
+from tests.convergence.oracle import Oracle, Scanned
+from tests.convergence.run import World, inprocess, killed, realtime
+
+SEEDS = int(os.environ.get("CONVERGENCE_SEED", "1"))
+"""Where to begin; every seed is another history."""
+
+
+def scanned(**named: object) -> Scanned:
+    now = time.monotonic()
+    return Scanned(now, now + 1e-6, **({"scope": EVERYTHING} | named))  # type: ignore[arg-type]
+
+
+def test_what_a_commit_saw_is_owed_and_what_none_could_see_is_not() -> None:
+    oracle = Oracle("host")
+    oracle.wrote(1, "a", b"unseen", "save")
+    oracle.overwritten(1, time.monotonic(), b"unseen")
+    oracle.wrote(1, "a", b"seen", "save")
+    oracle.scans.append(scanned())
+    oracle.overwritten(1, time.monotonic() + 1, b"seen")
+    oracle.wrote(1, "a", b"elsewhere", "save")
+    oracle.scans.append(scanned(scope=Scope(frozenset({b"ab"}))))
+    oracle.scans.append(scanned(left_out=frozenset({b"a"})))
+    oracle.overwritten(1, time.monotonic() + 1, b"elsewhere")
+    oracle.wrote(1, "a", b"last", "save")
+    assert [one.written.data for one in oracle.settle()] == [b"seen", b"last"]
+
+
+def test_what_the_driver_puts_in_place_of_a_content_makes_it_owed() -> None:
+    oracle = Oracle("host")
+    oracle.wrote(1, "a", b"mine", "save")
+    oracle.overwritten(1, time.monotonic(), b"another's")
+    assert [one.written.data for one in oracle.settle()] == [b"mine"]
+
+
+def test_the_judge_sees_a_loss_and_a_difference(tmp_path: Path) -> None:
+    world = World(tmp_path, 2, 1)
+    try:
+        for host in world.hosts:
+            host.start()
+        one = world.hosts[0].person
+        one._save()
+        (written,) = one.oracle.standing.values()
+        os.unlink(one.full(written.path))  # and nobody says so
+        Path(one.full("other")).write_text("left\n<<<<<<< here\n")
+        faults = world.rest()
+    finally:
+        world.end()
+    assert [fault for fault in faults if fault.startswith("LOST")]
+    assert [fault for fault in faults if "conflict marker" in fault]
+
+
+def test_a_few_rounds_converge(tmp_path: Path) -> None:
+    report = inprocess(tmp_path, 2, 20, SEEDS, 20, calm=True)
+    assert report.faults == [], report.line()
+    assert report.totals["contents verified"] > 10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(SEEDS, SEEDS + 3))
+def test_machines_converge_while_people_keep_typing(tmp_path: Path, seed: int) -> None:
+    report = inprocess(tmp_path, 3, 20, seed, 10)
+    assert report.faults == [], report.line()
+    assert report.totals["contents verified"] > 100
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(SEEDS, SEEDS + 2))
+def test_machines_converge_though_workers_are_killed(tmp_path: Path, seed: int) -> None:
+    report = killed(tmp_path, 3, 40, seed, 20)
+    assert report.faults == [], report.line()
+    assert report.totals["kills at a gate"] + report.totals["kills by time"] > 10
+
+
+@pytest.mark.slow
+def test_no_machine_is_starved_by_others_that_push_all_the_time(tmp_path: Path) -> None:
+    report = realtime(tmp_path, 3, 10, SEEDS, 0)
+    assert report.faults == [], report.notes

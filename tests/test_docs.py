@@ -1,0 +1,119 @@
+"""What the documents name is there, and what is there is named."""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from autosyncd.config import schema
+
+ROOT = Path(__file__).parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+CODE = sorted(
+    str(path.relative_to(ROOT / "autosyncd"))
+    for path in (ROOT / "autosyncd").rglob("*.py")
+    if path.name != "__init__.py"
+)
+TABLES = (schema.MAIN, schema.REPOSITORY, schema.SAFETY, schema.FANOUT)
+KEYS = sorted({name for table in TABLES for name in table.keys})
+
+
+def page_name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def prose(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
+def rooms() -> str:
+    """The part of the map that lists the files."""
+    return prose(ROOT / "docs/architecture.md").split("\n## Rooms\n")[1].split("\n## ")[0]
+
+
+@pytest.mark.parametrize("name", CODE)
+def test_every_file_has_its_line_on_the_map(name: str) -> None:
+    listed = name if "/" in name and not name.startswith("autosyncd/") else f"autosyncd/{name}"
+    assert rooms().count(f"| `{listed}` |") == 1
+
+
+def test_the_map_lists_no_file_that_is_not_there() -> None:
+    listed = re.findall(r"^\| `([\w/]+\.py)` \|", rooms(), re.MULTILINE)
+    assert {name.removeprefix("autosyncd/") for name in listed} == set(CODE)
+
+
+def test_the_map_has_the_section_that_the_layers_test_names() -> None:
+    assert "\n## Layers\n" in prose(ROOT / "docs/architecture.md")
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_every_key_is_in_the_manual_and_the_sample(key: str) -> None:
+    manual = (ROOT / "docs/man/autosync.yaml.5").read_text(encoding="utf-8")
+    sample = (ROOT / "config/autosync.yaml").read_text(encoding="utf-8")
+    assert re.search(rf"^\.It Ic {key}\b", manual, re.MULTILINE)
+    assert re.search(rf"^#?[ #-]*{key}:", sample, re.MULTILINE)
+
+
+def links(page: Path) -> Iterator[str]:
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
+        if "://" not in target and not target.startswith("#"):
+            yield target.partition("#")[0]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
+def test_every_relative_link_leads_somewhere(page: Path) -> None:
+    lost = [target for target in links(page) if not (page.parent / target).exists()]
+    assert lost == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
+def test_every_test_that_is_named_is_there(page: Path) -> None:
+    for file, _, name in re.findall(r"`(tests/[\w/]+\.py)(::(\w+))?`", prose(page)):
+        assert (ROOT / file).is_file(), file
+        defined = re.search(rf"^(async )?def {name}\(", prose(ROOT / file), re.MULTILINE)
+        assert not name or defined, f"{file}::{name}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
+def test_every_file_of_the_code_that_is_named_is_there(page: Path) -> None:
+    names = re.findall(r"`((?:autosyncd/)?[a-z_]+/[\w/]+\.py)`", prose(page))
+    named = {name.removeprefix("autosyncd/") for name in names if not name.startswith("tests/")}
+    assert named - set(CODE) == set()
+
+
+def commands() -> set[str]:
+    """The first word of each line of the front door's shell examples, sudo and $ left out."""
+    blocks = re.findall(
+        r"^```(?:sh)?\n(.*?)^```", prose(ROOT / "README.md"), re.DOTALL | re.MULTILINE
+    )
+    shell = [line for block in blocks for line in block.splitlines()]
+    typed = [line.removeprefix("$ ").removeprefix("sudo ") for line in shell]
+    first = {words[0] for words in map(str.split, typed) if words}
+    return {word for word in first if re.fullmatch(r"script/\w+|auto\w[\w-]*", word)}
+
+
+def test_the_front_doors_commands_are_there() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    found = commands()
+    assert {"script/demo", "script/test", "script/install", "autosyncctl"} <= found
+    for command in found:
+        assert command in project["scripts"] or (ROOT / command).is_file(), command
+    unit = "systemctl --user enable --now autosyncd"
+    assert unit in prose(ROOT / "README.md")
+    assert (ROOT / "systemd/autosyncd.service").is_file()
+
+
+def test_the_front_door_is_short() -> None:
+    assert len(prose(ROOT / "README.md").splitlines()) < 150
+
+
+def test_decisions_are_numbered_without_a_gap() -> None:
+    numbers = sorted(int(path.name[:4]) for path in (ROOT / "docs/decisions").glob("*.md"))
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_the_changelog_knows_this_version() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert f"\n## {project['version']}" in prose(ROOT / "CHANGELOG.md")
