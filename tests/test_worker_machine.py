@@ -53,6 +53,8 @@ from autosyncd.worker.state import State
 POLICY = RepoConfig(path="/home/alice/notes", name="notes", poll_every="never")
 POLLING = replace(POLICY, poll_every="auto")
 HEAD = Head("main", "a" * 40)
+NEWS = Head("main", "c" * 40)
+"""What another machine has pushed."""
 READY = Ready(
     tree=TreeId("t" * 32),
     channels=(),
@@ -204,9 +206,9 @@ def test_a_remote_that_is_away_is_retried_slower_and_slower_while_commits_go_on(
     assert talk.later(2).runs == [CommitOrder(Scope(frozenset({b"b"})))]
 
 
-@pytest.mark.parametrize("event", [PullOrder(HEAD), Online(yes=True), Woke(), SyncNow()])
+@pytest.mark.parametrize("event", [PullOrder(NEWS), Online(yes=True), Woke(), SyncNow()])
 def test_a_remote_that_is_away_is_tried_at_once_when_there_is_reason_to(event: ev.Event) -> None:
-    talk = started().hear(PullOrder(HEAD))
+    talk = started().hear(PullOrder(NEWS))
     for _ in range(5):
         talk.hear(ev.SyncEnded(Away(AwayKind.NETWORK, "away."))).later(talk.due_in)
     talk.hear(ev.SyncEnded(Away(AwayKind.NETWORK, "away.")))
@@ -215,14 +217,14 @@ def test_a_remote_that_is_away_is_tried_at_once_when_there_is_reason_to(event: e
 
 
 def test_a_person_is_told_of_missing_credentials_at_once_and_of_a_silent_network_later() -> None:
-    talk = started().hear(PullOrder(HEAD))
+    talk = started().hear(PullOrder(NEWS))
     away = Away(AwayKind.CREDENTIALS, "origin: load the key.")
     assert talk.hear(ev.SyncEnded(away)).reports == [
         Problem("credentials", "origin: load the key.")
     ]
     assert talk.later(5).hear(ev.SyncEnded(away)).reports == []
     assert talk.later(10).hear(ev.SyncEnded(Synced(HEAD))).reports == [Solved("credentials")]
-    talk.hear(PullOrder(HEAD))
+    talk.hear(PullOrder(NEWS))
     assert talk.hear(ev.SyncEnded(Away(AwayKind.NETWORK, "away."))).reports == []
 
 
@@ -250,15 +252,25 @@ def test_a_refused_push_is_told_in_the_servers_words_and_tried_slowly() -> None:
     assert all(verb.fetch for verb in seen if isinstance(verb, SyncOrder) and not verb.push)
 
 
+def test_a_push_that_is_announced_twice_is_fetched_once() -> None:
+    other = Head("main", "b" * 40)
+    talk = started().hear(PullOrder(other))
+    assert talk.runs == [SyncOrder(fetch=True)]
+    talk.hear(PullOrder(other))
+    assert talk.hear(ev.SyncEnded(Synced(other, pulled=1))).runs == []
+    assert talk.hear(PullOrder(other)).runs == []
+    assert talk.hear(PullOrder(None)).runs == [SyncOrder(fetch=True)]
+
+
 def test_a_dirty_tree_is_committed_then_synced_again() -> None:
-    talk = started().hear(PullOrder(HEAD)).hear(ev.SyncEnded(Dirty("x not uptodate")))
+    talk = started().hear(PullOrder(NEWS)).hear(ev.SyncEnded(Dirty("x not uptodate")))
     assert talk.runs == [CommitOrder(EVERYTHING)]
     talk.hear(ev.CommitEnded(MADE))
     assert talk.later(1).runs == [SyncOrder(fetch=True)]
 
 
 def test_a_file_that_can_never_be_committed_does_not_spin() -> None:
-    talk = started().hear(PullOrder(HEAD))
+    talk = started().hear(PullOrder(NEWS))
     rounds = 0
     end = talk.now + 3600
     while talk.now < end:
@@ -336,7 +348,7 @@ def test_a_question_halts_and_resume_goes_on_with_the_answer() -> None:
     )
     assert talk.due_in == math.inf
     assert talk.hear(changed(b"b")).runs == []
-    assert talk.hear(PullOrder(HEAD)).runs == []
+    assert talk.hear(PullOrder(NEWS)).runs == []
     talk.hear(Resume())
     assert Solved("mass-deletion") in talk.reports
     assert ev.Remember(-math.inf, frozenset({"mass-deletion"})) in talk.commands
@@ -357,7 +369,7 @@ def test_a_pause_touches_nothing_and_ends_by_itself() -> None:
     talk.hear(ev.Paused(talk.now + 1800))
     assert talk.status == (Status.PAUSED, "")
     assert talk.hear(changed(b"a")).runs == []
-    assert talk.hear(PullOrder(HEAD)).runs == []
+    assert talk.hear(PullOrder(NEWS)).runs == []
     assert talk.due_in == 1800
     assert talk.later(1800).runs == [CommitOrder(Scope(frozenset({b"a"})))]
 
@@ -387,12 +399,12 @@ def test_without_a_remote_it_only_commits() -> None:
     assert talk.runs == []
     assert talk.status == (Status.IDLE, "")
     assert talk.later(2).due_in > 1000
-    lost = started().hear(PullOrder(HEAD)).hear(ev.SyncEnded(NoRemote()))
+    lost = started().hear(PullOrder(NEWS)).hear(ev.SyncEnded(NoRemote()))
     assert lost.status == (Status.IDLE, "")
 
 
 def test_pulled_files_and_conflicts_are_reported() -> None:
-    talk = started().hear(PullOrder(HEAD))
+    talk = started().hear(PullOrder(NEWS))
     other = Head("main", "b" * 40)
     talk.hear(ev.SyncEnded(Synced(other, False, 3, ("desktop",), (b"todo.md",))))
     assert talk.reports == [
@@ -435,7 +447,7 @@ def test_polling_is_quick_while_somebody_works_and_slow_at_rest() -> None:
 def test_never_polling_still_hears_orders() -> None:
     talk = started()
     assert talk.due_in > 3000
-    assert talk.hear(PullOrder(HEAD)).runs == [SyncOrder(fetch=True)]
+    assert talk.hear(PullOrder(NEWS)).runs == [SyncOrder(fetch=True)]
 
 
 def test_a_stop_commits_what_has_settled_and_quits() -> None:
@@ -455,7 +467,7 @@ def test_a_stop_does_not_commit_what_is_still_being_written() -> None:
 
 
 def test_a_stop_in_the_middle_of_a_sync_waits_for_its_end() -> None:
-    talk = started().hear(PullOrder(HEAD)).hear(ev.Stop())
+    talk = started().hear(PullOrder(NEWS)).hear(ev.Stop())
     assert ev.Quit() not in talk.commands
     assert ev.Quit() in talk.hear(ev.SyncEnded(Synced(HEAD))).commands
 

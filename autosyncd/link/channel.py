@@ -13,7 +13,7 @@ import pickle
 import sys
 from dataclasses import dataclass, is_dataclass
 from enum import Enum
-from multiprocessing import Pipe
+from multiprocessing.connection import Pipe
 from typing import TYPE_CHECKING, Any
 
 from autosyncd.errors import LinkClosed

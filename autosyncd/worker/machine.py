@@ -169,8 +169,16 @@ def _pushed(turn: Turn, event: ev.Pushed) -> None:
     turn.report(Announce(event.head))
 
 
-def _pull_order(turn: Turn, _event: PullOrder) -> None:
-    turn.change(pull_ordered=True, last_activity=turn.now, sync_not_before=-NEVER)
+def _pull_order(turn: Turn, event: PullOrder) -> None:
+    """One push is often announced more than once: over two transports, on two channels."""
+    if event.head is not None and event.head == turn.state.merged:
+        return
+    turn.change(
+        pull_ordered=True,
+        ordered=event.head,
+        last_activity=turn.now,
+        sync_not_before=-NEVER,
+    )
 
 
 def _woke(turn: Turn, _event: Woke) -> None:

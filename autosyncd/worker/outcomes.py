@@ -223,6 +223,8 @@ def _hold(turn: Turn, held: tuple[str, ...]) -> None:
 
 
 def _tell_news(turn: Turn, synced: Synced) -> None:
+    if synced.head is not None and synced.head == turn.state.ordered:
+        turn.change(pull_ordered=False, ordered=None)  # ordered again while it was on its way
     if synced.head is not None and synced.head != turn.state.merged:
         turn.change(merged=synced.head)
         turn.report(HeadMoved(synced.head))

@@ -93,6 +93,8 @@ class State:
     first_unpushed: float = -NEVER
     last_commit: float = -NEVER
     pull_ordered: bool = True
+    ordered: Head | None = None
+    """What the newest order was about, if that was said."""
     last_sync: float = -NEVER
     last_activity: float = -NEVER
     merged: Head | None = None

@@ -24,8 +24,10 @@ def status_of(state: State, now: float, policy: RepoConfig) -> tuple[Status, str
         return Status.PAUSED, ""
     if state.unfit:
         return Status.FAILED, state.unfit
-    if state.activity in (Activity.COMMITTING, Activity.SYNCING) and state.stage is not None:
-        return _STAGES[state.stage], ""
+    if state.activity is Activity.COMMITTING:
+        return Status.COMMITTING, ""
+    if state.activity is Activity.SYNCING:
+        return (_STAGES[state.stage] if state.stage is not None else Status.SETTLING), ""
     return _at_rest(state)
 
 

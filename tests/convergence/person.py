@@ -127,6 +127,7 @@ class Person:
             self._save_atomically: 3,
             self._save_with_backup: 1,
             self._edit_a_line: 6,
+            self._edit_many: 0.3,
             self._append: 2,
             self._poke: 2,
             self._delete_one: 2,
@@ -202,9 +203,17 @@ class Person:
         finally:
             self._delete(aside)
 
+    def _edit_many(self) -> None:
+        """Search and replace through everything."""
+        for path in self.files():
+            with contextlib.suppress(OSError):
+                self._edit(path)
+
     def _edit_a_line(self) -> None:
         """Read, change a line, truncate and write: what most editors do."""
-        path = self._some_file()
+        self._edit(self._some_file())
+
+    def _edit(self, path: str) -> None:
         with self._in_place(path, "edit") as (file, old):
             lines = old.split(b"\n")[:200]
             lines[self.dice.randrange(len(lines))] = self._mark("edit")
