@@ -831,6 +831,8 @@ def in_own_namespace(script: str, tmp_path: Path, *options: str) -> None:
 
 HEAD = """
 import os, subprocess, sys
+from unittest import mock
+from autosyncd.watch import watches
 from autosyncd.watch.batch import Batch
 from autosyncd.watch.inotify import TreeWatch
 root = os.fsencode(sys.argv[1]) + b"/tree"
@@ -879,21 +881,31 @@ assert watch.arm() == Batch() and watch.complete and watch.watched == 2
 os.chmod(root + b"/mount", 0o755)
 batch = watch.read()
 assert batch == Batch(new_folders=frozenset({b"mount"})), batch
-watch.judged((), {b"mount"})
+watch.judged((), watch.judged((), {b"mount"}).new_folders)
 assert watch.watched == 4
-os.mkdir(root + b"/closed")
-batch = watch.read()
+os.makedirs(root + b"/closed/in")
+assert watch.read().new_folders == {b"closed"}
 os.chmod(root + b"/closed", 0)
 assert watch.judged((), {b"closed"}).unwatched == 0
 os.chmod(root + b"/closed", 0o755)
-os.mkdir(root + b"/closed/in")
-watch.judged((), watch.read().new_folders)
+assert watch.read().new_folders == {b"closed"}
+watch.judged((), watch.judged((), {b"closed"}).new_folders)
 os.chmod(root + b"/closed", 0)
 watch.read()
 os.chmod(root + b"/closed", 0o755)
 watch.read()
 open(root + b"/closed/in/f", "w").close()
 assert watch.read().changed == {b"closed/in/f"}
+os.makedirs(root + b"/top/late/in")
+watch.read()
+def close_first(folder, names=watches.folder_names):
+    if folder.endswith(b"/late"):
+        os.chmod(folder, 0)
+    return names(folder)
+with mock.patch.object(watches, "folder_names", close_first):
+    watch.judged((), watch.judged((), {b"top"}).new_folders)
+os.chmod(root + b"/top/late", 0o755)
+assert watch.read().new_folders == {b"top/late"}
 """
 
 

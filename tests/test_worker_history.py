@@ -21,6 +21,7 @@ from autosyncd.vcs.driver import (
     CommitOrder,
     Dirty,
     Failed,
+    Housekeep,
     Inspect,
     Judge,
     NothingToCommit,
@@ -120,6 +121,8 @@ class World:
                 self.hear(who, ev.Inspected(READY))
             case Judge(folders):
                 self.hear(who, ev.Judged(folders, frozenset()))
+            case Housekeep():
+                self.hear(who, ev.Kept(packed=trouble is not None))
             case Snapshot():
                 self.hear(who, ev.Snapped(new=trouble is not None))
             case Sweep():
@@ -273,6 +276,8 @@ def test_a_stop_always_comes_to_an_end(
                 ended = ev.CommitEnded(Aborted())
             elif isinstance(verb, Inspect):
                 ended = ev.Inspected(Aborted())
+            elif isinstance(verb, Housekeep):
+                ended = ev.Kept(packed=False)
             elif isinstance(verb, Snapshot):
                 ended = ev.Snapped(new=True)
             elif isinstance(verb, Sweep):

@@ -30,6 +30,7 @@ from autosyncd.vcs.driver import (
     CommitOrder,
     Dirty,
     Failed,
+    Housekeep,
     Inspect,
     Judge,
     LeftOut,
@@ -43,6 +44,7 @@ from autosyncd.vcs.driver import (
     Synced,
     SyncOrder,
     Unfit,
+    Verb,
     Waiting,
     Why,
 )
@@ -81,10 +83,15 @@ class Conversation:
         for command in self.commands:
             if isinstance(command, ev.Report) and isinstance(command.message, StatusChanged):
                 self.status = (command.message.status, command.message.reason)
-        if ev.Run(Sweep()) in self.commands:  # old versions are swept by the way
-            before = [one for one in self.commands if one != ev.Run(Sweep())]
-            self.hear(ev.Swept(left=False))
-            self.commands = before + self.commands
+        by_the_way: dict[Verb, ev.Event] = {
+            Sweep(): ev.Swept(left=False),
+            Housekeep(): ev.Kept(packed=False),
+        }
+        for verb, end in by_the_way.items():
+            if ev.Run(verb) in self.commands:
+                before = [one for one in self.commands if one != ev.Run(verb)]
+                self.hear(end)
+                self.commands = before + self.commands
         return self
 
     def later(self, seconds: float) -> "Conversation":
@@ -110,6 +117,7 @@ def started(policy: RepoConfig = POLICY) -> Conversation:
     talk = Conversation(policy).hear(ev.Tick())
     talk.hear(ev.Inspected(READY)).hear(ev.CommitEnded(NOTHING)).hear(ev.SyncEnded(Synced(HEAD)))
     talk.later(2)
+    talk.state = replace(talk.state, housekeep_due=math.inf)
     assert not talk.runs
     return talk
 
@@ -398,7 +406,7 @@ def test_without_a_remote_it_only_commits() -> None:
     talk.hear(ev.CommitEnded(MADE))
     assert talk.runs == []
     assert talk.status == (Status.IDLE, "")
-    assert talk.later(2).due_in > 1000
+    assert talk.later(2).due_in >= 500
     lost = started().hear(PullOrder(NEWS)).hear(ev.SyncEnded(NoRemote()))
     assert lost.status == (Status.IDLE, "")
 

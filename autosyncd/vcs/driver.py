@@ -291,7 +291,12 @@ class Snapshot:
     """Vcs.snapshot()."""
 
 
-Verb = Inspect | Judge | Sweep | Snapshot | CommitOrder | SyncOrder
+@dataclass(frozen=True, slots=True)
+class Housekeep:
+    """Vcs.housekeep()."""
+
+
+Verb = Inspect | Judge | Sweep | Snapshot | Housekeep | CommitOrder | SyncOrder
 
 
 class Stage(Enum):
@@ -332,6 +337,9 @@ class Vcs(Protocol):
 
     def sync(self, order: SyncOrder) -> SyncOutcome:
         """Fetch, merge, publish, and bring the work tree along."""
+
+    def housekeep(self) -> bool:
+        """Pack what has gathered, when that is worth it; whether it was."""
 
     def snapshot(self) -> bool:
         """Make the bytes of the work tree safe beside history; whether there was anything new."""

@@ -8,6 +8,7 @@ none. If the worker is killed, the end of its input ends the partner too.
 import contextlib
 import os
 import select
+import signal
 from collections.abc import Mapping, Sequence
 
 from autosyncd.vcs.process import start
@@ -44,7 +45,8 @@ class Partner:
         self._child, self._unread = None, b""
         os.close(asked)
         os.close(answers)
-        with contextlib.suppress(ChildProcessError):
+        with contextlib.suppress(ProcessLookupError, ChildProcessError):
+            os.kill(number, signal.SIGKILL)  # it only reads: nothing is left half done
             os.waitpid(number, 0)
 
     def _ask(self, question: bytes) -> bytes:

@@ -13,6 +13,7 @@ from queue import SimpleQueue
 from autosyncd.model import Head
 from autosyncd.vcs.driver import (
     CommitOrder,
+    Housekeep,
     Inspect,
     Judge,
     Snapshot,
@@ -112,6 +113,8 @@ class Engine:
                 return ev.Inspected(self._vcs.inspect())
             case Judge(folders):
                 return ev.Judged(folders, self._vcs.judge(folders))
+            case Housekeep():
+                return ev.Kept(self._vcs.housekeep())
             case Snapshot():
                 return ev.Snapped(self._vcs.snapshot())
             case Sweep():

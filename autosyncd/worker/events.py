@@ -95,6 +95,13 @@ class Snapped:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """The verb Housekeep is done; `packed`: there was something to do."""
+
+    packed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class StageReached:
     """The running verb does something else now."""
 
@@ -137,6 +144,7 @@ Event = (
     | SyncEnded
     | Swept
     | Snapped
+    | Kept
     | StageReached
     | Pushed
     | Paused

@@ -25,6 +25,7 @@ from autosyncd.vcs.driver import (
     EVERYTHING,
     NOTHING_CHANGED,
     CommitOrder,
+    Housekeep,
     Inspect,
     Judge,
     Snapshot,
@@ -34,7 +35,7 @@ from autosyncd.vcs.driver import (
 )
 from autosyncd.worker import events as ev
 from autosyncd.worker import outcomes
-from autosyncd.worker.state import NEVER, SNAPSHOT_AFTER, Activity, State, work
+from autosyncd.worker.state import HOUSEKEEP_EVERY, NEVER, SNAPSHOT_AFTER, Activity, State, work
 from autosyncd.worker.status import status_of
 from autosyncd.worker.turn import Turn
 
@@ -102,6 +103,14 @@ def _begin_sync(turn: Turn, verb: SyncOrder) -> None:
 
 def _begin_sweep(turn: Turn, _verb: Sweep) -> None:
     turn.change(activity=Activity.SWEEPING, sweep_due=NEVER)
+
+
+def _begin_housekeep(turn: Turn, _verb: Housekeep) -> None:
+    turn.change(activity=Activity.HOUSEKEEPING, housekeep_due=turn.now + HOUSEKEEP_EVERY)
+
+
+def _kept(turn: Turn, _event: ev.Kept) -> None:
+    turn.change(activity=Activity.IDLE)
 
 
 def _begin_snapshot(turn: Turn, _verb: Snapshot) -> None:
@@ -257,6 +266,7 @@ _HANDLERS: dict[type, Callable[[Turn, Any], None]] = {
     ev.Recalled: _recalled,
     ev.Swept: outcomes.swept,
     ev.Snapped: _snapped,
+    ev.Kept: _kept,
     ev.StageReached: _stage_reached,
     ev.Pushed: _pushed,
     ev.Paused: _paused,
@@ -276,4 +286,5 @@ _BEGINNINGS: dict[type[Verb], Callable[[Turn, Any], None]] = {
     SyncOrder: _begin_sync,
     Sweep: _begin_sweep,
     Snapshot: _begin_snapshot,
+    Housekeep: _begin_housekeep,
 }

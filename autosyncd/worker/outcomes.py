@@ -30,6 +30,7 @@ from autosyncd.vcs.driver import (
 )
 from autosyncd.worker import events as ev
 from autosyncd.worker.state import (
+    HOUSEKEEP_FIRST,
     NEVER,
     REFUSED_EVERY,
     RETRY_MOST,
@@ -81,6 +82,7 @@ def _ready(turn: Turn, ready: Ready) -> None:
         first_change=turn.now,
         last_change=-NEVER,
         sweep_due=turn.now + SWEEP_FIRST,
+        housekeep_due=turn.now + HOUSEKEEP_FIRST,
         held_due=turn.now if ready.held else NEVER,
     )
     turn.solved("unfit", "gone")

@@ -14,6 +14,7 @@ from autosyncd.vcs.driver import (
     EVERYTHING,
     NOTHING_CHANGED,
     CommitOrder,
+    Housekeep,
     Inspect,
     Judge,
     LeftOut,
@@ -34,6 +35,8 @@ LOOK_FIRST, LOOK_MOST = 2.0, 30.0
 """Seconds between looks at whatever is waited for."""
 REFUSED_EVERY = 600.0
 """Seconds between pushes to a remote that refuses them."""
+HOUSEKEEP_FIRST, HOUSEKEEP_EVERY = 600.0, 6 * 3600.0
+"""Seconds from the start, and between later times, until it is looked whether to pack."""
 SNAPSHOT_AFTER = 10.0
 """Seconds of quiet, while the person's own git goes first, after which a snapshot is taken."""
 WAITING_LONG = 3600.0
@@ -52,6 +55,7 @@ class Activity(Enum):
     JUDGING = "judging"
     SWEEPING = "sweeping"
     SNAPPING = "snapping"
+    HOUSEKEEPING = "housekeeping"
     COMMITTING = "committing"
     SYNCING = "syncing"
     HALTED = "halted"
@@ -101,6 +105,7 @@ class State:
     """What was last said to be merged here."""
     syncing: SyncOrder | None = None
     """What the running Sync was ordered to do."""
+    housekeep_due: float = NEVER
     sweep_due: float = NEVER
     sweeps: int = 0
     held: tuple[str, ...] = ()
@@ -222,7 +227,10 @@ def _commit_or_sync(state: State, now: float, policy: RepoConfig) -> tuple[Verb 
         return SyncOrder(fetch=False, push=False, pending=state.scope, local=True), now
     if state.sweep_due <= now:
         return Sweep(), now
-    return None, min(due, syncs, scan_due(state), state.held_due, state.sweep_due)
+    if state.housekeep_due <= now:
+        return Housekeep(), now
+    others = (state.held_due, state.sweep_due, state.housekeep_due)
+    return None, min(due, syncs, scan_due(state), *others)
 
 
 def _last_commit(state: State, now: float, policy: RepoConfig) -> Verb | None:

@@ -202,6 +202,7 @@ def one_round(
         random.shuffle(steps)
         with after_staging([] if begun else writers, turn):
             applied = engine.apply(arena.repository, steps, {})
+        arena.sweep(leases=leases)  # harder than life, where it comes two seconds later
         if not begun:
             begun, end = True, time.monotonic() + ROUND
         tally.replaced += len(applied.done)

@@ -1,6 +1,6 @@
 """What an update costs beside `git merge --ff-only`, and how long it holds index.lock.
 
-    python -m tests.bench.bench_update [--tree 20000] [--changed 1,100,5000] [--runs 5] [--profile] [FOLDER]
+    python -m tests.bench.bench_update [--tree 20000] [--changed 1,100,5000] [--runs 5] [--profile] [DIR]
 
 Alternating in one run on each folder's file system (without any: /dev/shm and the temporary folder).
 Ours is the whole update with index and branch; the fetch before it is not counted. index.lock is

@@ -13,6 +13,9 @@ from autosyncd.model import Head
 from autosyncd.vcs.driver import CommitMade, Scope, Stage, Synced
 from tests.convergence.host import Host
 
+FETCH = False
+"""As a worker that has heard of nothing new: it pushes first."""
+
 
 @dataclass
 class Times:
@@ -75,7 +78,7 @@ def _one(host: Host, mine: Times, watch: Stopwatch, number: int) -> None:
         return
     began = time.monotonic()
     watch.begin()
-    while not isinstance(host.sync(fetch=False), Synced):
+    while not isinstance(host.sync(fetch=FETCH), Synced):
         if time.monotonic() - began > 60:
             return
     mine.taken.append((watch.at or time.monotonic()) - began)

@@ -53,7 +53,7 @@ class World:
     def __init__(self, folder: Path, hosts: int, seed: int, *, calm: bool = False) -> None:
         self.folder, self.dice = folder, random.Random(seed)
         self.calm = calm
-        """A single verb in a round."""
+        """A single verb in most rounds, on one machine, and the hub is always there."""
         self.environment = environment(folder)
         self.hub = folder / "hub.git"
         self._git("init", "-q", "--bare", "-b", "main", "hub.git")
@@ -96,7 +96,7 @@ class World:
             for host in self.hosts:
                 host.boldness = self.dice.choice((0.0, 0.1, 0.25))
                 host.gate.open()
-        offline = self.dice.random() < 0.15
+        offline = self.dice.random() < 0.15 and not self.calm
         if offline:
             self.go_offline()
         with Busy(self.hosts if manner != "gates" else [], self.dice):
@@ -110,8 +110,8 @@ class World:
 
     def work(self) -> None:
         """Some verbs; once in a while on two machines at once, or by a new driver."""
-        for _ in range(1 if self.calm else self.dice.randrange(2, 6)):
-            some = self.dice.sample(self.hosts, self.dice.choice((1, 1, 2)))
+        for _ in range(self.dice.choice((0, 1, 1)) if self.calm else self.dice.randrange(2, 6)):
+            some = self.dice.sample(self.hosts, 1 if self.calm else self.dice.choice((1, 1, 2)))
             if self.dice.random() < 0.05:
                 some[0].start()
             together([host.some_verb for host in some])

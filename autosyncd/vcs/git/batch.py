@@ -35,6 +35,8 @@ from autosyncd.vcs.git.lease import Lease, Writers
 from autosyncd.vcs.git.replace import Step
 from autosyncd.vcs.git.repository import Repository
 
+ARMED = b"/armed"
+"""Written when git has staged everything: a batch without it holds nothing but copies."""
 KEEP_WITHOUT_LEASES = 60.0
 """Seconds an old inode is kept where no lease can tell whether somebody still writes to it."""
 
@@ -69,7 +71,7 @@ class Batch:
 
 def stage(repository: Repository, steps: Sequence[Step]) -> Batch:
     """Let git write the new versions (filters, line ends, modes, links), and make them durable."""
-    folder = repository.state + b"/batches/" + secrets.token_hex(8).encode()
+    folder = batches_of(repository) + b"/" + secrets.token_hex(8).encode()
     os.makedirs(folder + b"/tree", mode=0o700)
     batch = Batch(folder, steps)
     batch.write_plan()
@@ -85,6 +87,8 @@ def stage(repository: Repository, steps: Sequence[Step]) -> Batch:
         prefix = b"--prefix=" + folder + b"/tree/"
         git("checkout-index", "-a", "-q", prefix, index=index, timeout=LONG)
         os.unlink(index)
+    with open(folder + ARMED, "wb"):
+        pass  # from here on a file of the person's may be in the batch
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         flush(handle)  # else a power cut leaves empty files that look like edits
@@ -95,17 +99,42 @@ def stage(repository: Repository, steps: Sequence[Step]) -> Batch:
 
 def sweep_all(repository: Repository, hasher: Hasher, *, leases: bool) -> bool:
     """Sweep every batch; True when something must be looked at again later."""
-    top = repository.state + b"/batches"
-    if not os.path.isdir(top):
-        return False
+    top = batches_of(repository)
     later = False
-    for name in os.listdir(top):
-        sweep = Sweep(repository, hasher, top + b"/" + name, leases=leases)
-        if sweep.run():
-            later = True
-        else:
-            shutil.rmtree(top + b"/" + name, ignore_errors=True)
+    for name in _listed(top):
+        folder = top + b"/" + name
+        if not os.path.exists(folder + ARMED):
+            shutil.rmtree(folder, ignore_errors=True)  # nothing of the person's was put there yet
+            continue
+        sweep = Sweep(repository, hasher, folder, leases=leases)
+        later |= sweep.run()
+        _remove_empty(folder)
     return later
+
+
+def batches_of(repository: Repository) -> bytes:
+    """Where batches lie: beside the index, or at the top of the work tree where that is another
+    file system (files can only be swapped within one)."""
+    if os.stat(repository.state).st_dev == os.stat(repository.root).st_dev:
+        return repository.state + b"/batches"
+    top = repository.root + b"/.autosync"
+    if not os.path.isdir(top):
+        os.mkdir(top, 0o700)
+        with open(top + b"/.gitignore", "w", encoding="ascii") as file:
+            file.write("*\n")
+    return top + b"/batches"
+
+
+def _remove_empty(folder: bytes) -> None:
+    """The batch's folder, once no file of a person can be in it any more."""
+    for base, folders, files in os.walk(folder, topdown=False):
+        links = [name for name in folders if os.path.islink(base + b"/" + name)]
+        if base != folder and not files and not links:
+            with contextlib.suppress(OSError):
+                os.rmdir(base)
+    left = [name for name in os.listdir(folder) if os.path.isdir(folder + b"/" + name)]
+    if not left:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class Sweep:
@@ -137,8 +166,9 @@ class Sweep:
             rows = []
         steps = [Step(bytes.fromhex(path), _version(old), _version(new)) for path, old, new in rows]
         by_path = {step.path: step for step in steps}
-        for base, _, names in os.walk(self._folder + b"/tree"):
-            for name in names:
+        for base, folders, names in os.walk(self._folder + b"/tree"):
+            links = [name for name in folders if os.path.islink(base + b"/" + name)]
+            for name in (*names, *links):
                 at = os.path.relpath(base + b"/" + name, self._folder)
                 path = at.removeprefix(b"tree/")
                 yield Spot(by_path.get(path, Step(path, None, None)), at)
@@ -155,6 +185,9 @@ class Sweep:
                 self._give_back(place, step, self._hasher.of_link(place))
             else:
                 place.unlink()
+            return False
+        if kind is Kind.OTHER:
+            self._give_back(place, step, Version(b"", b"special"))
             return False
         if kind is not Kind.FILE:
             return False
@@ -197,7 +230,7 @@ class Sweep:
         tree = Folders(self._repository.root)
         try:
             name = conflict_name(step.path, host, version.oid, lambda _: True)
-            for number in range(100):
+            for number in range(10_000):
                 wanted = name if not number else name + b"-%d" % number
                 try:
                     rename(place, tree.place(wanted, make=True), RENAME_NOREPLACE)

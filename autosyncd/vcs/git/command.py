@@ -36,6 +36,9 @@ SETTINGS = (
     "gc.auto=0",
     "maintenance.auto=false",
     "core.quotePath=false",
+    # what is reported as committed survives a power cut
+    "core.fsync=committed,loose-object,reference",
+    "core.fsyncMethod=batch",
     "core.fsmonitor=false",
     "advice.detachedHead=false",
     "merge.directoryRenames=true",
@@ -124,12 +127,16 @@ class Git:
 
     def lookup(self, name: str) -> str | None:
         """The id of the object that a name stands for (gitrevisions(7)), in a tenth of a
-        millisecond; None when there is none."""
+        millisecond; None when there is none. Raises GitFailed when git can't say."""
         if self._lookup is None:
             argv = ["git", *self._settings(NO_HOOKS), "cat-file", "--batch-check"]
             self._lookup = Partner(argv, cwd=self.root, env=self._environment)
-        answer = (self._lookup.ask(name.encode("utf-8", "surrogateescape")) or b"").split()
-        return answer[0].decode() if len(answer) == 3 and answer[2].isdigit() else None
+        answer = self._lookup.ask(name.encode("utf-8", "surrogateescape"))
+        if answer is None:
+            raise GitFailed("cat-file", 1, f"it does not say what {name} is")
+        words = answer.split()
+        found = len(words) == 3 and words[2].isdigit()
+        return words[0].decode() if found else None
 
     def rest(self) -> None:
         """A verb is done: no child stays."""

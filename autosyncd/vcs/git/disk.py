@@ -9,6 +9,7 @@ import errno
 import hashlib
 import os
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -76,7 +77,41 @@ def rename(source: Place, target: Place, flags: int) -> None:
     """
     if _libc.renameat2(source.folder, source.name, target.folder, target.name, flags):
         number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), os.fsdecode(target.name))
+        if number not in (errno.EINVAL, errno.ENOSYS):
+            raise OSError(number, os.strerror(number), os.fsdecode(target.name))
+        if flags == RENAME_NOREPLACE:
+            _rename_new(source, target)
+        else:
+            _rename_over(source, target)
+
+
+def _rename_new(source: Place, target: Place) -> None:
+    """RENAME_NOREPLACE where the file system (FUSE, old network ones) has none: link(2) never
+    replaces either."""
+    os.link(
+        source.name,
+        target.name,
+        src_dir_fd=source.folder,
+        dst_dir_fd=target.folder,
+        follow_symlinks=False,
+    )
+    source.unlink()
+
+
+def _rename_over(source: Place, target: Place) -> None:
+    """RENAME_EXCHANGE where there is none: the old one is put aside first. If somebody takes the
+    name in between, theirs stays, and what was put aside lies at `source` for the caller."""
+    aside = Place(source.folder, source.name + b".new")
+    os.rename(source.name, aside.name, src_dir_fd=source.folder, dst_dir_fd=source.folder)
+    try:
+        os.rename(target.name, source.name, src_dir_fd=target.folder, dst_dir_fd=source.folder)
+        _rename_new(aside, target)
+    except FileExistsError:
+        raise
+    except OSError:
+        if source.kind() is Kind.NOTHING:
+            os.rename(aside.name, source.name, src_dir_fd=source.folder, dst_dir_fd=source.folder)
+        raise
 
 
 def flush(folder: int) -> None:
@@ -96,12 +131,15 @@ class Hasher:
         """The id of these bytes as a blob."""
         return self._new(b"blob %d\0" % len(data) + data).hexdigest().encode()
 
-    def of_file(self, handle: int) -> Version | None:
-        """The version in an open regular file; None when it changed size under the hashing."""
+    def of_file(self, handle: int, give_up: Callable[[], bool] = lambda: False) -> Version | None:
+        """The version in an open regular file; None when it changed size under the hashing, or
+        when `give_up`, asked after each MiB, says so."""
         found = os.fstat(handle)
         digest = self._new(b"blob %d\0" % found.st_size)
         offset = 0
         while data := os.pread(handle, CHUNK, offset):
+            if give_up():
+                return None
             digest.update(data)
             offset += len(data)
         if offset != found.st_size:
@@ -130,11 +168,13 @@ class Folders:
     def folder(self, path: bytes, *, make: bool = False) -> int:
         """The descriptor of a folder, made if that is wanted."""
         known = self._open.get(path)
-        if known is not None and os.fstat(known).st_nlink:
+        if known is not None and not path:
             return known
-        self.forget(path)
         parent, _, name = path.rpartition(b"/")
         above = self.folder(parent, make=make)
+        if known is not None and self._is_still(known, above, name):
+            return known
+        self.forget(path)
         try:
             handle = os.open(name, FOLDER_FLAGS, dir_fd=above)
         except FileNotFoundError:
@@ -150,6 +190,14 @@ class Folders:
             self._shrink()
         self._open[path] = handle
         return handle
+
+    def _is_still(self, known: int, above: int, name: bytes) -> bool:
+        """Whether the open folder is the one that has this name now: it may have been moved."""
+        try:
+            there = os.stat(name, dir_fd=above, follow_symlinks=False)
+        except OSError:
+            return False
+        return os.path.samestat(there, os.fstat(known))
 
     def forget(self, path: bytes) -> None:
         """Close this folder and what is below it: it may be another one now."""

@@ -27,6 +27,7 @@ from autosyncd.vcs.driver import (
 )
 from autosyncd.vcs.git import batch, excludes, held, history, lock
 from autosyncd.vcs.git import commit as committing
+from autosyncd.vcs.git import housekeep as housekeeping
 from autosyncd.vcs.git import remote as remotes
 from autosyncd.vcs.git import sync as syncing
 from autosyncd.vcs.git.command import GitFailed
@@ -109,6 +110,13 @@ class GitDriver:
             return taken
 
         return self._guarded(work) is True
+
+    def housekeep(self) -> bool:
+        """Pack what has gathered, when that is worth it; whether it was."""
+        if self._opened is None:
+            return False
+        repository = self._opened[0]
+        return self._guarded(lambda: housekeeping.housekeep(repository)) is True
 
     def sweep(self) -> bool:
         """Let go of old versions that nobody writes to any more; True: some are left for later."""

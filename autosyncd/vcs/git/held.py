@@ -83,16 +83,22 @@ def commit_edits(
 
 def keep_side(repository: Repository, commit: str) -> None:
     """Let a ref hold a commit that is still to be merged into HEAD."""
-    repository.git("update-ref", f"refs/autosync/side/{commit}", commit)
+    repository.git("update-ref", f"refs/autosync/side/{repository.memory.tree}/{commit}", commit)
 
 
 def describe(repository: Repository, paths: Iterable[bytes]) -> tuple[str, ...]:
     """`app.log: incoming change waits, open for writing by rsyslogd (812)`."""
     return tuple(
-        f"{os.fsdecode(path)}: an incoming change waits, open for writing by "
-        f"{writer_of(os.path.join(repository.root, path)) or 'another process'}"
+        f"{os.fsdecode(path)}: an incoming change waits, "
+        f"{_reason(writer_of(os.path.join(repository.root, path)))}"
         for path in sorted(paths)[:5]
     )
+
+
+def _reason(writer: str | None) -> str:
+    if writer is not None:
+        return f"open for writing by {writer}"
+    return "since the file is in use, can't be read, or is marked assume-unchanged"
 
 
 def writer_of(path: bytes) -> str | None:

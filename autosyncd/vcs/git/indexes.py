@@ -51,7 +51,7 @@ def put(repository: Repository, index: bytes, entries: Mapping[bytes, Version | 
     """Set these entries, or take them out (None). Nothing on disk is looked at."""
     if not entries:
         return
-    width = len(next((one.oid for one in entries.values() if one), b"0" * 40))
+    width = 64 if repository.object_format == "sha256" else 40
     gone = [b"0 " + b"0" * width + b"\t" + path for path, one in entries.items() if one is None]
     here = [one.mode + b" " + one.oid + b"\t" + path for path, one in entries.items() if one]
     stdin = b"".join(line + b"\0" for line in (*gone, *here))

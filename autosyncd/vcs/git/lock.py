@@ -70,11 +70,13 @@ def recover(repository: Repository) -> bool:
     record = Path(os.fsdecode(repository.state), "lock-owner")
     lock = repository.index + b".lock"
     try:
-        inodes = [int(word) for word in record.read_text().split()]
+        inodes = [int(word) for word in record.read_text().split()][:2]
         ours = os.stat(lock).st_ino in inodes
     except (FileNotFoundError, ValueError):
         ours = False
-    if ours:
+    if ours and len(inodes) == 2 and os.stat(lock).st_ino == inodes[1]:
+        os.rename(lock, repository.index)  # the branch has moved already: its index follows
+    elif ours:
         os.unlink(lock)
     record.unlink(missing_ok=True)
     return ours

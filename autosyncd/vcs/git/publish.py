@@ -2,7 +2,7 @@
 
 A push that is accepted proves that the remote has the commit: only then is it announced. One that is
 rejected lost a race: the merge is thrown away and made anew. A machine that keeps losing puts its own
-commits where nobody contests them, `refs/autosync/tips/TREE`: its bytes are safe there, and whoever
+commits where nobody contests them, `refs/autosync/tips/TREE/BRANCH`: its bytes are safe, and whoever
 fetches takes them along.
 """
 
@@ -78,7 +78,8 @@ class Publisher:
 
     @property
     def _own_tip(self) -> str:
-        return f"refs/autosync/tips/{self.repository.memory.tree}"
+        memory = self.repository.memory
+        return f"refs/autosync/tips/{memory.tree}/{memory.branch}"
 
     def _push_help(self, refspec: str) -> bool:
         return self.repository.git.network("push", "--no-verify", self.remote, refspec).code == 0
@@ -91,9 +92,10 @@ def waiting_commits(repository: Repository, head: str) -> list[str]:
     found = []
     for line in said.text.split("\n"):
         commit, _, ref = line.partition(" ")
-        side = ref.startswith("refs/autosync/side/")
-        theirs = ref.startswith("refs/autosync/theirs/")
-        own = ref.endswith("/" + repository.memory.tree)
+        memory = repository.memory
+        side = ref.startswith(f"refs/autosync/side/{memory.tree}/")
+        theirs = ref.startswith("refs/autosync/theirs/") and ref.endswith("/" + memory.branch)
+        own = ref.startswith(f"refs/autosync/theirs/{memory.tree}/")
         if side and repository.contains(head, commit):
             repository.git("update-ref", "-d", ref)  # it has served
         elif side or (theirs and not own):

@@ -93,7 +93,7 @@ def fetch(repository: Repository, remote: str) -> Away | str | None:
         "--prune",
         remote,
         f"+refs/heads/{branch}:{tracking_ref(repository, remote)}",
-        "+refs/autosync/tips/*:refs/autosync/theirs/*",
+        f"+refs/autosync/tips/*/{branch}:refs/autosync/theirs/*/{branch}",
     )
     if said.code == 0:
         return None

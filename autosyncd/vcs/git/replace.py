@@ -75,6 +75,10 @@ class Replacer:
                     return Result.BLOCKED
                 self._tree.forget(step.path.rpartition(b"/")[0])
                 continue
+            except OSError as problem:
+                if problem.errno in (errno.EXDEV, errno.EPERM, errno.EACCES, errno.EROFS):
+                    return Result.HELD  # another file system, or a folder that is not ours
+                raise
             if result is not None:
                 return result
         return Result.DIRTY
@@ -93,12 +97,17 @@ class Replacer:
         if kind in (Kind.FOLDER, Kind.OTHER):
             return Result.DIRTY
         place = self._staged.place(spot, make=True)
-        with contextlib.suppress(FileNotFoundError):
+        try:
             result = self._remove_file(step, target, place, kind)
-            if result is Result.DONE:
-                self._tree.remove_empty(step.path)
-            return result
-        return Result.DONE
+        except FileNotFoundError:
+            return Result.DONE
+        except OSError as problem:
+            if problem.errno in (errno.EXDEV, errno.EPERM, errno.EACCES, errno.EROFS):
+                return Result.HELD
+            raise
+        if result is Result.DONE:
+            self._tree.remove_empty(step.path)
+        return result
 
     # putting
 
@@ -171,7 +180,7 @@ class Replacer:
         """Why the open file can't be replaced now, or None."""
         if lease.writers is Writers.SOME:
             return Result.HELD
-        version = self._hasher.of_file(lease.handle)
+        version = self._hasher.of_file(lease.handle, lambda: lease.broken)
         if version is None or lease.broken:
             return Result.HELD
         return None if self._expected(step, version) else Result.DIRTY

@@ -47,15 +47,16 @@ def scan(
     config: RepoConfig,
     index: bytes | None = None,
     *,
-    unmerged: bool = False,
+    beside: bool = False,
 ) -> Found:
     """What in `scope` differs from the index (the private one, unless another is named). With
-    `unmerged`, what lies on disk of a file in conflict counts too."""
+    `beside`, nothing is changed on record, and what lies on disk of a file in conflict counts."""
     found = survey.differences(repository, scope, index=index or repository.private_index)
-    found = [one for one in found if unmerged or not one.unmerged]
+    found = [one for one in found if beside or not one.unmerged]
     facts = survey.facts_on_disk(repository.root)
     plan = survey.plan(found, facts, large_file=config.large_file)
-    _forget_freed(repository, scope, {one.path for one in found})
+    if not beside:
+        _forget_freed(repository, scope, {one.path for one in found})
     return Found(plan)
 
 

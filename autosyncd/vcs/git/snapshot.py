@@ -32,10 +32,12 @@ class Snapshots:
     def take(self) -> str | None:
         """The commit of the work tree as it is; None when that is in history already."""
         repository = self.repository
+        if not repository.memory.adopted:
+            return None  # nobody has agreed yet to what would be committed here
         index = repository.state + b"/snapshot.index"
         indexes.copy_to(repository, index)
-        found = scan(repository, EVERYTHING, self.config, index, unmerged=True)
-        found.take(repository, index)
+        found = scan(repository, EVERYTHING, self.config, index, beside=True)
+        indexes.put(repository, index, dict(found.take(repository, index)))
         tree = indexes.write_tree(repository, index)
         head = repository.commit_at("HEAD")
         last = repository.commit_at(self.ref)
