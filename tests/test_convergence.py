@@ -65,7 +65,14 @@ def test_a_few_rounds_converge(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(SEEDS, SEEDS + 3))
+def test_many_rounds_converge(tmp_path: Path) -> None:
+    report = inprocess(tmp_path, 3, 120, SEEDS, 30, calm=True)
+    assert report.faults == [], report.line()
+    assert report.totals["contents verified"] > 100
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(SEEDS, SEEDS + 2))
 def test_machines_converge_while_people_keep_typing(tmp_path: Path, seed: int) -> None:
     report = inprocess(tmp_path, 3, 20, seed, 10)
     assert report.faults == [], report.line()
@@ -73,14 +80,14 @@ def test_machines_converge_while_people_keep_typing(tmp_path: Path, seed: int) -
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(SEEDS, SEEDS + 2))
-def test_machines_converge_though_workers_are_killed(tmp_path: Path, seed: int) -> None:
-    report = killed(tmp_path, 3, 40, seed, 20)
+def test_machines_converge_though_workers_are_killed(tmp_path: Path) -> None:
+    report = killed(tmp_path, 3, 40, SEEDS, 20)
     assert report.faults == [], report.line()
     assert report.totals["kills at a gate"] + report.totals["kills by time"] > 10
 
 
 @pytest.mark.slow
 def test_no_machine_is_starved_by_others_that_push_all_the_time(tmp_path: Path) -> None:
-    report = realtime(tmp_path, 3, 10, SEEDS, 0)
-    assert report.faults == [], report.notes
+    report = realtime(tmp_path, 3, 15, SEEDS, 0)
+    assert report.faults == [], report.line()
+    assert report.worst < 10, report.notes

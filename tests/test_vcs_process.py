@@ -235,6 +235,17 @@ def test_the_ledger_names_the_child_while_it_runs(tmp_path: Path) -> None:
     assert ledger.read_text() == ""
 
 
+def test_there_is_no_instant_at_which_a_child_runs_and_the_ledger_is_empty(tmp_path: Path) -> None:
+    """A worker may be killed right then; its successor must know that locks may be left behind."""
+    ledger = tmp_path / "children"
+    runner = Runner(ledger)
+    seen = [
+        runner.run(["cat", os.fspath(ledger)], cwd="/", env=ENVIRONMENT, timeout=20).out
+        for _ in range(50)
+    ]
+    assert b"" not in seen
+
+
 def test_what_a_killed_worker_left_running_is_ended(tmp_path: Path) -> None:
     ledger, noted = tmp_path / "children", tmp_path / "pid"
     script = (

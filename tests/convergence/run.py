@@ -35,6 +35,8 @@ class Report:
     outcomes: collections.Counter[str] = field(default_factory=collections.Counter)
     oddities: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    worst: float = 0.0
+    """Seconds until an own commit was on the hub (realtime only)."""
 
     def line(self) -> str:
         """The summary, in one line."""
@@ -364,7 +366,9 @@ def realtime(folder: Path, hosts: int, rounds: int, seed: int, _: int) -> Report
     report = Report(seed)
     world = World(folder, hosts, seed)
     try:
-        report.notes.append(summary(measure(world.hosts, rounds)))
+        times = measure(world.hosts, rounds)
+        report.notes.append(summary(times))
+        report.worst = max((one for mine in times for one in mine.taken), default=0.0)
         report.faults = world.rest()
         report.judged = 1
     finally:
