@@ -8,7 +8,8 @@ import pytest
 
 from autosyncd.vcs.driver import EVERYTHING, Scope
 from tests.convergence.oracle import Oracle, Scanned
-from tests.convergence.run import World, inprocess, killed, realtime
+from tests.convergence.run import inprocess, killed, realtime
+from tests.convergence.world import World
 
 SEEDS = int(os.environ.get("CONVERGENCE_SEED", "1"))
 """Where to begin; every seed is another history."""

@@ -247,13 +247,7 @@ def a_pipe(desktop: Clone) -> None:
     os.mkfifo(desktop.path("app.log"))
 
 
-def an_ignored_folder(desktop: Clone) -> None:
-    """Where a new file is to come."""
-    Path(desktop.path(".git/info/exclude")).write_text("new/\n")
-    desktop.edit("new/file/build", "ignored")
-
-
-@pytest.mark.parametrize("act", [a_pipe, an_ignored_folder])
+@pytest.mark.parametrize("act", [a_pipe])
 def test_what_is_no_file_is_in_the_way(
     trees: tuple[Clone, Clone], act: Callable[[Clone], None]
 ) -> None:

@@ -6,7 +6,7 @@ first; two that use mirrors of it share the second.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from hashlib import sha256
 from urllib.parse import unquote, urlsplit
 
@@ -41,15 +41,6 @@ def normalise(url: str, *, machine_id: str) -> str:
     if port is not None and port != _DEFAULT_PORTS.get(scheme):
         host = f"{host}:{port}"
     return f"{host.lower()}/{path}"
-
-
-def rewritten(url: str, instead_of: Mapping[str, str]) -> str:
-    """The URL after git's `url.BASE.insteadOf` (git-config(1)): the longest prefix wins."""
-    prefixes = [prefix for prefix in instead_of if url.startswith(prefix)]
-    if not prefixes:
-        return url
-    best = max(prefixes, key=len)
-    return instead_of[best] + url[len(best) :]
 
 
 def without_secrets(text: str) -> str:

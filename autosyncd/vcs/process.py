@@ -86,6 +86,7 @@ class Runner:
         with self._lock:
             if network in self._refused:
                 raise ChildAborted("The command was not started, since the worker is stopping.")
+            self._write("starting")
             child = subprocess.Popen(
                 argv,
                 cwd=cwd,
@@ -145,11 +146,16 @@ class Runner:
 
     def _note(self, pid: int | None) -> None:
         """Keep the ledger: the session's leader, its start time and the boot; or nothing."""
+        self._write(f"{pid} {_start_time(pid)} {_boot()}" if pid is not None else "")
+
+    def _write(self, text: str) -> None:
+        """Whole or not at all: there is no instant at which a child runs and the ledger is empty."""
         if self.ledger is None:
             return
-        text = f"{pid} {_start_time(pid)} {_boot()}\n" if pid is not None else ""
+        fresh = self.ledger.with_suffix(".new")
         with contextlib.suppress(OSError):
-            self.ledger.write_text(text)
+            fresh.write_text(text)
+            fresh.rename(self.ledger)
 
 
 class _Conversation:

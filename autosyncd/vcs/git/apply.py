@@ -33,6 +33,9 @@ def apply(
     applied = Applied()
     attributes = [step for step in steps if step.path.rpartition(b"/")[2] == b".gitattributes"]
     rest = [step for step in steps if step not in attributes]
+    if attributes and rest:  # what lies on disk was written by the attributes of before
+        hasher = Hasher(repository.object_format)
+        learn(repository, hasher, [step for step in rest if step.old is not None], learned)
     for some in (attributes, rest):  # what git writes depends on the attributes that lie there
         if some:
             _apply_some(repository, some, learned, applied)
@@ -45,7 +48,7 @@ def _apply_some(
     learned: dict[bytes, set[bytes]],
     applied: Applied,
 ) -> None:
-    batch = stage(repository, steps)
+    batch = stage(repository, steps, learned)
     hasher = Hasher(repository.object_format)
     tree, staged = Folders(repository.root), Folders(batch.folder)
     modes = repository.file_modes

@@ -14,12 +14,12 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from autosyncd import clock
-from autosyncd.vcs.git.command import LONG
+from autosyncd.vcs.git.command import LONG, GitFailed
 from autosyncd.vcs.git.conflict import conflict_name
 from autosyncd.vcs.git.disk import (
     RENAME_NOREPLACE,
@@ -41,6 +41,10 @@ KEEP_WITHOUT_LEASES = 60.0
 """Seconds an old inode is kept where no lease can tell whether somebody still writes to it."""
 
 
+Learned = Mapping[bytes, set[bytes]]
+"""Path → ids of raw bytes that git's filters make into the old version."""
+
+
 @dataclass(frozen=True, slots=True)
 class Spot:
     """Where a step's file lies in the batch."""
@@ -52,9 +56,10 @@ class Spot:
 class Batch:
     """One staged update."""
 
-    def __init__(self, folder: bytes, steps: Sequence[Step]) -> None:
+    def __init__(self, folder: bytes, steps: Sequence[Step], learned: Learned) -> None:
         self.folder = folder
         self.steps = tuple(steps)
+        self._learned = learned
 
     def spot(self, number: int) -> bytes:
         """Relative to the batch's folder: where the new version is, or the deleted one goes."""
@@ -63,17 +68,25 @@ class Batch:
 
     def write_plan(self) -> None:
         """So that a kill at any instant leaves nothing that can't be told apart."""
-        rows = [[step.path.hex(), _text(step.old), _text(step.new)] for step in self.steps]
+        rows = [
+            [
+                step.path.hex(),
+                _text(step.old),
+                _text(step.new),
+                [oid.decode() for oid in self._learned.get(step.path, ())],
+            ]
+            for step in self.steps
+        ]
         os.makedirs(self.folder + b"/gone", exist_ok=True)
         with open(self.folder + b"/plan", "w", encoding="ascii") as file:
             json.dump(rows, file)
 
 
-def stage(repository: Repository, steps: Sequence[Step]) -> Batch:
+def stage(repository: Repository, steps: Sequence[Step], learned: Learned | None = None) -> Batch:
     """Let git write the new versions (filters, line ends, modes, links), and make them durable."""
     folder = batches_of(repository) + b"/" + secrets.token_hex(8).encode()
     os.makedirs(folder + b"/tree", mode=0o700)
-    batch = Batch(folder, steps)
+    batch = Batch(folder, steps, learned or {})
     batch.write_plan()
     index = folder + b"/index"
     entries = [
@@ -84,17 +97,38 @@ def stage(repository: Repository, steps: Sequence[Step]) -> Batch:
     if entries:
         git = repository.git
         git("update-index", "-z", "--index-info", stdin=b"".join(entries), index=index)
-        prefix = b"--prefix=" + folder + b"/tree/"
-        git("checkout-index", "-a", "-q", prefix, index=index, timeout=LONG)
+        _write(repository, batch, index)
         os.unlink(index)
-    with open(folder + ARMED, "wb"):
-        pass  # from here on a file of the person's may be in the batch
+    _arm(folder)
+    return batch
+
+
+def _write(repository: Repository, batch: Batch, index: bytes) -> None:
+    """Let git write the new versions. Where a filter fails, the others are written all the same:
+    what is missing afterwards is held back by whoever applies the batch."""
+    prefix = b"--prefix=" + batch.folder + b"/tree/"
+    write = ("checkout-index", "-q", prefix)
+    said = repository.git(*write, "-a", index=index, ok=(0, 1, 128), timeout=LONG)
+    if said.code == 0:
+        return
+    if "No space left" in said.complaint or "Disk quota" in said.complaint:
+        raise GitFailed("checkout-index", said.code, said.complaint)
+    for step in batch.steps:
+        if step.new is not None and not os.path.lexists(batch.folder + b"/tree/" + step.path):
+            repository.git(*write, "--", step.path, index=index, ok=(0, 1, 128), timeout=LONG)
+
+
+def _arm(folder: bytes) -> None:
+    """Make the staged files durable, else a power cut leaves empty ones that look like edits; from
+    here on a file of the person's may be in the batch."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        flush(handle)  # else a power cut leaves empty files that look like edits
+        flush(handle)
+        with open(folder + ARMED, "wb") as file:
+            os.fsync(file.fileno())
+        os.fsync(handle)
     finally:
         os.close(handle)
-    return batch
 
 
 def sweep_all(repository: Repository, hasher: Hasher, *, leases: bool) -> bool:
@@ -145,6 +179,7 @@ class Sweep:
     ) -> None:
         self._repository, self._hasher = repository, hasher
         self._folder, self._leases = folder, leases
+        self._raw: dict[bytes, set[bytes]] = {}
 
     def run(self) -> bool:
         """Unlink what is in history, give back the rest; True when a writer is still at work."""
@@ -152,11 +187,22 @@ class Sweep:
         folders = Folders(self._folder)
         try:
             for spot in self._spots():
-                with contextlib.suppress(FileNotFoundError):
-                    later |= self._look(folders.place(spot.at), spot.step)
+                later |= self._look_safely(folders, spot)
         finally:
             folders.close()
         return later
+
+    def _look_safely(self, folders: Folders, spot: Spot) -> bool:
+        """One file that can't be looked at keeps no other from it."""
+        try:
+            place = folders.place(spot.at)
+            if place.kind() is Kind.FOLDER:
+                return self._give_back(place, spot.step, Version(b"", b"folder"))
+            return self._look(place, spot.step)
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
 
     def _spots(self) -> Iterator[Spot]:
         """Every file that is left in the batch, with what the plan says of it."""
@@ -164,7 +210,10 @@ class Sweep:
             rows = json.loads(Path(os.fsdecode(self._folder), "plan").read_text())
         except (OSError, ValueError):
             rows = []
-        steps = [Step(bytes.fromhex(path), _version(old), _version(new)) for path, old, new in rows]
+        steps = [
+            Step(bytes.fromhex(path), _version(old), _version(new)) for path, old, new, _ in rows
+        ]
+        self._raw = {bytes.fromhex(row[0]): {oid.encode() for oid in row[3]} for row in rows}
         by_path = {step.path: step for step in steps}
         for base, folders, names in os.walk(self._folder + b"/tree"):
             links = [name for name in folders if os.path.islink(base + b"/" + name)]
@@ -181,14 +230,13 @@ class Sweep:
         """Unlink it, give it back, or (True) leave it for later."""
         kind = place.kind()
         if kind is Kind.LINK:
-            if not self._in_history(self._hasher.of_link(place), step):
-                self._give_back(place, step, self._hasher.of_link(place))
-            else:
-                place.unlink()
+            link = self._hasher.of_link(place)
+            if not self._in_history(link, step):
+                return self._give_back(place, step, link)
+            place.unlink()
             return False
         if kind is Kind.OTHER:
-            self._give_back(place, step, Version(b"", b"special"))
-            return False
+            return self._give_back(place, step, Version(b"", b"special"))
         if kind is not Kind.FILE:
             return False
         with Lease(place, trusted=self._leases) as lease:
@@ -214,32 +262,33 @@ class Sweep:
             if cleaned is not None and cleaned in _oids(step):
                 place.unlink()
                 return False
-        self._give_back(place, step, version)
-        return False
+        return self._give_back(place, step, version)
 
     def _in_history(self, version: Version, step: Step) -> bool:
-        return version.oid in _oids(step)
+        return version.oid in _oids(step) or version.oid in self._raw.get(step.path, ())
 
     def _young(self, lease: Lease) -> bool:
         """Without leases an inode is kept for a while (its ctime is when it was swapped out)."""
         return clock.wall() - os.fstat(lease.handle).st_ctime < KEEP_WITHOUT_LEASES
 
-    def _give_back(self, place: Place, step: Step, version: Version) -> None:
-        """Bytes that are in no history lie beside their path again, where the next scan finds them."""
+    def _give_back(self, place: Place, step: Step, version: Version) -> bool:
+        """Bytes that are in no history lie beside their path again, where the next scan finds
+        them. True when it can't be done now."""
         host = os.fsencode(os.uname().nodename)
         tree = Folders(self._repository.root)
         try:
             name = conflict_name(step.path, host, version.oid, lambda _: True)
-            for number in range(10_000):
+            for number in range(1000):
                 wanted = name if not number else name + b"-%d" % number
                 try:
                     rename(place, tree.place(wanted, make=True), RENAME_NOREPLACE)
-                except FileExistsError:
+                except (FileExistsError, FileNotFoundError):
                     continue
                 except NotADirectoryError:
                     name = os.path.basename(name)
                     continue
-                return
+                return False
+            return True
         finally:
             tree.close()
 

@@ -65,7 +65,12 @@ class Replacer:
 
     def put(self, step: Step, spot: bytes) -> Result:
         """Bring `step.new`, staged at `spot`, into the tree."""
-        source = self._staged.place(spot)
+        try:
+            source = self._staged.place(spot)
+        except FileNotFoundError:
+            return Result.HELD
+        if source.stat() is None:
+            return Result.HELD  # git could not write it: a filter failed
         for _ in range(TRIES):
             try:
                 target = self._tree.place(step.path, make=True)
@@ -132,7 +137,10 @@ class Replacer:
     def _clear_skeleton(self, path: bytes, target: Place) -> Result | None:
         """Empty folders don't count as content."""
         self._tree.forget(path)
-        folders = [base for base, *_ in os.fwalk(target.name, dir_fd=target.folder)]
+        walked = list(os.fwalk(target.name, dir_fd=target.folder))
+        if any(files for _, _, files, _ in walked):
+            return Result.BLOCKED
+        folders = [base for base, *_ in walked]
         for base in reversed(folders[1:]):
             with contextlib.suppress(OSError):
                 os.rmdir(base, dir_fd=target.folder)

@@ -36,7 +36,7 @@ class Found:
         mine = [path for path in self.plan.take if path in waiting]
         edits = _edits(repository, waiting, mine)
         taken = [path for path in self.plan.take if path not in waiting]
-        indexes.remove(repository, index, self.plan.gone)
+        indexes.remove(repository, index, [path for path in self.plan.gone if path not in waiting])
         self.left_out += stage(repository, index, taken)
         return edits
 
@@ -67,12 +67,19 @@ def _forget_freed(repository: Repository, scope: Scope, differing: set[bytes]) -
         path
         for path in waiting
         if (scope.everything or path in scope.paths)
-        and (path not in differing or not os.path.isfile(os.path.join(repository.root, path)))
+        and (path not in differing or _was_taken_away(repository, waiting[path], path))
     ]
     if freed:
         for path in freed:
             del waiting[path]
         held.record(repository, waiting)
+
+
+def _was_taken_away(repository: Repository, base: str, path: bytes) -> bool:
+    """Whether the file that was held is no more (one that never came could not go)."""
+    if os.path.isfile(os.path.join(repository.root, path)):
+        return False
+    return held.version_in(repository, base, path) is not None
 
 
 def _edits(repository: Repository, waiting: held.Held, paths: list[bytes]) -> dict[bytes, Version]:

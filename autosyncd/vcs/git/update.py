@@ -8,6 +8,7 @@ the version it was made from; then it joins again. The branch moves last. The pe
 held throughout: a tenth of a second for a few files.
 """
 
+import contextlib
 import os
 import tempfile
 from collections.abc import Iterable, Mapping
@@ -41,6 +42,7 @@ ROUNDS = 30
 """How often the person may be faster before we let go and come back later."""
 
 Steps = Mapping[bytes, Step]
+Entries = Mapping[bytes, tuple[Version | None, Version | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,8 @@ class Update:
     stubborn: set[bytes] = field(default_factory=set)
     """Edited here, and yet nothing to commit (assume-unchanged, say): they count as held."""
     learned: dict[bytes, set[bytes]] = field(default_factory=dict)
+    links: Entries = field(default_factory=dict)
+    """Submodules that come, move or go."""
 
     def run(self, target: str) -> Updated | Dirty | Waiting | Question:
         """Bring everything to the target, or say why not now."""
@@ -98,7 +102,7 @@ class Update:
                 stop = self._guard(steps) or in_the_way(repository, steps.values())
                 if stop is not None:
                     return stop
-            sparse = self._prepare_index(head, merged, disk, steps)
+            sparse = self._prepare_index(head, merged, steps)
             applied = apply(
                 repository,
                 [step for path, step in steps.items() if path not in sparse],
@@ -106,6 +110,7 @@ class Update:
             )
             self.done |= applied.done
             self.written |= {path for path, now in applied.entries.items() if now is not None}
+            _make_room(repository, self.links)
             dirty = applied.dirty - self.stubborn
             if dirty:
                 disk = indexes.tree_with(repository, disk, applied.entries)
@@ -130,20 +135,21 @@ class Update:
         question = self.committer.guard(ChangeSet(changes, listed, incoming=True))
         return question if question and question.kind not in self.order.allowed else None
 
-    def _prepare_index(self, head: str | None, merged: str, disk: str, steps: Steps) -> set[bytes]:
+    def _prepare_index(self, head: str | None, merged: str, steps: Steps) -> set[bytes]:
         """The private index as it is to become the person's; the paths that are not on disk, since
         they lie outside a sparse checkout or are marked skip-worktree."""
         repository = self.repository
         index = repository.private_index
         indexes.copy_own(repository)
         old, new = repository.tree_of(head), repository.tree_of(merged)
-        changed = steps if old == disk else steps_between(repository, old, new)
+        changed = entries_between(repository, old, new)
+        self.links = {path: pair for path, pair in changed.items() if any(map(_is_gitlink, pair))}
         if repository.sparse:
             _merge_sparse(repository, index, old, new)
             skipped, assumed = indexes.flagged(repository, index, {*changed, *steps})
         else:
             skipped, assumed = indexes.flagged(repository, index, {*changed, *steps})
-            entries = {path: step.new for path, step in changed.items()}
+            entries = {path: pair[1] for path, pair in changed.items()}
             indexes.put(repository, index, entries)
             indexes.restore_flags(repository, index, skipped & set(entries), assumed & set(entries))
         self.stubborn |= assumed
@@ -184,19 +190,28 @@ class Update:
 
 def steps_between(repository: Repository, old: str, new: str) -> dict[bytes, Step]:
     """What has to change on disk to come from one tree to another (gitlinks are left alone)."""
+    entries = entries_between(repository, old, new)
+    return {
+        path: Step(path, *(None if _is_gitlink(one) else one for one in pair))
+        for path, pair in entries.items()
+        if not all(one is None or _is_gitlink(one) for one in pair)
+    }
+
+
+def entries_between(
+    repository: Repository, old: str, new: str
+) -> dict[bytes, tuple[Version | None, Version | None]]:
+    """How the entries of two trees differ."""
     if old == new:
         return {}
     said = repository.git("diff-tree", "-r", "-z", "--raw", "--no-renames", old, new, timeout=LONG)
-    steps = {}
+    entries = {}
     fields = iter(said.records)
     for info in fields:
         path = next(fields)
         old_mode, new_mode, old_oid, new_oid, _ = info.removeprefix(b":").split(b" ")
-        before = _version(old_mode, old_oid)
-        after = _version(new_mode, new_oid)
-        if before is not None or after is not None:
-            steps[path] = Step(path, before, after)
-    return steps
+        entries[path] = (_version(old_mode, old_oid), _version(new_mode, new_oid))
+    return entries
 
 
 def _merge_sparse(repository: Repository, index: bytes, old: str, new: str) -> None:
@@ -209,7 +224,22 @@ def _merge_sparse(repository: Repository, index: bytes, old: str, new: str) -> N
 
 
 def _version(mode: bytes, oid: bytes) -> Version | None:
-    return None if mode in (b"000000", b"160000") else Version(mode, oid)
+    return None if mode == b"000000" else Version(mode, oid)
+
+
+def _is_gitlink(version: Version | None) -> bool:
+    return version is not None and version.mode == b"160000"
+
+
+def _make_room(repository: Repository, changed: Entries) -> None:
+    """A submodule that comes needs its folder, one that goes leaves none behind (when empty)."""
+    for path, (old, new) in changed.items():
+        full = os.path.join(repository.root, path)
+        with contextlib.suppress(OSError):
+            if _is_gitlink(new):
+                os.makedirs(full, exist_ok=True)
+            elif _is_gitlink(old) and new is None:
+                os.rmdir(full)
 
 
 def _kind(step: Step) -> ChangeKind:
