@@ -862,3 +862,27 @@ def test_an_edit_at_the_last_moment_goes_into_history(world: World, meddler: Med
     assert desktop.history_has("2\n")
     assert isinstance(desktop.commit(), CommitMade | NothingToCommit)
     desktop.is_clean()
+
+
+def test_more_folders_than_are_kept_open(spot: Spot) -> None:
+    """Each is asked for twice: also the one at which the others were closed."""
+    folders = Folders(os.fsencode(spot.tree))
+    try:
+        for number in range(450):
+            path = b"top/d%d/f" % number
+            for _ in range(2):
+                assert folders.place(path, make=True).stat() is None
+    finally:
+        folders.close()
+    assert len(os.listdir(spot.path("top"))) == 450
+
+
+def test_a_folder_whose_parent_was_replaced_is_found_anew(spot: Spot) -> None:
+    folders = Folders(os.fsencode(spot.tree))
+    try:
+        folders.place(b"top/d/f", make=True)
+        os.rename(spot.path("top"), spot.folder / "outside" / "top")
+        spot.write("top/d/f", OLD)
+        assert folders.place(b"top/d/f").stat() is not None
+    finally:
+        folders.close()

@@ -14,7 +14,6 @@ from autosyncd.transport.notice import (
     PrivateReply,
     decode,
     encode,
-    parse_sparkleshare,
 )
 from autosyncd.transport.outbox import KEPT_FOR, OWN_LIMIT, Outbox
 
@@ -88,7 +87,6 @@ def test_every_line_has_a_named_outcome(line: bytes, outcome: object) -> None:
 @given(st.binary(max_size=300))
 def test_no_bytes_raise(line: bytes) -> None:
     assert isinstance(decode(line), Noticed | PrivateReply | NotANotice)
-    parse_sparkleshare(line)
 
 
 HASHES = st.binary(min_size=20, max_size=20) | st.binary(min_size=32, max_size=32)
@@ -103,22 +101,6 @@ def test_what_is_announced_is_heard(channel: bytes, head: bytes) -> None:
     heard = decode(name + b"!" + message + b"\n")
     assert isinstance(heard, Noticed)
     assert (heard.notice.channels, heard.notice.head) == (sent.channels, sent.head)
-
-
-@pytest.mark.parametrize(
-    ("content", "channel"),
-    [
-        (f"{FOLDER}\n".encode(), FOLDER),
-        (b"  " + CHANNEL.encode() + b"\r\n", CHANNEL),
-        (b"", None),
-        (b"ef" * 21, None),
-        (b"zz" * 20, None),
-        (FOLDER.encode() + b"\n" + FOLDER.encode(), None),
-        (b"\xff" * 40, None),
-    ],
-)
-def test_the_sparkleshare_file(content: bytes, channel: str | None) -> None:
-    assert parse_sparkleshare(content) == channel
 
 
 def test_the_outbox_keeps_the_newest_until_its_echo() -> None:

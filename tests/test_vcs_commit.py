@@ -1,5 +1,6 @@
 """What happens in a work tree comes into history as it is, whatever it is called."""
 
+import mmap
 import os
 import socket
 from pathlib import Path
@@ -486,3 +487,23 @@ def test_the_first_commit_of_a_big_tree_is_asked_about(
     for number in range(11, 40):
         laptop.edit(f"{number}.txt", "x")
     assert isinstance(laptop.commit(), CommitMade)
+
+
+def test_a_late_store_through_a_mapping_is_committed(laptop: Clone) -> None:
+    """It moves neither of the file's times, so `git status` sees nothing (on tmpfs, say)."""
+    laptop.edit("a", "A" * 80)
+    laptop.edit("b", "x")
+    laptop.committed()
+    handle = os.open(laptop.path("a"), os.O_RDWR)
+    mapped = mmap.mmap(handle, 80)
+    mapped[:4] = b"BBBB"
+    laptop.commit("a")
+    before = os.stat(laptop.path("a"))
+    mapped[:4] = b"CCCC"
+    mapped.close()
+    os.close(handle)
+    os.utime(laptop.path("a"), ns=(before.st_atime_ns, before.st_mtime_ns))
+    laptop.git("config", "core.trustctime", "false")
+    os.utime(laptop.path(".git/index"))
+    laptop.commit("a")
+    assert laptop.history_has(b"CCCC" + b"A" * 76)

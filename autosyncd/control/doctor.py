@@ -17,7 +17,7 @@ from autosyncd.vcs.channel import without_secrets
 
 MODULES = {
     "yaml": "python3-yaml (PyYAML)",
-    "inotify_simple": "python3-inotify-simple (inotify_simple)",
+    "inotify_simple": "inotify_simple (from the Python package index)",
     "dbus_fast": "python3-dbus-fast (dbus-fast)",
     "sdnotify": "python3-sdnotify (sdnotify)",
 }

@@ -12,7 +12,7 @@ from functools import partial
 
 from autosyncd.config.load import load
 from autosyncd.config.places import home, places
-from autosyncd.config.settings import Configuration
+from autosyncd.config.settings import Configuration, describe
 from autosyncd.config.watch import ConfigWatch
 from autosyncd.errors import ConfigError, WatchLimit
 from autosyncd.service import journal
@@ -89,10 +89,10 @@ def check(main_file: str | None, etc: str) -> int:
         return EX_CONFIG
     for problem in config.problems:
         sys.stderr.write(f"{journal.printable(str(problem))}\n")
-    for text in config.notes:
-        sys.stdout.write(f"{journal.printable(text)}\n")
-    for one in config.repositories:
-        sys.stdout.write(f"{journal.printable(one.name)}: {journal.printable(one.path)}\n")
+    known = {str(problem) for problem in config.problems}
+    for line in describe(config):
+        if line not in known:
+            sys.stdout.write(f"{journal.printable(line)}\n")
     if not config.repositories:
         sys.stdout.write("no repositories\n")
     return EX_CONFIG if config.problems else 0

@@ -110,12 +110,6 @@ def flaw_of_greeting(line: bytes) -> str | None:
     return "it doesn't greet like a fanout server"
 
 
-def parse_sparkleshare(content: bytes) -> Channel | None:
-    """The channel a tracked `.sparkleshare` file names; None if it holds anything else."""
-    text = content.strip()
-    return Channel(text.decode("ascii")) if _CHANNEL.fullmatch(text) else None
-
-
 def _is(pattern: re.Pattern[bytes], text: str) -> bool:
     return text.isascii() and pattern.fullmatch(text.encode("ascii")) is not None
 

@@ -14,19 +14,6 @@ _VERBS = {
     ChangeKind.DELETED: "delete",
     ChangeKind.RENAMED: "rename",
 }
-PLACEHOLDERS = (
-    "summary",
-    "repo",
-    "host",
-    "user",
-    "files",
-    "added",
-    "modified",
-    "deleted",
-    "renamed",
-    "time",
-    "branch",
-)
 
 
 @dataclass(frozen=True, slots=True)

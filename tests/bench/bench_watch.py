@@ -48,7 +48,7 @@ def measure(root: str) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("folder")
+    parser.add_argument("folder", nargs="?", default=tempfile.gettempdir())
     parser.add_argument("--folders", type=int, default=10_000)
     parser.add_argument("--files", type=int, default=100_000)
     parser.add_argument("--runs", type=int, default=5)

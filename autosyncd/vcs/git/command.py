@@ -1,5 +1,6 @@
 """How git is called: a fixed environment, fixed settings, a deadline, never a terminal."""
 
+import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ QUICK = 120.0
 """Seconds for a command that asks or writes a little."""
 LONG = 3600.0
 """Seconds for a command whose cost grows with the tree."""
+TRIES = 3
 SILENCE = 90.0
 """Seconds a network command may say nothing before it counts as hung (git:// hangs for ever)."""
 
@@ -104,7 +106,10 @@ class Git:
         if index is not None:
             env["GIT_INDEX_FILE"] = index.decode("utf-8", "surrogateescape")
         argv = ["git", *self._settings(NO_HOOKS), *arguments]
-        done = self._runner.run(argv, cwd=self.root, env=env, stdin=stdin, timeout=timeout)
+        for _ in range(TRIES):
+            done = self._runner.run(argv, cwd=self.root, env=env, stdin=stdin, timeout=timeout)
+            if done.code != -signal.SIGBUS:
+                break  # else a file was truncated while git had it mapped
         result = Result(done.code, done.out, readable(done.err))
         if done.timed_out or done.code not in ok:
             raise GitFailed(_verb(arguments), done.code, result.complaint, timed_out=done.timed_out)

@@ -57,6 +57,8 @@ class Repository:
     """A sparse checkout (git-sparse-checkout(1))."""
     clean: tuple[object, str] | None = None
     """The signature of the person's index as we published it last, and the tree it stands for."""
+    unfetched: int = 0
+    """Syncs in a row that did not fetch."""
     chosen: tuple[object, str | None] | None = None
     """The remote that was chosen, as long as the configuration is the one with this stamp."""
     _trees: dict[str, str] = field(default_factory=dict)

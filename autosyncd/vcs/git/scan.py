@@ -26,6 +26,8 @@ class Found:
     """What differs, decided but not yet taken."""
 
     plan: survey.Plan
+    reread: dict[bytes, Version] = field(default_factory=dict)
+    """Tracked files that were found to differ by their content; git would go by their times."""
     left_out: list[LeftOut] = field(default_factory=list)
 
     def take(self, repository: Repository, index: bytes) -> dict[bytes, Version]:
@@ -37,6 +39,8 @@ class Found:
         edits = _edits(repository, waiting, mine)
         taken = [path for path in self.plan.take if path not in waiting]
         indexes.remove(repository, index, [path for path in self.plan.gone if path not in waiting])
+        doubtful = {path: self.reread[path] for path in taken if path in self.reread}
+        indexes.put(repository, index, dict(doubtful))  # entries without times: git looks again
         self.left_out += stage(repository, index, taken)
         return edits
 
@@ -57,7 +61,8 @@ def scan(
     plan = survey.plan(found, facts, large_file=config.large_file)
     if not beside:
         _forget_freed(repository, scope, {one.path for one in found})
-    return Found(plan)
+    reread = {one.path: one.indexed for one in found if one.indexed and not one.submodule}
+    return Found(plan, {} if scope.everything else reread)
 
 
 def _forget_freed(repository: Repository, scope: Scope, differing: set[bytes]) -> None:

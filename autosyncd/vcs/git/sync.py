@@ -35,6 +35,8 @@ from autosyncd.vcs.git.update import Update, Updated
 
 TRIES = 200
 """Lost races in a row before the verb gives way for a moment; it is due again at once."""
+UNFETCHED = 2
+"""Pushes in a row that may go out without a fetch before them."""
 JITTER_STEP, JITTER_CAP = 0.03, 0.3
 """Seconds: doubling would starve the slowest of three busy machines."""
 
@@ -89,8 +91,11 @@ class Sync:
 
     def _must_fetch(self) -> bool:
         """A push that is accepted proves that there was nothing to fetch."""
-        nothing_to_push = not self.order.push or self._known() in (None, self.repository.head)
-        return self.order.fetch or nothing_to_push
+        repository = self.repository
+        nothing_to_push = not self.order.push or self._known() in (None, repository.head)
+        repository.unfetched += 1
+        # whoever always wins must hear of those that lose (publish.py), so not always without
+        return self.order.fetch or nothing_to_push or repository.unfetched > UNFETCHED
 
     def _known(self) -> str | None:
         return self.repository.commit_at(remotes.tracking_ref(self.repository, self.remote))
@@ -98,6 +103,7 @@ class Sync:
     def _fetch(self) -> SyncOutcome | None:
         """None: fetched, or the hub is still empty."""
         self.watcher.stage(Stage.FETCH)
+        self.repository.unfetched = 0
         known = self._known()
         said = remotes.fetch(self.repository, self.remote)
         if isinstance(said, Away):
