@@ -1,11 +1,38 @@
-"""Skips what this machine can't run, and says why."""
+"""Skips what this machine can't run, and says why; marks what is too slow for script/check."""
 
 import os
 
 import pytest
 
+SLOW_MODULES = {
+    "test_control_demo",
+    "test_convergence",
+    "test_daemon",
+    "test_engine_batch",
+    "test_engine_held",
+    "test_engine_kills",
+    "test_engine_latewrites",
+    "test_engine_replace",
+    "test_engine_saves",
+    "test_messenger_loop",
+    "test_scripts",
+    "test_supervisor_loop",
+    "test_testbed",
+    "test_vcs_conflict",
+    "test_vcs_crash",
+    "test_vcs_leftout",
+    "test_vcs_person",
+    "test_vcs_remote",
+    "test_vcs_sync",
+    "test_watch_random",
+}
+"""Whole daemons, real git by the hundred: for script/test."""
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.stem in SLOW_MODULES:
+            item.add_marker(pytest.mark.slow)
     if os.geteuid() == 0:
         return
     skip = pytest.mark.skip(reason="needs root; 'sudo script/test' runs it")

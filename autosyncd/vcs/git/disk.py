@@ -16,6 +16,8 @@ from enum import Enum
 RENAME_NOREPLACE, RENAME_EXCHANGE = 1, 2
 """Flags of renameat2(2)."""
 CHUNK = 1 << 20
+MOST_OPEN = 200
+"""Folders that one Folders keeps open."""
 FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -167,14 +169,15 @@ class Folders:
 
     def folder(self, path: bytes, *, make: bool = False) -> int:
         """The descriptor of a folder, made if that is wanted."""
-        known = self._open.get(path)
-        if known is not None and not path:
-            return known
+        if not path:
+            return self._open[path]
         parent, _, name = path.rpartition(b"/")
         above = self.folder(parent, make=make)
-        if known is not None and self._is_still(known, above, name):
-            return known
-        self.forget(path)
+        known = self._open.get(path)  # only now: what is above may have been another folder
+        if known is not None:
+            if self._is_still(known, above, name):
+                return known
+            self.forget(path)
         try:
             handle = os.open(name, FOLDER_FLAGS, dir_fd=above)
         except FileNotFoundError:
@@ -186,8 +189,8 @@ class Folders:
             if problem.errno == errno.ELOOP:  # a link stands where a folder belongs
                 raise NotADirectoryError(errno.ENOTDIR, "a link is in the way") from problem
             raise
-        if len(self._open) > 200:
-            self._shrink()
+        if len(self._open) > MOST_OPEN:
+            self._shrink(path)
         self._open[path] = handle
         return handle
 
@@ -223,9 +226,10 @@ class Folders:
             os.close(handle)
         self._open.clear()
 
-    def _shrink(self) -> None:
-        for path in [path for path in self._open if path]:
-            os.close(self._open.pop(path))
+    def _shrink(self, path: bytes) -> None:
+        """Close all but the folders on the way to `path`."""
+        for known in [one for one in self._open if not path.startswith(one)]:
+            os.close(self._open.pop(known))
 
 
 def absent(problem: OSError) -> bool:

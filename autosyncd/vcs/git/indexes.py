@@ -17,6 +17,10 @@ ARGUMENT_BYTES = 100_000
 """Bytes of paths in one command line, well below the kernel's limit for one process."""
 
 
+FEW = 30
+"""git compares each entry with each path that it is given: beyond so many it is asked for all."""
+
+
 def signature(repository: Repository) -> tuple[int, int, int] | None:
     """Tells whether the person's index was written since: inode, size, time of change."""
     try:
@@ -69,8 +73,12 @@ def remove(repository: Repository, index: bytes, paths: Iterable[bytes]) -> None
 
 def refresh(repository: Repository, index: bytes, paths: Iterable[bytes]) -> None:
     """Look up the stat data of these entries, so that `git status` need not read the files again."""
-    stdin = b"".join(path + b"\0" for path in paths)
-    if stdin:
+    wanted = list(paths)
+    if len(wanted) > FEW:
+        whole = ("update-index", "-q", "--refresh")
+        repository.git(*whole, index=index, ok=(0, 1), timeout=LONG)
+    elif wanted:
+        stdin = b"".join(path + b"\0" for path in wanted)
         repository.git(
             "--literal-pathspecs",
             "add",
@@ -117,12 +125,15 @@ def flagged(
     """Which of these paths are skip-worktree, and which assume-unchanged (git-ls-files(1), -v)."""
     skipped: set[bytes] = set()
     assumed: set[bytes] = set()
-    for some in portions(sorted(paths)):
+    wanted = set(paths)
+    for some in portions(sorted(wanted)) if len(wanted) <= FEW else [[]]:
         said = repository.git(
             "--literal-pathspecs", "ls-files", "-v", "-z", "--", *some, index=index, timeout=LONG
         )
         for record in said.records:
             tag, path = record[:1], record[2:]
+            if path not in wanted:
+                continue
             if tag in b"Ss":
                 skipped.add(path)
             elif tag.islower():
