@@ -11,12 +11,14 @@ import pytest
 
 from autosyncd.vcs.driver import CommitMade, NothingToCommit, Ready, Synced
 from autosyncd.vcs.git import apply, batch, replace
-from autosyncd.vcs.git.batch import Batch, stage, sweep_all
+from autosyncd.vcs.git import sweep as sweep_room
+from autosyncd.vcs.git.batch import Batch, stage
 from autosyncd.vcs.git.command import Git
 from autosyncd.vcs.git.disk import Hasher, Place, Version
 from autosyncd.vcs.git.lease import ignore_breaks
 from autosyncd.vcs.git.replace import Step
 from autosyncd.vcs.git.repository import Repository, open_repository
+from autosyncd.vcs.git.sweep import sweep_all
 from autosyncd.vcs.process import Runner
 from tests.trees import MACHINE, Clone, World, make_world
 
@@ -172,7 +174,7 @@ def test_nothing_is_lost_when_it_can_not_be_given_back(
     made = staged(desktop, ("f", OLD, NEW))
     Path(in_batch(made, "tree/f")).write_bytes(MINE)
     with monkeypatch.context() as patch:
-        patch.setattr(batch, "rename", vanished)
+        patch.setattr(sweep_room, "rename", vanished)
         assert sweep(desktop) is True
     assert Path(in_batch(made, "tree/f")).read_bytes() == MINE
     sweep(desktop)
@@ -182,16 +184,16 @@ def test_nothing_is_lost_when_it_can_not_be_given_back(
 def test_one_unreadable_file_stops_no_other(
     desktop: Clone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = batch.Lease.__init__
+    real = sweep_room.Lease.__init__
 
-    def refused(self: batch.Lease, place: Place, *, trusted: bool) -> None:
+    def refused(self: sweep_room.Lease, place: Place, *, trusted: bool) -> None:
         if place.name == b"a":
             raise PermissionError(13, "Permission denied")
         real(self, place, trusted=trusted)
 
     made = staged(desktop, ("a", OLD, NEW), ("f", OLD, NEW))
     Path(in_batch(made, "tree/f")).write_bytes(MINE)
-    monkeypatch.setattr(batch.Lease, "__init__", refused)
+    monkeypatch.setattr(sweep_room.Lease, "__init__", refused)
     assert sweep(desktop) is True
     assert list(given_back(desktop).values()) == [MINE]
 
@@ -222,7 +224,7 @@ def test_without_leases_an_old_version_is_kept_for_a_minute(
         late.write(MINE)
     sweep(desktop, leases=False)
     assert list(given_back(desktop).values()) == [OLD + MINE]
-    monkeypatch.setattr(batch, "KEEP_WITHOUT_LEASES", 0.0)
+    monkeypatch.setattr(sweep_room, "KEEP_WITHOUT_LEASES", 0.0)
     assert sweep(desktop, leases=False) is False
     assert batches(desktop) == []
 

@@ -305,7 +305,7 @@ def test_a_damaged_ledger_ends_nobody(
 ) -> None:
     """Kernel threads and the first process are of session 0."""
     ended: list[int] = []
-    monkeypatch.setattr(process, "_kill_and_wait", ended.append)
+    monkeypatch.setattr(process, "kill_and_wait", ended.append)
     ledger = tmp_path / "children"
     ledger.write_text(content)
     Runner(ledger).end_predecessors()

@@ -18,6 +18,7 @@ from typing import IO, cast
 
 from autosyncd import clock
 from autosyncd.errors import ChildAborted
+from autosyncd.vcs.session import boot_id, kill_and_wait, members, signal_all, start_time
 
 OUTPUT_LIMIT = 256 << 20
 """Bytes of output a child may produce before it is ended: a fault, not a result."""
@@ -134,19 +135,19 @@ class Runner:
             words = self.ledger.read_text().split()
         except (FileNotFoundError, NotADirectoryError):
             return 0
-        if len(words) != 3 or words[2] != _boot():
+        if len(words) != 3 or words[2] != boot_id():
             return 0
         if not all(word.isascii() and word.isdigit() for word in words[:2]) or int(words[0]) < 2:
             return 0
-        members = _session_members(int(words[0]), int(words[1]))
-        for pid in members:
-            _kill_and_wait(pid)
+        found = members(int(words[0]), int(words[1]))
+        for pid in found:
+            kill_and_wait(pid)
         self._note(None)
-        return len(members)
+        return len(found)
 
     def _note(self, pid: int | None) -> None:
         """Keep the ledger: the session's leader, its start time and the boot; or nothing."""
-        self._write(f"{pid} {_start_time(pid)} {_boot()}" if pid is not None else "")
+        self._write(f"{pid} {start_time(pid)} {boot_id()}" if pid is not None else "")
 
     def _write(self, text: str) -> None:
         """Whole or not at all: there is no instant at which a child runs and the ledger is empty."""
@@ -180,7 +181,7 @@ class _Conversation:
 
     def hurry(self) -> None:
         """From another thread: ask the child to end, and end it if it doesn't soon."""
-        _signal_session(self._child.pid, signal.SIGTERM)
+        signal_all(self._child.pid, signal.SIGTERM)
         self._end = min(self._end, clock.now() + KILL_AFTER)
         os.eventfd_write(self._wake, 1)
 
@@ -262,65 +263,10 @@ class _Conversation:
 
 def _end_session(child: "subprocess.Popen[bytes]") -> None:
     """The child and all that it has started, in whatever process group."""
-    started = _start_time(child.pid)
-    _signal_session(child.pid, signal.SIGTERM)
+    started = start_time(child.pid)
+    signal_all(child.pid, signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
         child.wait(KILL_AFTER)
-    for pid in _session_members(child.pid, started):
-        _kill_and_wait(pid)
+    for pid in members(child.pid, started):
+        kill_and_wait(pid)
     child.wait()
-
-
-def _signal_session(leader: int, number: int) -> None:
-    for pid in _session_members(leader, _start_time(leader)):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(pid, number)
-
-
-def _boot() -> str:
-    """This boot's id (random(4)): process numbers begin anew with each."""
-    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-
-
-def _stat_fields(pid: int) -> list[str]:
-    """The fields of /proc/PID/stat after the name (proc(5): state is the first, number 3)."""
-    try:
-        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-    except (FileNotFoundError, ProcessLookupError):
-        return []
-    return text[text.rindex(")") + 2 :].split()
-
-
-def _start_time(pid: int) -> int:
-    fields = _stat_fields(pid)
-    return int(fields[19]) if fields else 0
-
-
-def _session_members(session: int, started: int) -> list[int]:
-    """Live processes of a session whose leader started at `started` (it may be gone itself)."""
-    leader = _stat_fields(session)
-    if leader and int(leader[19]) != started:
-        return []  # the number serves another process now
-    members = []
-    for entry in os.listdir("/proc"):
-        fields = _stat_fields(int(entry)) if entry.isdigit() else []
-        if fields and int(fields[3]) == session and fields[0] != "Z":
-            members.append(int(entry))
-    return members
-
-
-def _kill_and_wait(pid: int) -> None:
-    """SIGKILL, then wait until it is really gone (a pidfd says so, also for a stranger's child)."""
-    try:
-        handle = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    try:
-        signal.pidfd_send_signal(handle, signal.SIGKILL)
-        with selectors.DefaultSelector() as waits:
-            waits.register(handle, selectors.EVENT_READ)
-            waits.select(10)
-    except ProcessLookupError:
-        pass
-    finally:
-        os.close(handle)

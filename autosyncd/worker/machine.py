@@ -34,7 +34,8 @@ from autosyncd.vcs.driver import (
     Verb,
 )
 from autosyncd.worker import events as ev
-from autosyncd.worker import outcomes
+from autosyncd.worker import outcomes, synced
+from autosyncd.worker.setbacks import snapshots_help
 from autosyncd.worker.state import HOUSEKEEP_EVERY, NEVER, SNAPSHOT_AFTER, Activity, State, work
 from autosyncd.worker.status import status_of
 from autosyncd.worker.turn import Turn
@@ -136,7 +137,7 @@ def _changed(turn: Turn, event: ev.Changed) -> None:
         last_activity=now,
         unjudged=state.unjudged | event.new_folders,
         held_due=now + turn.policy.commit_after if state.held else NEVER,
-        snapshot_due=now + SNAPSHOT_AFTER if outcomes.snapshots_help(state) else NEVER,
+        snapshot_due=now + SNAPSHOT_AFTER if snapshots_help(state) else NEVER,
     )
 
 
@@ -258,13 +259,13 @@ _HANDLERS: dict[type, Callable[[Turn, Any], None]] = {
     ev.Inspected: outcomes.inspected,
     ev.Judged: _judged,
     ev.CommitEnded: outcomes.commit_ended,
-    ev.SyncEnded: outcomes.sync_ended,
+    ev.SyncEnded: synced.sync_ended,
     ev.Changed: _changed,
     ev.RulesChanged: _rules_changed,
     ev.RootGone: _root_gone,
     ev.WatchState: _watch_state,
     ev.Recalled: _recalled,
-    ev.Swept: outcomes.swept,
+    ev.Swept: synced.swept,
     ev.Snapped: _snapped,
     ev.Kept: _kept,
     ev.StageReached: _stage_reached,

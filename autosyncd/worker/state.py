@@ -37,6 +37,8 @@ REFUSED_EVERY = 600.0
 """Seconds between pushes to a remote that refuses them."""
 HOUSEKEEP_FIRST, HOUSEKEEP_EVERY = 600.0, 6 * 3600.0
 """Seconds from the start, and between later times, until it is looked whether to pack."""
+SWEEP_FIRST = 2.0
+"""Seconds an old version is kept at least: for a process between lookup and open of its name."""
 SNAPSHOT_AFTER = 10.0
 """Seconds of quiet, while the person's own git goes first, after which a snapshot is taken."""
 WAITING_LONG = 3600.0

@@ -23,9 +23,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from autosyncd.vcs.git import apply as engine
-from autosyncd.vcs.git import batch
+from autosyncd.vcs.git import batch, sweep
 from autosyncd.vcs.git.disk import Hasher
 from autosyncd.vcs.git.lease import ignore_breaks, leases_work
 from autosyncd.vcs.git.replace import Step
@@ -162,7 +163,7 @@ class Arena:
             path.write_bytes((b"%s %d" % (side, number)).ljust(PAGE, b"."))
 
     def sweep(self, *, leases: bool) -> bool:
-        return batch.sweep_all(self.repository, self.hasher, leases=leases)
+        return sweep.sweep_all(self.repository, self.hasher, leases=leases)
 
     def everything(self) -> tuple[bytes, int]:
         """All that lies in the tree, and how many conflict copies there are."""
@@ -177,8 +178,8 @@ def after_staging(writers: list[Writer], turn: int) -> Iterator[None]:
     are not edited yet."""
     real = engine.stage
 
-    def stage(repository: Repository, steps: Sequence[Step]) -> batch.Batch:
-        made = real(repository, steps)
+    def stage(repository: Repository, steps: Sequence[Step], *more: Any) -> batch.Batch:
+        made = real(repository, steps, *more)
         for writer in writers:
             writer.begin(turn)
         time.sleep(random.random() * 0.003)

@@ -9,48 +9,26 @@ beside its path. It is the same after an update (a writer may still hold an old 
 at any instant: recovery is a sweep.
 """
 
-import contextlib
 import json
 import os
 import secrets
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from autosyncd import clock
 from autosyncd.vcs.git.command import LONG, GitFailed
-from autosyncd.vcs.git.conflict import conflict_name
 from autosyncd.vcs.git.disk import (
-    RENAME_NOREPLACE,
-    Folders,
-    Hasher,
-    Kind,
-    Place,
     Version,
     flush,
-    rename,
 )
-from autosyncd.vcs.git.lease import Lease, Writers
 from autosyncd.vcs.git.replace import Step
 from autosyncd.vcs.git.repository import Repository
 
 ARMED = b"/armed"
 """Written when git has staged everything: a batch without it holds nothing but copies."""
-KEEP_WITHOUT_LEASES = 60.0
-"""Seconds an old inode is kept where no lease can tell whether somebody still writes to it."""
 
 
 Learned = Mapping[bytes, set[bytes]]
 """Path → ids of raw bytes that git's filters make into the old version."""
-
-
-@dataclass(frozen=True, slots=True)
-class Spot:
-    """Where a step's file lies in the batch."""
-
-    step: Step
-    at: bytes
 
 
 class Batch:
@@ -131,21 +109,6 @@ def _arm(folder: bytes) -> None:
         os.close(handle)
 
 
-def sweep_all(repository: Repository, hasher: Hasher, *, leases: bool) -> bool:
-    """Sweep every batch; True when something must be looked at again later."""
-    top = batches_of(repository)
-    later = False
-    for name in _listed(top):
-        folder = top + b"/" + name
-        if not os.path.exists(folder + ARMED):
-            shutil.rmtree(folder, ignore_errors=True)  # nothing of the person's was put there yet
-            continue
-        sweep = Sweep(repository, hasher, folder, leases=leases)
-        later |= sweep.run()
-        _remove_empty(folder)
-    return later
-
-
 def batches_of(repository: Repository) -> bytes:
     """Where batches lie: beside the index, or at the top of the work tree where that is another
     file system (files can only be swapped within one)."""
@@ -159,164 +122,24 @@ def batches_of(repository: Repository) -> bytes:
     return top + b"/batches"
 
 
-def _remove_empty(folder: bytes) -> None:
-    """The batch's folder, once no file of a person can be in it any more."""
-    for base, folders, files in os.walk(folder, topdown=False):
-        links = [name for name in folders if os.path.islink(base + b"/" + name)]
-        if base != folder and not files and not links:
-            with contextlib.suppress(OSError):
-                os.rmdir(base)
-    left = [name for name in os.listdir(folder) if os.path.isdir(folder + b"/" + name)]
-    if not left:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-class Sweep:
-    """One pass over a batch that is no longer being applied."""
-
-    def __init__(
-        self, repository: Repository, hasher: Hasher, folder: bytes, *, leases: bool
-    ) -> None:
-        self._repository, self._hasher = repository, hasher
-        self._folder, self._leases = folder, leases
-        self._raw: dict[bytes, set[bytes]] = {}
-
-    def run(self) -> bool:
-        """Unlink what is in history, give back the rest; True when a writer is still at work."""
-        later = False
-        folders = Folders(self._folder)
-        try:
-            for spot in self._spots():
-                later |= self._look_safely(folders, spot)
-        finally:
-            folders.close()
-        return later
-
-    def _look_safely(self, folders: Folders, spot: Spot) -> bool:
-        """One file that can't be looked at keeps no other from it."""
-        try:
-            place = folders.place(spot.at)
-            if place.kind() is Kind.FOLDER:
-                return self._give_back(place, spot.step, Version(b"", b"folder"))
-            return self._look(place, spot.step)
-        except FileNotFoundError:
-            return False
-        except OSError:
-            return True
-
-    def _spots(self) -> Iterator[Spot]:
-        """Every file that is left in the batch, with what the plan says of it."""
-        try:
-            rows = json.loads(Path(os.fsdecode(self._folder), "plan").read_text())
-        except (OSError, ValueError):
-            rows = []
-        steps = [
-            Step(bytes.fromhex(path), _version(old), _version(new)) for path, old, new, _ in rows
-        ]
-        self._raw = {bytes.fromhex(row[0]): {oid.encode() for oid in row[3]} for row in rows}
-        by_path = {step.path: step for step in steps}
-        for base, folders, names in os.walk(self._folder + b"/tree"):
-            links = [name for name in folders if os.path.islink(base + b"/" + name)]
-            for name in (*names, *links):
-                at = os.path.relpath(base + b"/" + name, self._folder)
-                path = at.removeprefix(b"tree/")
-                yield Spot(by_path.get(path, Step(path, None, None)), at)
-        for name in _listed(self._folder + b"/gone"):
-            number = int(name) if name.isdigit() else -1
-            step = steps[number] if 0 <= number < len(steps) else Step(name, None, None)
-            yield Spot(step, b"gone/" + name)
-
-    def _look(self, place: Place, step: Step) -> bool:
-        """Unlink it, give it back, or (True) leave it for later."""
-        kind = place.kind()
-        if kind is Kind.LINK:
-            link = self._hasher.of_link(place)
-            if not self._in_history(link, step):
-                return self._give_back(place, step, link)
-            place.unlink()
-            return False
-        if kind is Kind.OTHER:
-            return self._give_back(place, step, Version(b"", b"special"))
-        if kind is not Kind.FILE:
-            return False
-        with Lease(place, trusted=self._leases) as lease:
-            if lease.writers is Writers.SOME:
-                return True
-            version = self._hasher.of_file(lease.handle)
-            if version is None or lease.broken:
-                return True
-            if self._in_history(version, step):
-                if lease.writers is Writers.UNKNOWN and self._young(lease):
-                    return True
-                place.unlink()
-                return False
-        return self._decide_filtered(place, step, version)
-
-    def _decide_filtered(self, place: Place, step: Step, version: Version) -> bool:
-        """The raw bytes are no blob of the plan: perhaps git's filters make one of them."""
-        cleaned = clean_id(self._repository, place, step.path)
-        with Lease(place, trusted=self._leases) as lease:
-            again = self._hasher.of_file(lease.handle)
-            if lease.writers is Writers.SOME or again != version or lease.broken:
-                return True
-            if cleaned is not None and cleaned in _oids(step):
-                place.unlink()
-                return False
-        return self._give_back(place, step, version)
-
-    def _in_history(self, version: Version, step: Step) -> bool:
-        return version.oid in _oids(step) or version.oid in self._raw.get(step.path, ())
-
-    def _young(self, lease: Lease) -> bool:
-        """Without leases an inode is kept for a while (its ctime is when it was swapped out)."""
-        return clock.wall() - os.fstat(lease.handle).st_ctime < KEEP_WITHOUT_LEASES
-
-    def _give_back(self, place: Place, step: Step, version: Version) -> bool:
-        """Bytes that are in no history lie beside their path again, where the next scan finds
-        them. True when it can't be done now."""
-        host = os.fsencode(os.uname().nodename)
-        tree = Folders(self._repository.root)
-        try:
-            name = conflict_name(step.path, host, version.oid, lambda _: True)
-            for number in range(1000):
-                wanted = name if not number else name + b"-%d" % number
-                try:
-                    rename(place, tree.place(wanted, make=True), RENAME_NOREPLACE)
-                except (FileExistsError, FileNotFoundError):
-                    continue
-                except NotADirectoryError:
-                    name = os.path.basename(name)
-                    continue
-                return False
-            return True
-        finally:
-            tree.close()
-
-
-def clean_id(repository: Repository, place: Place, path: bytes) -> bytes | None:
-    """The blob that git's filters make of a file, were it at `path`."""
-    handle = os.open(place.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=place.folder)
-    with open(handle, "rb") as file:
-        data = file.read()
-    said = repository.git(
-        "hash-object", "--stdin", b"--path=" + path, stdin=data, ok=(0, 1, 128), timeout=LONG
-    )
-    return said.text.encode() if said.code == 0 else None
-
-
-def _oids(step: Step) -> set[bytes]:
-    return {version.oid for version in (step.old, step.new) if version is not None}
-
-
-def _listed(folder: bytes) -> list[bytes]:
-    try:
-        return os.listdir(folder)
-    except FileNotFoundError:
-        return []
-
-
 def _text(version: Version | None) -> str:
     return f"{version.mode.decode()} {version.oid.decode()}" if version is not None else ""
+
+
+def read_plan(folder: bytes) -> list[tuple[Step, set[bytes]]]:
+    """The steps of a batch, each with the ids of raw bytes that are its old version too; none
+    where there is no plan."""
+    try:
+        rows = json.loads(Path(os.fsdecode(folder), "plan").read_text())
+    except (OSError, ValueError):
+        return []
+    return [
+        (
+            Step(bytes.fromhex(path), _version(old), _version(new)),
+            {oid.encode() for oid in raw},
+        )
+        for path, old, new, raw in rows
+    ]
 
 
 def _version(text: str) -> Version | None:

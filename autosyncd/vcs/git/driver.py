@@ -25,10 +25,11 @@ from autosyncd.vcs.driver import (
     Watcher,
     Why,
 )
-from autosyncd.vcs.git import batch, excludes, held, history, lock
 from autosyncd.vcs.git import commit as committing
+from autosyncd.vcs.git import excludes, held, history, lock
 from autosyncd.vcs.git import housekeep as housekeeping
 from autosyncd.vcs.git import remote as remotes
+from autosyncd.vcs.git import sweep as sweeping
 from autosyncd.vcs.git import sync as syncing
 from autosyncd.vcs.git.command import GitFailed
 from autosyncd.vcs.git.condition import current_branch
@@ -125,7 +126,7 @@ class GitDriver:
         repository = self._opened[0]
         hasher = Hasher(repository.object_format)
         leases = leases_work(repository.root)
-        swept = self._guarded(lambda: batch.sweep_all(repository, hasher, leases=leases))
+        swept = self._guarded(lambda: sweeping.sweep_all(repository, hasher, leases=leases))
         return swept if isinstance(swept, bool) else True
 
     def abort(self, *, network_only: bool) -> None:
@@ -176,7 +177,7 @@ class GitDriver:
             return unfit
         history.settle(repository)
         hasher, leases = Hasher(repository.object_format), leases_work(repository.root)
-        batch.sweep_all(repository, hasher, leases=leases)
+        sweeping.sweep_all(repository, hasher, leases=leases)
         excludes.install(repository, self._config)
         author = history.author(repository, self._host)
         committer = committing.Committer(self._config, self._guard, self._compose, author)

@@ -1,0 +1,65 @@
+"""Sessions of processes (setsid(2)), as /proc shows them: all that a child has started, in whatever
+process group, and whoever its parent is by now."""
+
+import contextlib
+import os
+import selectors
+import signal
+from pathlib import Path
+
+
+def signal_all(leader: int, number: int) -> None:
+    """Send a signal to every process of a session."""
+    for pid in members(leader, start_time(leader)):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, number)
+
+
+def boot_id() -> str:
+    """This boot's id (random(4)): process numbers begin anew with each."""
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def _stat_fields(pid: int) -> list[str]:
+    """The fields of /proc/PID/stat after the name (proc(5): state is the first, number 3)."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+    return text[text.rindex(")") + 2 :].split()
+
+
+def start_time(pid: int) -> int:
+    """When it started, in clock ticks since the boot; 0 when it is gone."""
+    fields = _stat_fields(pid)
+    return int(fields[19]) if fields else 0
+
+
+def members(session: int, started: int) -> list[int]:
+    """Live processes of a session whose leader started at `started` (it may be gone itself)."""
+    leader = _stat_fields(session)
+    if leader and int(leader[19]) != started:
+        return []  # the number serves another process now
+    members = []
+    for entry in os.listdir("/proc"):
+        fields = _stat_fields(int(entry)) if entry.isdigit() else []
+        if fields and int(fields[3]) == session and fields[0] != "Z":
+            members.append(int(entry))
+    return members
+
+
+def kill_and_wait(pid: int) -> None:
+    """SIGKILL, then wait until it is really gone (a pidfd says so, also for a stranger's child)."""
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        signal.pidfd_send_signal(handle, signal.SIGKILL)
+        with selectors.DefaultSelector() as waits:
+            waits.register(handle, selectors.EVENT_READ)
+            waits.select(10)
+    except ProcessLookupError:
+        pass
+    finally:
+        os.close(handle)

@@ -1,0 +1,69 @@
+"""Pure: what keeps the machine from going on, whatever the verb: to wait, to halt and ask, to fail."""
+
+from autosyncd.vcs.driver import (
+    EVERYTHING,
+    Question,
+    Waiting,
+    Why,
+)
+from autosyncd.worker.state import (
+    NEVER,
+    SNAPSHOT_AFTER,
+    WAITING_LONG,
+    Activity,
+    State,
+    look_after,
+    retry_after,
+)
+from autosyncd.worker.turn import Turn
+
+
+def wait(turn: Turn, waiting: Waiting) -> None:
+    """Keep the hands off and look again soon; it goes on by itself."""
+    looks = turn.state.looks + 1
+    since = turn.state.waiting_since if turn.state.waiting is not None else turn.now
+    first = turn.state.waiting is None
+    turn.change(
+        waiting=waiting,
+        waiting_since=since,
+        looks=looks,
+        not_before=turn.now + look_after(looks),
+    )
+    if first and snapshots_help(turn.state):
+        turn.change(snapshot_due=turn.now + SNAPSHOT_AFTER)
+    if turn.now - since > WAITING_LONG:
+        turn.problem("waiting", waiting.text)
+    if waiting.why is Why.GONE:
+        turn.change(inspected=False, inspect_due=-NEVER, scope=EVERYTHING, unfit="")
+        turn.problem("gone", waiting.text)
+    if waiting.why is Why.IN_THE_WAY:
+        turn.problem("in-the-way", waiting.text)
+    if waiting.why is Why.STAGED:
+        if turn.state.staged_since is None:
+            turn.change(staged_since=turn.now)
+    else:
+        turn.change(staged_since=None)
+
+
+def snapshots_help(state: State) -> bool:
+    """Whether it is the person's own git that keeps us from committing."""
+    busy = (Why.OPERATION, Why.DETACHED, Why.OTHER_BRANCH, Why.LOCKED, Why.STAGED)
+    return state.waiting is not None and state.waiting.why in busy
+
+
+def halt(turn: Turn, question: Question) -> None:
+    """Stop before the limit and ask; resume goes on."""
+    turn.change(activity=Activity.HALTED, question=question)
+    go_on = f"To go on: autosyncctl resume {turn.policy.name}"
+    turn.problem(question.kind, f"{question.text} {go_on}")
+
+
+def fail(turn: Turn, kind: str, text: str) -> None:
+    looks = turn.state.looks + 1
+    turn.change(looks=looks, trouble=text, not_before=turn.now + retry_after(looks))
+    turn.problem(kind, text)
+
+
+def name_of(path: bytes) -> str:
+    """As os.fsdecode() would have it."""
+    return path.decode("utf-8", "surrogateescape")

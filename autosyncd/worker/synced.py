@@ -1,0 +1,166 @@
+"""Pure: what the machine makes of the end of a Sync, and of a Sweep."""
+
+from autosyncd.link.messages import (
+    Conflict,
+    HeadMoved,
+    Pulled,
+    cut_paths,
+)
+from autosyncd.vcs.driver import (
+    EVERYTHING,
+    Aborted,
+    Away,
+    AwayKind,
+    Dirty,
+    Failed,
+    NoRemote,
+    Question,
+    Synced,
+    Waiting,
+)
+from autosyncd.worker import events as ev
+from autosyncd.worker.setbacks import halt, name_of, wait
+from autosyncd.worker.state import (
+    NEVER,
+    REFUSED_EVERY,
+    RETRY_MOST,
+    SWEEP_FIRST,
+    Activity,
+    look_after,
+    retry_after,
+)
+from autosyncd.worker.turn import Turn
+
+WORTH_AN_ALERT = 8
+"""Failed tries in a row (a quarter of an hour) before a remote that is away is told to a person."""
+
+
+def sync_ended(turn: Turn, event: ev.SyncEnded) -> None:
+    """Here and there agree, or it must be done later."""
+    outcome = event.outcome
+    turn.change(activity=Activity.IDLE, stage=None)
+    match outcome:
+        case Synced():
+            _synced(turn, outcome)
+        case NoRemote():
+            turn.change(remote=None, unpushed=False, pull_ordered=False, hurry=False)
+        case Dirty(text):
+            _dirty(turn, text)
+        case Away(kind, text):
+            _away(turn, kind, text)
+        case Waiting():
+            turn.change(pull_ordered=True)
+            wait(turn, outcome)
+        case Question():
+            turn.change(pull_ordered=True)
+            halt(turn, outcome)
+        case Failed(kind, text):
+            _sync_failed(turn, kind, text)
+        case Aborted():
+            turn.change(pull_ordered=True)
+
+
+def _synced(turn: Turn, synced: Synced) -> None:
+    order = turn.state.syncing
+    if order is None or not order.local:
+        _agreed(turn, synced, pushing=order is None or order.push)
+    turn.change(waiting=None, looks=0)
+    turn.solved("in-the-way")
+    if synced.ahead:
+        turn.change(unpushed=True, first_unpushed=turn.now, last_commit=turn.now)
+    if synced.sweep:
+        turn.change(sweep_due=turn.now + SWEEP_FIRST, sweeps=0)
+    _hold(turn, synced.held)
+    _tell_news(turn, synced)
+
+
+def _agreed(turn: Turn, synced: Synced, *, pushing: bool) -> None:
+    """The remote was asked, and agrees with what is here."""
+    _back_in_touch(turn)
+    if turn.state.allowed:
+        turn.command(ev.Remember(turn.state.paused_until, frozenset()))
+    turn.change(last_sync=turn.now, hurry=False, allowed=frozenset())
+    if pushing:
+        _tell_refused(turn, synced.refused)
+
+
+def _hold(turn: Turn, held: tuple[str, ...]) -> None:
+    """Files that somebody has open are tried again when they change, and now and then."""
+    due = turn.now + look_after(6) if held else NEVER
+    turn.change(held=held, held_due=due)
+
+
+def _tell_news(turn: Turn, synced: Synced) -> None:
+    if synced.head is not None and synced.head == turn.state.ordered:
+        turn.change(pull_ordered=False, ordered=None)  # ordered again while it was on its way
+    if synced.head is not None and synced.head != turn.state.merged:
+        turn.change(merged=synced.head)
+        turn.report(HeadMoved(synced.head))
+    if synced.pulled and synced.head is not None:
+        turn.change(last_activity=turn.now)
+        turn.report(Pulled(synced.head, synced.pulled, synced.hosts))
+    if synced.conflicts:
+        names = tuple(name_of(path) for path in synced.conflicts)
+        turn.report(Conflict(len(names), cut_paths(names)))
+
+
+def swept(turn: Turn, event: ev.Swept) -> None:
+    """Old versions were let go of; what somebody still writes to is looked at again."""
+    sweeps = turn.state.sweeps + 1
+    due = turn.now + min(SWEEP_FIRST * 2 ** min(sweeps, 5), 60.0) if event.left else NEVER
+    turn.change(activity=Activity.IDLE, sweeps=sweeps, sweep_due=due)
+
+
+def _back_in_touch(turn: Turn) -> None:
+    turn.change(failures=0, sync_trouble="", sync_not_before=-NEVER)
+    turn.solved(*(kind.value for kind in AwayKind), "sync-failed", "diverged")
+
+
+def _tell_refused(turn: Turn, refused: str) -> None:
+    until = turn.now + REFUSED_EVERY if refused else -NEVER
+    turn.change(refused=refused, refused_until=until, unpushed=bool(refused))
+    if refused:
+        turn.problem(
+            "push-refused",
+            f"The remote refuses the push; commits stay here, and it is tried again slowly: {refused}",
+        )
+    else:
+        turn.solved("push-refused")
+
+
+def _dirty(turn: Turn, text: str) -> None:
+    """Commit what slipped in, then sync again; slower each time, should it not be committable."""
+    failures = turn.state.failures + 1
+    turn.change(
+        scope=EVERYTHING,
+        first_change=-NEVER,
+        pull_ordered=True,
+        failures=failures,
+        sync_not_before=turn.now + min(0.1 * 2 ** min(failures, 12), RETRY_MOST),
+        sync_trouble=text if failures > 3 else "",
+    )
+
+
+def _away(turn: Turn, kind: AwayKind, text: str) -> None:
+    failures = turn.state.failures + 1
+    turn.change(
+        failures=failures,
+        pull_ordered=True,
+        hurry=False,
+        sync_trouble=text,
+        sync_not_before=turn.now + retry_after(failures),
+    )
+    if kind is not AwayKind.NETWORK or failures >= WORTH_AN_ALERT:
+        turn.problem(kind.value, text)
+
+
+def _sync_failed(turn: Turn, kind: str, text: str) -> None:
+    failures = turn.state.failures + 1
+    turn.change(
+        failures=failures,
+        pull_ordered=True,
+        hurry=False,
+        sync_trouble=text,
+        sync_not_before=turn.now + retry_after(failures),
+    )
+    turn.problem("diverged" if kind == "diverged" else "sync-failed", text)
