@@ -44,6 +44,7 @@ def opened(path: str) -> Iterator[Repository]:
     try:
         yield repository
     finally:
+        repository.rest()
         if not os.path.exists(repository.state + b"/memory.json"):
             shutil.rmtree(repository.state)
 
@@ -58,7 +59,13 @@ def _imagined(path: str) -> Iterator[Repository]:
         git_dir = os.fsencode(elsewhere) + b"/.git"
         os.mkdir(git_dir + b"/autosync")
         memory = Memory(branch=NEW_BRANCH)
-        yield Repository(git, os.fsencode(path), git_dir, git_dir, git_dir + b"/autosync", memory)
+        repository = Repository(
+            git, os.fsencode(path), git_dir, git_dir, git_dir + b"/autosync", memory
+        )
+        try:
+            yield repository
+        finally:
+            repository.rest()
 
 
 def make_repository(path: str) -> None:

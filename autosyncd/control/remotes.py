@@ -27,7 +27,10 @@ def check_repository(config: RepoConfig) -> tuple[int, list[Finding]]:
     try:
         repository = open_repository(config.path, Runner(), os.environ, machine=machine_id())
         repository.memory.branch = branch(repository, config)
-        return _folders(repository), list(_look(repository, config))
+        try:
+            return _folders(repository), list(_look(repository, config))
+        finally:
+            repository.rest()
     except (AutosyncError, OSError) as reason:
         return 0, [problem(config.name, str(reason))]
 
