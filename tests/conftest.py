@@ -1,8 +1,13 @@
 """Skips what this machine can't run, and says why; marks what is too slow for script/check."""
 
 import os
+import signal
 
 import pytest
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # a shell starts what runs in its background so, and our children would never hear Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SLOW_MODULES = {
     "test_control_demo",

@@ -50,10 +50,13 @@ def test_version(home):
     assert autosyncd(home, "--version").stdout == f"autosyncd {__version__}\n"
 
 
-def test_check_shows_the_repositories(home):
+def test_check_shows_the_repositories_with_every_setting(home):
     (home / "main.yaml").write_text(f"repositories:\n  - path: {home}/notes\n")
     ended = autosyncd(home, "--check", "--config", "main.yaml")
-    assert (ended.returncode, ended.stdout) == (0, f"notes: {home}/notes\n")
+    assert ended.returncode == 0
+    assert ended.stdout.startswith("repository notes (")
+    assert f"  path: {home}/notes\n" in ended.stdout
+    assert "  commit_after: 2s\n" in ended.stdout
 
 
 def test_check_shows_every_problem_and_ends_with_78(home):

@@ -77,7 +77,9 @@ class Writer:
         if not self._pid:
             os.close(self._order)
             with os.fdopen(orders) as heard, os.fdopen(answers, "w") as said:
-                for line in iter(heard.readline, "end\n"):
+                for line in heard:  # until it is closed, whoever closes it
+                    if line == "end\n":
+                        break
                     print(json.dumps(self._write(int(line))), file=said, flush=True)
             os._exit(0)
         os.close(orders)

@@ -53,8 +53,6 @@ class Repository:
     """`sha1` or `sha256`."""
     file_modes: bool = True
     """Whether the file system knows what is executable (git-config(1), core.fileMode)."""
-    sparse: bool = False
-    """A sparse checkout (git-sparse-checkout(1))."""
     clean: tuple[object, str] | None = None
     """The signature of the person's index as we published it last, and the tree it stands for."""
     unfetched: int = 0
@@ -63,6 +61,13 @@ class Repository:
     """The remote that was chosen, as long as the configuration is the one with this stamp."""
     _trees: dict[str, str] = field(default_factory=dict)
     _contained: dict[tuple[str, str], bool] = field(default_factory=dict)
+
+    @property
+    def sparse(self) -> bool:
+        """Whether the checkout is sparse now (git-sparse-checkout(1)); git is asked only where it
+        ever was."""
+        patterns = os.path.exists(self.git_dir + b"/info/sparse-checkout")
+        return patterns and self.git.config("core.sparseCheckout") == "true"
 
     @property
     def index(self) -> bytes:
@@ -166,7 +171,6 @@ def open_repository(
         memory=memory,
         object_format=git("rev-parse", "--show-object-format").text,
         file_modes=git.config("core.fileMode") != "false",
-        sparse=git.config("core.sparseCheckout") == "true",
     )
     git.use_quiet_ssh()
     return repository
