@@ -30,7 +30,13 @@ from autosyncd.vcs.git.apply import Applied, apply, in_the_way
 from autosyncd.vcs.git.command import LONG
 from autosyncd.vcs.git.commit import Committer
 from autosyncd.vcs.git.condition import locked, obstacle, staged
-from autosyncd.vcs.git.disk import Version
+from autosyncd.vcs.git.entries import (
+    Entries,
+    entries_between,
+    is_gitlink,
+    steps_between,
+    steps_of,
+)
 from autosyncd.vcs.git.history import advance, make_commit, published
 from autosyncd.vcs.git.join import Joiner
 from autosyncd.vcs.git.lock import IndexBusy, IndexLock
@@ -42,7 +48,6 @@ ROUNDS = 30
 """How often the person may be faster before we let go and come back later."""
 
 Steps = Mapping[bytes, Step]
-Entries = Mapping[bytes, tuple[Version | None, Version | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,7 @@ class Update:
     learned: dict[bytes, set[bytes]] = field(default_factory=dict)
     links: Entries = field(default_factory=dict)
     """Submodules that come, move or go."""
+    compared: dict[tuple[str, str], Entries] = field(default_factory=dict)
 
     def run(self, target: str) -> Updated | Dirty | Waiting | Question:
         """Bring everything to the target, or say why not now."""
@@ -97,35 +103,43 @@ class Update:
         disk = held.disk_tree(repository, head, record)
         for number in range(ROUNDS):
             merged = self.joiner.join(ours, target) if ours else target
-            steps = steps_between(repository, disk, repository.tree_of(merged))
+            steps = steps_of(self._entries(disk, repository.tree_of(merged)))
             if number == 0:
                 stop = self._guard(steps) or in_the_way(repository, steps.values())
                 if stop is not None:
                     return stop
-            sparse = self._prepare_index(head, merged, steps)
-            applied = apply(
-                repository,
-                [step for path, step in steps.items() if path not in sparse],
-                self.learned,
-            )
-            self.done |= applied.done
-            self.written |= {path for path, now in applied.entries.items() if now is not None}
-            _make_room(repository, self.links)
+            applied = self._apply(head, merged, steps)
             dirty = applied.dirty - self.stubborn
             if dirty:
                 disk = indexes.tree_with(repository, disk, applied.entries)
                 ours, disk = self._absorb(ours, disk, dirty, applied)
                 continue
             kept = {path: record.get(path, ours or merged) for path in applied.held | applied.dirty}
-            held.record(repository, kept)
-            indexes.refresh(repository, repository.private_index, sorted(self.written - sparse))
-            if merged == head or advance(repository, lock, head, merged):
-                if merged == head:
-                    lock.publish(repository.private_index)
+            held.record(repository, kept)  # before the branch moves
+            if self._move(lock, head, merged):
                 return Updated(merged, len(self.done), tuple(sorted(kept)))
             disk = indexes.tree_with(repository, disk, applied.entries)
             target, head, ours = merged, repository.head, repository.head
         return Dirty("The files keep changing faster than they can be updated.")
+
+    def _apply(self, head: str | None, merged: str, steps: Steps) -> Applied:
+        """Make the index ready for `merged`, and bring the files there as far as nobody minds."""
+        sparse = self._prepare_index(head, merged, steps)
+        wanted = [step for path, step in steps.items() if path not in sparse]
+        applied = apply(self.repository, wanted, self.learned)
+        self.done |= applied.done
+        self.written |= {path for path, now in applied.entries.items() if now is not None}
+        _make_room(self.repository, self.links)
+        return applied
+
+    def _move(self, lock: IndexLock, head: str | None, merged: str) -> bool:
+        """Branch and index, together; False when somebody has moved the branch."""
+        index = self.repository.private_index
+        indexes.refresh(self.repository, index, sorted(self.written))
+        if merged == head:
+            lock.publish(index)
+            return True
+        return advance(self.repository, lock, head, merged)
 
     def _guard(self, steps: Steps) -> Question | None:
         changes = tuple(Change(_kind(step), step.path) for step in steps.values())
@@ -142,8 +156,8 @@ class Update:
         index = repository.private_index
         indexes.copy_own(repository)
         old, new = repository.tree_of(head), repository.tree_of(merged)
-        changed = entries_between(repository, old, new)
-        self.links = {path: pair for path, pair in changed.items() if any(map(_is_gitlink, pair))}
+        changed = self._entries(old, new)
+        self.links = {path: pair for path, pair in changed.items() if any(map(is_gitlink, pair))}
         if repository.sparse:
             _merge_sparse(repository, index, old, new)
             skipped, assumed = indexes.flagged(repository, index, {*changed, *steps})
@@ -154,6 +168,12 @@ class Update:
             indexes.restore_flags(repository, index, skipped & set(entries), assumed & set(entries))
         self.stubborn |= assumed
         return skipped
+
+    def _entries(self, old: str, new: str) -> Entries:
+        """How two trees differ, asked of git once."""
+        if (old, new) not in self.compared:
+            self.compared[old, new] = entries_between(self.repository, old, new)
+        return self.compared[old, new]
 
     def _absorb(
         self, ours: str | None, disk: str, dirty: Iterable[bytes], applied: Applied
@@ -188,32 +208,6 @@ class Update:
         return made, now
 
 
-def steps_between(repository: Repository, old: str, new: str) -> dict[bytes, Step]:
-    """What has to change on disk to come from one tree to another (gitlinks are left alone)."""
-    entries = entries_between(repository, old, new)
-    return {
-        path: Step(path, *(None if _is_gitlink(one) else one for one in pair))
-        for path, pair in entries.items()
-        if not all(one is None or _is_gitlink(one) for one in pair)
-    }
-
-
-def entries_between(
-    repository: Repository, old: str, new: str
-) -> dict[bytes, tuple[Version | None, Version | None]]:
-    """How the entries of two trees differ."""
-    if old == new:
-        return {}
-    said = repository.git("diff-tree", "-r", "-z", "--raw", "--no-renames", old, new, timeout=LONG)
-    entries = {}
-    fields = iter(said.records)
-    for info in fields:
-        path = next(fields)
-        old_mode, new_mode, old_oid, new_oid, _ = info.removeprefix(b":").split(b" ")
-        entries[path] = (_version(old_mode, old_oid), _version(new_mode, new_oid))
-    return entries
-
-
 def _merge_sparse(repository: Repository, index: bytes, old: str, new: str) -> None:
     """Let git mark what lies outside a sparse checkout. It does so only where it writes files, so
     it writes them into a folder that is thrown away."""
@@ -223,22 +217,14 @@ def _merge_sparse(repository: Repository, index: bytes, old: str, new: str) -> N
         repository.git(*arguments, index=index, environment=elsewhere, timeout=LONG)
 
 
-def _version(mode: bytes, oid: bytes) -> Version | None:
-    return None if mode == b"000000" else Version(mode, oid)
-
-
-def _is_gitlink(version: Version | None) -> bool:
-    return version is not None and version.mode == b"160000"
-
-
 def _make_room(repository: Repository, changed: Entries) -> None:
     """A submodule that comes needs its folder, one that goes leaves none behind (when empty)."""
     for path, (old, new) in changed.items():
         full = os.path.join(repository.root, path)
         with contextlib.suppress(OSError):
-            if _is_gitlink(new):
+            if is_gitlink(new):
                 os.makedirs(full, exist_ok=True)
-            elif _is_gitlink(old) and new is None:
+            elif is_gitlink(old) and new is None:
                 os.rmdir(full)
 
 
