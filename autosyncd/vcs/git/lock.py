@@ -57,8 +57,10 @@ class IndexLock:
         self._forget()
 
     def _write_record(self, inodes: list[int]) -> None:
-        with open(self._record, "w", encoding="ascii") as file:
+        """Whole or not at all: there is no instant at which the lock is ours and nobody knows."""
+        with open(self._record + b".new", "w", encoding="ascii") as file:
             file.write(" ".join(map(str, inodes)))
+        os.rename(self._record + b".new", self._record)
 
     def _forget(self) -> None:
         with contextlib.suppress(FileNotFoundError):
