@@ -10,7 +10,7 @@ from dataclasses import fields
 from typing import get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from autosyncd.errors import LinkClosed
@@ -178,6 +178,7 @@ def test_nonsense_closes_the_link_and_runs_nothing(payload):
         decode(payload)
 
 
+@example(b"\x8e\x00\x00\x00\x00\x00\x00\x00\x01")  # more bytes than there is memory
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_message_or_the_end(payload):
     with contextlib.suppress(LinkClosed):

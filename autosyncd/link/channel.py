@@ -35,6 +35,7 @@ _NONSENSE = (
     ImportError,
     IndexError,
     KeyError,
+    MemoryError,  # a length that no message of ours has
     OverflowError,
     TypeError,
     UnicodeDecodeError,
