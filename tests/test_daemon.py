@@ -17,11 +17,11 @@ from tests.waiting import eventually
 def tree(folder: Path) -> dict[str, bytes]:
     """Every file of a work tree but git's own (one that vanishes meanwhile is left out)."""
     found = {}
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder)
-        if ".git" not in name.parts and path.is_file():
+    for base, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name != ".git"]
+        for path in (Path(base, name) for name in names):
             with contextlib.suppress(FileNotFoundError):
-                found[str(name)] = path.read_bytes()
+                found[str(path.relative_to(folder))] = path.read_bytes()
     return found
 
 
