@@ -77,7 +77,7 @@ class RepoConfig:
     """One repository as its YAML entry and the defaults say. Durations are seconds, sizes bytes."""
 
     path: str
-    """Real path, absolute, without a trailing slash."""
+    """Absolute, without a trailing slash. As it is written until a worker knows the real path."""
     name: str
     vcs: Literal["auto", "git"] = "auto"
     remote: str = "auto"

@@ -1,12 +1,14 @@
 import os
 import pwd
+import sys
 from pathlib import Path
 
 import pytest
 
-from autosyncd.config import files, places
+from autosyncd.config import choice, files, places
 from autosyncd.config.changes import Changes, diff
 from autosyncd.config.load import Configuration, default_name, load
+from autosyncd.config.places import as_written
 from autosyncd.config.settings import describe
 from autosyncd.errors import ConfigError
 from autosyncd.model import FanoutConfig, OutsideConfig
@@ -30,10 +32,14 @@ class Machine:
         path.chmod(0o644)
         return path
 
-    def load(self, main: object = None) -> Configuration:
+    def load(self, main: object = None, real=os.path.realpath) -> Configuration:
         named = None if main is None else str(main)
         self.configuration = load(
-            named, previous=self.configuration, environment=self.environment, etc=str(self.etc)
+            named,
+            previous=self.configuration,
+            environment=self.environment,
+            etc=str(self.etc),
+            real=real,
         )
         return self.configuration
 
@@ -360,6 +366,71 @@ def test_a_repository_that_contains_the_ca_file_is_refused(machine):
     assert "ca_file" in texts(machine.load())
 
 
+def forbid(monkeypatch, folder: str) -> list[str]:
+    """Who looks at or below the folder from now on is caught; what was looked at elsewhere."""
+    looked = []
+
+    def catching(real):
+        def call(path, *rest, **named):
+            if isinstance(path, str | bytes | os.PathLike):
+                text = os.fsdecode(path)
+                assert not choice.inside(text, folder), f"{real.__name__} of {text}"
+                looked.append(text)
+            return real(path, *rest, **named)
+
+        return call
+
+    for name in ("stat", "lstat", "readlink", "open", "listdir", "scandir", "access"):
+        monkeypatch.setattr(os, name, catching(getattr(os, name)))
+    return looked
+
+
+def test_no_repository_is_looked_at_while_paths_are_compared_as_written(machine, monkeypatch):
+    dead = machine.home / "dead"
+    dead.mkdir()
+    (dead / "ca.pem").write_text("")
+    (machine.home / "link").symlink_to("dead/notes")
+    fanout = f"transports: {{fanout: {{server: h, ca_file: {dead}/notes/../ca.pem}}}}\n"
+    machine.write("autosync.yaml", entry("~/dead/notes", "~/dead//photos/./", "~/link"))
+    machine.write("autosync.d/0.yaml", entry("/home/nobody-here/x", "~/dead/all"))
+    machine.write("autosync.d/a.yaml", fanout + entry("~/dead/notes/inner"))
+    looked = forbid(monkeypatch, str(dead))
+    for _ in range(2):
+        found = machine.load(real=as_written)
+        assert [one.path for one in found.repositories][:3] == [
+            f"{dead}/notes", f"{dead}/photos", f"{machine.home}/link"
+        ]  # fmt: skip
+        assert "lies inside" in texts(found)
+        machine.write("autosync.d/b.yaml", "broken")
+    assert not [path for path in looked if choice.inside(path, f"{machine.home}/link")]
+    machine.write("autosync.yaml", fanout.replace("..", "deeper") + entry("~/dead/notes"))
+    assert "so a pull could change it" in texts(machine.load(real=as_written))
+    with pytest.raises(AssertionError, match="lstat of"):
+        machine.load()
+
+
+def test_a_configuration_that_leads_into_a_repository_is_guarded_without_a_look_at_that(
+    machine, monkeypatch
+):
+    tree = machine.home / "tree"
+    (machine.home / "ca.pem").symlink_to("tree/ca.pem")
+    fanout = "transports: {fanout: {server: h, ca_file: ~/ca.pem}}\n"
+    machine.write("autosync.yaml", fanout + entry("~/tree"))
+    forbid(monkeypatch, str(tree / "ca.pem"))
+    assert "the ca_file" in texts(machine.load(real=as_written))
+
+
+def test_a_path_that_goes_upwards_is_refused_since_nobody_looks_where_that_leads(machine):
+    file = machine.write("autosync.yaml", entry("~/a/../b", "~/..a"))
+    assert texts(machine.load()).startswith(f"{file}:2: repositories[0].path: ")
+    assert "goes up with `..`" in texts(machine.load())
+
+
+def test_as_written_takes_out_what_means_nothing():
+    assert as_written("//a//./b/") == "/a/b"
+    assert as_written("/") == "/"
+
+
 def test_a_missing_path_is_fine(machine):
     machine.write("autosync.yaml", entry("/no/such/path"))
     assert names(machine.load()) == ["path"]
@@ -411,3 +482,55 @@ def test_another_transport_is_a_change_of_the_messenger(machine):
     assert diff(old, loaded(machine, "alerts: {desktop: no}\n" + entry("~/a"))) == (
         Changes(outside=True)
     )
+
+
+def test_many_files_and_repositories_are_compared_quickly(machine):
+    for number in range(400):
+        machine.write(f"autosync.d/{number}.yaml", entry(f"/r/{number}"))
+    steps = []
+
+    def trace(frame, event, _):
+        steps.append(event)
+
+    sys.setprofile(trace)
+    try:
+        found = machine.load(real=as_written)
+    finally:
+        sys.setprofile(None)
+    assert len(found.repositories) == 400
+    assert len(steps) < 400 * 5000  # each with each would be more than ten times that
+
+
+def test_a_file_that_vanishes_before_it_is_read_is_no_problem(machine, monkeypatch):
+    file = machine.write("autosync.d/a.yaml", entry("~/a"))
+    machine.write("autosync.d/b.yaml", entry("~/b"))
+    real = os.listdir
+
+    def listdir(folder):
+        names = real(folder)
+        file.unlink(missing_ok=True)
+        return names
+
+    monkeypatch.setattr(files.os, "listdir", listdir)
+    found = machine.load()
+    assert (names(found), found.problems) == (["b"], ())
+
+
+def test_a_folder_that_everybody_can_write_is_read_no_further_than_before(machine):
+    folder = machine.own / "autosync.d"
+    machine.write("autosync.d/a.yaml", entry("~/a"))
+    machine.load()
+    machine.write("autosync.d/b.yaml", entry("~/b"))
+    folder.chmod(0o777)
+    found = machine.load()
+    assert names(found) == ["a"]
+    assert "everybody can write it" in texts(found)
+    folder.chmod(0o1777)  # with the sticky bit nobody can replace what is another's
+    assert names(machine.load()) == ["a", "b"]
+
+
+def test_a_file_in_the_place_of_the_folder_is_told(machine):
+    folder = machine.own / "autosync.d"
+    folder.rmdir()
+    folder.write_text(entry("~/a"))
+    assert "can't be listed: Not a directory" in texts(machine.load())

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autosyncd.config import document, schema
-from autosyncd.config.parse import Given, parse
+from autosyncd.config.parse import PROBLEMS_LIMIT, Given, parse
 from autosyncd.config.settings import Configuration as Settled
 from autosyncd.config.settings import describe, outside, repository
 from autosyncd.model import AlertKind, FanoutConfig, OutsideConfig, RepoConfig, Safety
@@ -326,3 +326,51 @@ def test_the_examples_of_the_manual_are_read():
     ]
     assert len(texts) == 2
     assert [problems(text) for text in texts] == [[], []]
+
+
+def test_problems_without_end_are_cut_off_and_cost_little():
+    content = b"defaults:\n" + b"".join(b"  commit_aftr%d: 1\n" % n for n in range(20_000))
+    found = parse(content, "a.yaml")
+    assert len(found.problems) == PROBLEMS_LIMIT + 1
+    assert "there may be more" in found.problems[-1].text
+    assert not found.defaults_known
+
+
+def test_more_values_than_any_configuration_has_are_refused_early():
+    (found,) = parse(b"k: 1\n" * 90_000, "a.yaml").problems
+    assert "more keys and values" in found.text
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("repositories:\n- path:/a", "a blank after the colon"),
+        ("repositories:\n-path: /a", "a blank after the -"),
+        ("repositories:\n- path: ~", 'a lone ~ is nothing in YAML: write "~")'),
+        ("repositories:\n- path: /a\n  exclude: *.iso", "quotes around what begins with *"),
+        ("repositories:\n- path: %h/a", "quotes around what begins with %"),
+        ("repositories:\n- path: '/a", "close the quotes"),
+        ("repositories:\n- path: /a\n remote: x", "the same indent"),
+        ("repositories:\n- path: /a\n  message: {summary}", "write quotes around all"),
+        ("repos:\n- path: /a", "did you mean repositories?"),
+        ("repositories:\n- folder: /a", "did you mean path?"),
+        ("repositories:\n- path: /a\n  ignore: x", "did you mean exclude?"),
+        ("repositories:\n- path: /a\n  interval: 30", "did you mean poll_every?"),
+        ("repositories:\n- path: /a\n  commit_after: 5 seconds", "did you mean 5s?"),
+        ("repositories:\n- path: /a\n  commit_after: 5min", "did you mean 5m?"),
+        ("repositories:\n- path: /a\n  commit_after: 1m30s", "did you mean 90s?"),
+        ("repositories:\n- path: /a\n  safety: {max_deleted: 0.5}", "did you mean 50%?"),
+        ("repositories:\n- path: /a\n  alerts: all", "did you mean everything?"),
+        ("repositories:\n- path: /a\n  alerts: off", "did you mean none?"),
+        ("repositories:\n- path: /a\n  remote: git@h.org:x.git", "is an address; write the name"),
+    ],
+)
+def test_a_newcomers_mistake_is_answered_with_what_to_write(text, said):
+    assert said in "\n".join(map(str, parse(text.encode(), "a.yaml").problems))
+
+
+@pytest.mark.parametrize("url", ["https://me:secret@h.org/x", "me:secret@h.org:x", "ssh://secret"])
+def test_an_address_in_the_place_of_a_remotes_name_is_never_shown(url):
+    (found,) = parse(f"repositories: [{{path: /a, remote: '{url}'}}]".encode(), "a.yaml").problems
+    assert "secret" not in str(found)
+    assert "git remote add" in found.text

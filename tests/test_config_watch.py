@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from inotify_simple import Event, INotify, flags
 
+from autosyncd.config import watch as config_watch
 from autosyncd.config.watch import ConfigWatch
 from autosyncd.errors import WatchLimit
 from tests.waiting import eventually
@@ -93,6 +94,68 @@ def test_what_is_not_read_does_not_count(folder, make):
     (folder.parent / "other.yaml").write_text("")
     (folder.parent.parent / "other").mkdir()
     assert quiet(watch)
+
+
+def test_strangers_files_on_the_way_wake_nobody(root, make):
+    watch = make()
+    for folder in (root / "home", root / "etc"):
+        (folder / "hosts").write_text("")  # it has come: a name to compare, nothing to read
+    assert quiet(watch)
+    for folder in (root / "home", root / "etc"):
+        with (folder / "hosts").open("a") as stranger:
+            stranger.write("x")
+    assert select.select([watch], [], [], 0) == ([], [], [])
+
+
+def test_no_disk_is_looked_at_because_of_a_stranger(folder, make, monkeypatch):
+    watch = make()
+    for name in ("listdir", "readlink", "lstat", "stat"):
+        monkeypatch.setattr(config_watch.os, name, None)
+    with (folder.parent.parent / "other").open("w") as stranger:
+        stranger.write("x")
+    with (folder / "4913").open("w") as stranger:
+        stranger.write("x")
+    assert select.select([watch], [], [], 0) == ([watch], [], [])
+    assert quiet(watch)
+
+
+def vim(file):
+    """backupcopy=no: the old file becomes the backup, the new one is written under its name."""
+    file.rename(f"{file}~")
+    file.write_text("vim")
+    os.unlink(f"{file}~")
+
+
+def sed(file):
+    fresh = file.with_name("sedXXXX")
+    fresh.write_text("sed")
+    fresh.rename(file)
+
+
+def emacs(file):
+    """backup-by-copying: written in place."""
+    shutil.copy(file, f"{file}~")
+    file.write_text("emacs")
+
+
+def swap(file):
+    """As configuration managers do: a link is renamed over the file."""
+    other = file.with_name("generation-2")
+    other.write_text("swap")
+    (file.with_name("link")).symlink_to("generation-2")
+    (file.with_name("link")).rename(file)
+
+
+@pytest.mark.parametrize("edit", [vim, sed, emacs, swap])
+@pytest.mark.parametrize("which", ["autosync.yaml", "autosync.d/a.yaml"])
+def test_each_way_of_saving_is_noticed_time_and_again(folder, make, edit, which):
+    file = folder.parent / which
+    file.write_text("old")
+    watch = make()
+    for _ in range(3):
+        edit(file)
+        assert noticed(watch)
+        assert quiet(watch)
 
 
 def test_the_main_file_counts_however_it_is_replaced(folder, make):

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from autosyncd.transport import reflector_protocol, reflector_server
+from autosyncd.transport import reflector_entrance, reflector_protocol, reflector_server
 from autosyncd.transport.reflector import Tls, main
 from autosyncd.transport.reflector_peer import Plain
 from autosyncd.transport.reflector_quota import Limits
@@ -240,7 +240,7 @@ def test_one_socket_out_of_luck_stops_all_for_a_second(
             raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
     turns: list[float] = []
-    monkeypatch.setattr(reflector_server, "ACCEPT_AGAIN_AFTER", 0.1)
+    monkeypatch.setattr(reflector_entrance, "ACCEPT_AGAIN_AFTER", 0.1)
     with ExitStack() as stack:
         listening = [stack.enter_context(NoDescriptors()) for _ in range(2)]
         for one in listening:

@@ -6,14 +6,14 @@ edit never stops a repository of another file.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from autosyncd.config.parse import ConfigProblem, Given, ParsedFile
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """One entry with its path made real."""
+    """One entry with its path as it is compared: real, or as written."""
 
     entry: Given
     path: str
@@ -60,20 +60,41 @@ class Choice:
     notes: tuple[str, ...]
 
 
+@dataclass
+class _Taken:
+    """What is there already, found by path, by name and by the folders above a path."""
+
+    paths: dict[str, Candidate] = field(default_factory=dict)
+    names: dict[str, Candidate] = field(default_factory=dict)
+    above: dict[str, Candidate] = field(default_factory=dict)
+
+    def add(self, one: Candidate) -> None:
+        self.paths.setdefault(one.path, one)
+        self.names.setdefault(one.name, one)
+        for folder in _above(one.path):
+            self.above.setdefault(folder, one)
+
+    def copy(self) -> "_Taken":
+        return _Taken(dict(self.paths), dict(self.names), dict(self.above))
+
+
 def choose(sources: Sequence[Source], guarded: Mapping[str, str]) -> Choice:
     """`sources` in reading order; `guarded`: paths no repository may contain, and what they are."""
     taken: dict[int, Version] = {}
+    others = _Taken()
+    exposed = _exposed_by(guarded)
     problems: dict[int, tuple[ConfigProblem, ...]] = {}
     kept: list[str] = []
     for number in sorted(range(len(sources)), key=lambda n: (not sources[n].unchanged, n)):
         fresh, before = sources[number].fresh, sources[number].before
-        others = [one for version in taken.values() for one in version.candidates]
-        problems[number] = _problems(fresh, others, guarded)
+        problems[number] = _problems(fresh, others, exposed)
         if not problems[number]:
             taken[number] = fresh
-        elif before and not _problems(before, others, guarded):
+        elif before and not _problems(before, others, exposed):
             taken[number] = before
             kept.append(f"{fresh.parsed.file}: what it said before stays in force")
+        for one in taken[number].candidates if number in taken else ():
+            others.add(one)
     order = sorted(taken)
     notes = [note for number in order for note in taken[number].notes]
     return Choice(
@@ -84,39 +105,59 @@ def choose(sources: Sequence[Source], guarded: Mapping[str, str]) -> Choice:
 
 
 def inside(path: str, folder: str) -> bool:
-    """Whether `path` is `folder` or lies in it; both are real paths."""
+    """Whether `path` is `folder` or lies in it, as they are written; both absolute."""
     return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
 def _problems(
-    version: Version, others: Sequence[Candidate], guarded: Mapping[str, str]
+    version: Version, others: _Taken, exposed: Mapping[str, str]
 ) -> tuple[ConfigProblem, ...]:
     found = [*version.parsed.problems, *version.problems]
-    before = list(others)
+    before = others.copy()
     for candidate in version.candidates:
-        for key, text in (*_clashes(candidate, before), *_exposed(candidate, guarded)):
+        for key, text in (*_clashes(candidate, before), *_exposed(candidate, exposed)):
             text = f"{candidate.entry.label(key)}: {text}"
             found.append(ConfigProblem(candidate.file, candidate.line(key), text))
-        before.append(candidate)
+        before.add(candidate)
     return tuple(sorted(found, key=lambda problem: problem.line))
 
 
-def _clashes(one: Candidate, others: Sequence[Candidate]) -> Iterator[tuple[str, str]]:
-    for other in others:
-        there = other.place("path")
-        if one.path == other.path:
-            yield "path", f"{one.path} is given already at {there}; keep one of them"
-        elif inside(one.path, other.path):
-            yield "path", f"{one.path} lies inside {other.path}, given at {there}; keep one of them"
-        elif inside(other.path, one.path):
-            yield "path", f"{one.path} contains {other.path}, given at {there}; keep one of them"
-        if one.name == other.name and one.path != other.path:
-            there = other.place("name")
-            yield "name", f"{one.name} is the name of another at {there}; give one another name:"
+def _clashes(one: Candidate, taken: _Taken) -> Iterator[tuple[str, str]]:
+    same, around, below = taken.paths.get(one.path), None, taken.above.get(one.path)
+    for folder in _above(one.path):
+        around = around or taken.paths.get(folder)
+    if same:
+        yield "path", f"{one.path} is given already at {same.place('path')}; keep one of them"
+    elif around:
+        there = around.place("path")
+        yield "path", f"{one.path} lies inside {around.path}, given at {there}; keep one of them"
+    elif below:
+        there = below.place("path")
+        yield "path", f"{one.path} contains {below.path}, given at {there}; keep one of them"
+    named = taken.names.get(one.name)
+    if named and named.path != one.path:
+        there = named.place("name")
+        yield "name", f"{one.name} is the name of another at {there}; give one another name:"
 
 
-def _exposed(one: Candidate, guarded: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+def _above(path: str) -> Iterator[str]:
+    """Every folder that the path lies in, the nearest first."""
+    while path != "/":
+        path = path.rpartition("/")[0] or "/"
+        yield path
+
+
+def _exposed_by(guarded: Mapping[str, str]) -> dict[str, str]:
+    """Every folder that must be no repository, since what is named lies in it."""
+    found: dict[str, str] = {}
+    for path, what in guarded.items():
+        for folder in (path, *_above(path)):
+            found.setdefault(folder, what)
+    return found
+
+
+def _exposed(one: Candidate, exposed: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """A push from elsewhere must never change how this machine is configured."""
-    what = next((what for path, what in guarded.items() if inside(path, one.path)), None)
+    what = exposed.get(one.path)
     if what:
         yield "path", f"{what} lies inside {one.path}, so a pull could change it; move one of them"

@@ -13,10 +13,21 @@ import yaml
 BYTES_LIMIT = 1_000_000
 _DEPTH_LIMIT = 20
 _ALIAS_LIMIT = 50
+_EVENTS_LIMIT = 60_000
+"""Some 3,000 repositories with all their keys; more would keep everything else waiting."""
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """libyaml where PyYAML was built with it: some ten times faster, the same grammar."""
 
 _TAB_INDENT = re.compile(r"^ *\t[ \t]*[^\s#]", re.MULTILINE)
+_HINTS = (
+    ("an alias", "write quotes around what begins with *"),
+    ("cannot start any token", "write quotes around what begins with %, @ or `, and no tabs"),
+    ("a quoted scalar", "close the quotes that were opened"),
+    ("did not find expected key", "give keys of one entry the same indent"),
+    ("expected <block end>", "give keys of one entry the same indent"),
+)
+"""What a person most often did, by a part of libyaml's words."""
+
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -58,11 +69,13 @@ def _bad_text(text: str) -> Refused | None:
 
 def _bad_events(text: str) -> Refused | None:
     depth = aliases = 0
-    for event in yaml.parse(text, Loader=LOADER):
+    for number, event in enumerate(yaml.parse(text, Loader=LOADER)):
         line = event.start_mark.line + 1 if event.start_mark else 0
         depth += isinstance(event, yaml.CollectionStartEvent)
         depth -= isinstance(event, yaml.CollectionEndEvent)
         aliases += isinstance(event, yaml.AliasEvent)
+        if number > _EVENTS_LIMIT:
+            return Refused(line, "goes on with more keys and values than any configuration has")
         if depth > _DEPTH_LIMIT:
             return Refused(line, f"nests more than {_DEPTH_LIMIT} levels deep; take some out")
         if aliases > _ALIAS_LIMIT:
@@ -78,4 +91,5 @@ def _line(text: str, position: int) -> int:
 
 def _grammar(error: yaml.MarkedYAMLError) -> str:
     said = " ".join(part for part in (error.context, error.problem) if part)
-    return f"is not YAML: {said or 'it can not be read'}; check blanks, colons and quotes near here"
+    hint = next((hint for part, hint in _HINTS if part in said), "check blanks, colons and quotes")
+    return f"is not YAML: {said or 'it can not be read'}; {hint} near here"

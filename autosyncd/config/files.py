@@ -19,20 +19,22 @@ _OVERFLOW_UID = 65534
 def read_all(where: Places, before: Sequence[str]) -> Iterator[ParsedFile]:
     """Every file, in reading order. `before`: those read last, in case a folder can't be listed."""
     main = next((file for file in where.main if where.named or os.path.lexists(file)), None)
-    if main is not None:
-        yield _parsed(main, where, schema.MAIN)
+    if main is not None and (parsed := _parsed(main, where, schema.MAIN)):
+        yield parsed
     for folder in where.folders:
         try:
             names = sorted(filter(is_drop_in, os.listdir(folder)))
-        except (FileNotFoundError, NotADirectoryError):
-            continue
+            if os.stat(folder).st_mode & (stat.S_IWOTH | stat.S_ISVTX) == stat.S_IWOTH:
+                raise PermissionError(errno.EPERM, "everybody can write it, and must not")
         except OSError as error:
+            if not os.path.lexists(folder):
+                continue
             names = [os.path.basename(file) for file in before if os.path.dirname(file) == folder]
-            yield unreadable(folder, 0, f"can't be listed: {_reason(error)}; allow it to be read")
+            yield unreadable(folder, 0, f"can't be listed: {_reason(error)}; correct that first")
         for name in names:
-            file = os.path.join(folder, name)
-            if os.path.lexists(file):
-                yield _parsed(file, where, schema.DROP_IN)
+            parsed = _parsed(os.path.join(folder, name), where, schema.DROP_IN)
+            if parsed is not None:
+                yield parsed
 
 
 def read_source(file: str, *, system: bool = False) -> bytes | Mistake:
@@ -50,16 +52,19 @@ def read_source(file: str, *, system: bool = False) -> bytes | Mistake:
         if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             return Mistake("can be written by its group or by everybody; chmod go-w it")
         with open(descriptor, "rb", closefd=False) as opened:
-            return opened.read(BYTES_LIMIT + 1)
+            return opened.read(BYTES_LIMIT + 1) or b""  # None: a file of /proc that would wait
     finally:
         os.close(descriptor)
 
 
-def _parsed(file: str, where: Places, table: schema.Section) -> ParsedFile:
+def _parsed(file: str, where: Places, table: schema.Section) -> ParsedFile | None:
+    """What the file says; None where there is none any more."""
     system = file.startswith((where.system + "/", os.path.dirname(where.system) + "/autosync/"))
     try:
         content = read_source(file, system=system)
     except OSError as error:
+        if not os.path.lexists(file) and not (where.named and file in where.main):
+            return None
         return unreadable(file, 0, f"can't be read: {_reason(error)}; correct that, or remove it")
     if isinstance(content, Mistake):
         return unreadable(file, 0, content.text)

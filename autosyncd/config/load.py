@@ -1,14 +1,15 @@
 """Read the configuration files, in the order of autosync.yaml(5), into what the daemon runs by."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from autosyncd.config.choice import Candidate, Choice, Source, Version, choose, inside
 from autosyncd.config.files import read_all, read_source
 from autosyncd.config.parse import ConfigProblem, Given, ParsedFile
 from autosyncd.config.places import Places, expand, foreign_home, hops, places
 from autosyncd.config.settings import Configuration, outside, repository
-from autosyncd.config.values import Mistake
+from autosyncd.config.values import Mistake, shown
 from autosyncd.errors import ConfigError
 from autosyncd.model import OutsideConfig
 
@@ -21,8 +22,12 @@ def load(
     previous: Configuration | None = None,
     environment: Mapping[str, str],
     etc: str = "/etc",
+    real: Callable[[str], str] = os.path.realpath,
 ) -> Configuration:
     """All that the files say now. `main_file` is the one named with --config, if any.
+
+    `real` makes of a repository's path what it is compared by. With places.as_written nothing at or
+    below such a path is looked at, since a file system that doesn't answer would block that for ever.
 
     With `previous`, what a file with a problem said then stays in force. Raises ConfigError if the
     named file can't be read and there is no `previous`. `etc` is another folder in tests.
@@ -34,12 +39,15 @@ def load(
     sources = []
     for parsed in read_all(where, tuple(before)):
         last = before.get(parsed.file)
-        fresh = _on_this_machine(parsed, where, environment)
-        sources.append(Source(fresh, _on_this_machine(last, where, environment) if last else None))
-    choice = choose(sources, _guarded(where, sources))
+        fresh = _on_this_machine(parsed, where, environment, real)
+        kept = _on_this_machine(last, where, environment, real) if last else None
+        sources.append(Source(fresh, kept))
+    guarded = _guarded(where, sources)
+    choice = choose(sources, guarded)
     main = next((one.fresh.parsed for one in sources if one.fresh.parsed.file in where.main), None)
     found = tuple(one.fresh.parsed.file for one in sources)
-    return _settled(choice, main, previous, tuple(one for one in found if one not in where.folders))
+    found = tuple(one for one in found if one not in where.folders)
+    return replace(_settled(choice, main, previous), sources=found, guarded=guarded)
 
 
 def _require_readable(file: str) -> None:
@@ -50,20 +58,26 @@ def _require_readable(file: str) -> None:
         raise ConfigError(text) from error
 
 
-def _on_this_machine(parsed: ParsedFile, where: Places, environment: Mapping[str, str]) -> Version:
-    """The file with its paths made real, and without what is another person's."""
+def _on_this_machine(
+    parsed: ParsedFile,
+    where: Places,
+    environment: Mapping[str, str],
+    real: Callable[[str], str],
+) -> Version:
+    """The file with its paths expanded, and without what is another person's."""
     candidates: list[Candidate] = []
     problems: list[ConfigProblem] = []
     notes: list[str] = []
     for entry in parsed.repositories:
-        written = _path(parsed.file, entry, "path", environment)
+        written = _path(parsed.file, entry, "path", environment, upwards=False)
         if isinstance(written, ConfigProblem):
             problems.append(written)
         elif written is not None:
-            path = os.path.realpath(written)
+            path = real(written)
             name = entry.values.get("name") or default_name(written)
             one = Candidate(entry, path, name, parsed.file)
-            person = inside(parsed.file, where.system) and foreign_home(path, environment)
+            for_all = inside(parsed.file, where.system)
+            person = foreign_home(path, environment, real) if for_all else None
             if person:
                 notes.append(f"{one.place('path')}: {path} lies in {person}'s home: skipped here")
             else:
@@ -77,12 +91,15 @@ def _on_this_machine(parsed: ParsedFile, where: Places, environment: Mapping[str
 
 
 def _path(
-    file: str, given: Given, key: str, environment: Mapping[str, str]
+    file: str, given: Given, key: str, environment: Mapping[str, str], *, upwards: bool = True
 ) -> str | ConfigProblem | None:
-    """The absolute path under `key`, None where the key is not given."""
+    """The absolute path under `key`, None where the key is not given. `upwards`: `..` may be in it;
+    where that leads can't be told without a look at the disk."""
     if key not in given.values:
         return None
     path = expand(given.values[key], environment)
+    if not upwards and isinstance(path, str) and ".." in path.split("/"):
+        path = Mistake(f"{shown(path)} goes up with `..`; write the folder that it leads to")
     if isinstance(path, Mistake):
         return ConfigProblem(file, given.lines[key], f"{given.label(key)}: {path.text}")
     return path
@@ -97,6 +114,7 @@ def default_name(path: str) -> str:
 
 def _guarded(where: Places, sources: Sequence[Source]) -> dict[str, str]:
     """Every path whose change would change the configuration, links on the way included."""
+    trees = {one.path for source in sources for one in _candidates(source)}
     wanted = {path: f"the configuration ({path})" for path in (*where.main, *where.folders)}
     for source in sources:
         wanted.setdefault(source.fresh.parsed.file, f"{source.fresh.parsed.file}")
@@ -105,17 +123,31 @@ def _guarded(where: Places, sources: Sequence[Source]) -> dict[str, str]:
                 wanted[version.ca_file] = f"the ca_file ({version.ca_file})"
     guarded: dict[str, str] = {}
     for path, what in wanted.items():
-        for folder, name in hops(path):
-            guarded.setdefault(os.path.join(folder, name), what)
-        guarded.setdefault(os.path.realpath(path), what)
+        for there in _way(path, trees):
+            guarded.setdefault(there, what)
     return guarded
 
 
+def _way(path: str, trees: Collection[str]) -> Iterator[str]:
+    """The path, links on the way to it, and where it leads; only as far as to a repository, in which
+    nothing is looked at."""
+    yield path
+    if any(inside(path, tree) for tree in trees):
+        return
+    for folder, name in hops(path):
+        there = os.path.join(folder, name)
+        yield there
+        if there in trees:
+            return
+    yield os.path.realpath(path)
+
+
+def _candidates(source: Source) -> Collection[Candidate]:
+    return (*source.fresh.candidates, *(source.before.candidates if source.before else ()))
+
+
 def _settled(
-    choice: Choice,
-    main: ParsedFile | None,
-    previous: Configuration | None,
-    found: tuple[str, ...],
+    choice: Choice, main: ParsedFile | None, previous: Configuration | None
 ) -> Configuration:
     """The defaults laid below every entry of the versions that hold."""
     held = next((one for one in choice.versions if main and one.parsed.file == main.file), None)
@@ -139,7 +171,7 @@ def _settled(
         outside=ours,
         problems=problems,
         notes=choice.notes,
-        sources=found,
+        sources=(),
         origins=tuple(origins),
         kept=tuple(version.parsed for version in choice.versions),
         defaults=defaults,

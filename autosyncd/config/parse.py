@@ -1,5 +1,6 @@
 """Pure: the bytes of one configuration file become what it says, and all its problems at once."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,9 @@ from autosyncd.config import schema
 from autosyncd.config.document import Refused, compose
 from autosyncd.config.schema import Entries, Key, Many, One, Section
 from autosyncd.config.values import Mistake, shown
+
+PROBLEMS_LIMIT = 100
+"""Problems of one file that are told; nobody reads more at once, and each costs time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,20 +96,36 @@ class _Reading:
         self.problems: list[ConfigProblem] = []
         self.defaults_known = True
 
+    @property
+    def full(self) -> bool:
+        """Enough was found; what follows is not looked at."""
+        return len(self.problems) >= PROBLEMS_LIMIT
+
     def problem(self, line: int, where: str, text: str) -> None:
+        if self.full:
+            return
         if where == "defaults" or where.startswith("defaults."):
             self.defaults_known = False
         self.problems.append(ConfigProblem(self.file, line, f"{where}: {text}" if where else text))
+        if self.full:
+            self.defaults_known = False
+            text = "there may be more; correct those first that were found"
+            self.problems.append(ConfigProblem(self.file, line, text))
 
     def section(self, node: yaml.MappingNode, table: Section, where: str) -> Given:
         found: dict[str, Any] = {}
         lines: dict[str, int] = {}
         for key_node, value_node in node.value:
+            if self.full:
+                break
             name = self._name(key_node, table, where, lines)
             if name is None:
                 continue
             lines[name] = _line(key_node)
-            value = self._value(value_node, table.keys[name], f"{where}.{name}".lstrip("."), name)
+            without = "" if name in table.required else f"; leave {name} out for its default"
+            value = self._value(
+                value_node, table.keys[name], f"{where}.{name}".lstrip("."), without
+            )
             if isinstance(value, Mistake):
                 self._mistake(value, key_node, value_node, f"{where}.{name}".lstrip("."))
             else:
@@ -139,10 +159,10 @@ class _Reading:
             self.problem(_line(node), label[:120], f"unknown key{schema.hint(name, table)}")
         return None
 
-    def _value(self, node: yaml.Node, key: Key, where: str, name: str) -> Any:
+    def _value(self, node: yaml.Node, key: Key, where: str, without: str) -> Any:
         shape = key.shape
         if isinstance(shape, One):
-            return self._one(node, shape, f"; leave {name} out for its default")
+            return self._one(node, shape, without)
         if isinstance(shape, Section):
             if _is_null(node):
                 return Given(where, _line(node))
@@ -161,7 +181,9 @@ class _Reading:
             home = ' (a lone ~ is nothing in YAML: write "~")' if node.value == "~" else ""
             return Mistake(f"has no value{home}{without}")
         if not isinstance(node, yaml.ScalarNode):
-            return Mistake(f"must be one value, not {_kind(node)}")
+            braces = isinstance(node, yaml.CollectionNode) and node.flow_style
+            quotes = "; if the brackets belong to it, write quotes around all" if braces else ""
+            return Mistake(f"must be one value, not {_kind(node)}{quotes}")
         if any("\ud800" <= character <= "\udfff" for character in node.value):
             return Mistake("holds half a character (a lone surrogate); write it in full")
         return shape.read(node.value)
@@ -187,10 +209,15 @@ class _Reading:
         found = []
         for number, item in enumerate(node.value):
             label = f"{where}[{number}]"
+            if self.full:
+                break
             if isinstance(item, yaml.MappingNode):
                 found.append(self.section(item, shape.of, label))
             else:
-                self.problem(_line(item), label, f"must be `- path: …`, not {_kind(item)}")
+                text = f"must be `- path: …`, not {_kind(item)}"
+                if isinstance(item, yaml.ScalarNode) and re.match(r"\w+:\S", item.value):
+                    text += "; write a blank after the colon"
+                self.problem(_line(item), label, text)
         return tuple(found)
 
     def _mistake(

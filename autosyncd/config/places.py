@@ -7,7 +7,7 @@ each name is known whose change would make the path mean something else.
 import os
 import pwd
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from autosyncd.config.choice import inside
@@ -85,6 +85,11 @@ def expand(text: str, environment: Mapping[str, str]) -> str | Mistake:
     )
 
 
+def as_written(path: str) -> str:
+    """An absolute path without empty parts, `.` and a trailing slash. No disk is looked at."""
+    return "/" + "/".join(part for part in path.split("/") if part not in ("", "."))
+
+
 def _home_of(user: str) -> str | Mistake:
     try:
         return pwd.getpwnam(user).pw_dir
@@ -92,9 +97,14 @@ def _home_of(user: str) -> str | Mistake:
         return Mistake(f"~{user} is nobody's home here; write ~/ for your own, or a full path")
 
 
-def foreign_home(path: str, environment: Mapping[str, str]) -> str | None:
-    """The name of another person in whose home `path` lies, if there is one."""
-    own = os.path.realpath(home(environment))
+def foreign_home(
+    path: str, environment: Mapping[str, str], real: Callable[[str], str] = os.path.realpath
+) -> str | None:
+    """The name of another person in whose home `path` lies, if there is one.
+
+    `real`: what was made of `path`, and is made of homes, which may lie on other machines.
+    """
+    own = real(home(environment))
     if inside(path, own):
         return None
     people = [entry for entry in pwd.getpwall() if entry.pw_uid in range(_FIRST_PERSON, _NOBODY)]
@@ -105,7 +115,7 @@ def foreign_home(path: str, environment: Mapping[str, str]) -> str | None:
         except (KeyError, ValueError, OSError):
             continue
     for entry in people:
-        theirs = os.path.realpath(entry.pw_dir) if os.path.isabs(entry.pw_dir) else "/"
+        theirs = real(entry.pw_dir) if os.path.isabs(entry.pw_dir) else "/"
         if theirs != "/" and entry.pw_uid != os.geteuid() and inside(path, theirs):
             return entry.pw_name
     return None
@@ -115,6 +125,7 @@ def hops(path: str) -> Iterator[tuple[str, str]]:
     """Each (real folder, name in it) on the way to `path`, through symbolic links, as they are now.
 
     If none of these names changes, the path means what it meant. The way ends at a missing name.
+    Nothing is asked of a name before the next one is asked for.
     """
     here, names, links = "/", path.split("/")[::-1], 0
     while names:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from autosyncd.config import values
+from autosyncd.config.meant import suggestion
 from autosyncd.config.values import Mistake, Reader
 from autosyncd.model import AlertKind
 
@@ -146,6 +147,8 @@ def hint(key: str, section: Section) -> str:
     """What the person who wrote an unknown key may have meant, as a parenthesis."""
     if home := next((text for place, text in _PLACES if key in place.keys), None):
         return f" (it belongs {home})"
-    if near := values.suggestion(key, section.keys):
+    if key.startswith("-"):
+        return " (write a blank after the -)"
+    if near := suggestion(key, section.keys):
         return near
     return f" (known here: {', '.join(section.keys)})"

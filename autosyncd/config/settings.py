@@ -1,6 +1,6 @@
 """Pure: what holds in the end: built-in, the main file's defaults, a drop-in's, the entry's own."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -28,6 +28,8 @@ class Configuration:
     """What each file contributes; stays in force while the file has a problem."""
     defaults: Given | None = field(default_factory=Given)
     """The main file's `defaults:` as they hold for every file; None: not known yet."""
+    guarded: Mapping[str, str] = field(default_factory=dict)
+    """Paths that no repository may contain, and what each is."""
 
 
 def repository(entry: Given, layers: tuple[Given, ...], path: str, name: str) -> RepoConfig:

@@ -4,13 +4,13 @@ A reader takes the text of a YAML scalar and answers with the value, or with a M
 what would be right. A writer gives the text that the reader turns into the same value.
 """
 
-import difflib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from autosyncd.config.meant import suggestion
 from autosyncd.model import AlertKind
 
 Reader = Callable[[str], Any]
@@ -51,12 +51,6 @@ def shown(text: str) -> str:
     return repr(short)
 
 
-def suggestion(word: str, known: Iterable[str]) -> str:
-    """` (did you mean X?)`, or nothing where no known word is near."""
-    near = difflib.get_close_matches(word.lower()[:80], sorted(known), n=1, cutoff=0.65)
-    return f" (did you mean {near[0]}?)" if near else ""
-
-
 def duration(minimum: float = 0.0) -> Reader:
     """A reader of 500ms, 2s, 5m, 1h; the value is seconds."""
 
@@ -65,7 +59,8 @@ def duration(minimum: float = 0.0) -> Reader:
             return Mistake(f"{text} has no unit (did you mean {text}s?)")
         match = _WITH_UNIT.fullmatch("0s" if _BARE.fullmatch(text) else text)
         if not match or match[2] not in _DURATIONS:
-            return Mistake(f"{shown(text)} is no duration; write 500ms, 2s, 5m or 1h")
+            near = _meant_duration(text)
+            return Mistake(f"{shown(text)} is no duration{near}; write 500ms, 2s, 5m or 1h")
         seconds = float(Fraction(match[1]) * _DURATIONS[match[2]] / 1000)
         if not minimum <= seconds <= _LONGEST:
             least = duration_text(minimum)
@@ -73,6 +68,18 @@ def duration(minimum: float = 0.0) -> Reader:
         return seconds
 
     return read
+
+
+def _meant_duration(text: str) -> str:
+    """What 5 min, 10 seconds or 1m30s would be, as a suggestion."""
+    parts = re.findall(r"(\d{1,6}) ?([a-z]+)", text.lower()[:40])
+    spelt = "".join(f"{number}{unit}" for number, unit in parts)
+    first = [unit if unit == "ms" else unit[:1] for _, unit in parts]
+    if not parts or spelt != text.lower().replace(" ", "") or not set(first) <= _DURATIONS.keys():
+        return ""
+    pairs = zip(parts, first, strict=True)
+    milliseconds = sum(int(number) * _DURATIONS[unit] for (number, _), unit in pairs)
+    return f" (did you mean {duration_text(milliseconds / 1000)}?)"
 
 
 def duration_text(seconds: float) -> str:
@@ -107,7 +114,10 @@ def percentage(text: str) -> float | Mistake:
     match = _PERCENTAGE.fullmatch(text)
     if not match:
         bare = _BARE.fullmatch(text)
-        meant = f" (did you mean {text}%?)" if bare and 1 < float(text) <= 100 else ""
+        number = float(text) if bare else 0.0
+        meant = f" (did you mean {text}%?)" if 1 < number <= 100 else ""
+        if 0 < number <= 1:
+            meant = f" (did you mean {percentage_text(number)}?)"
         return Mistake(f"{shown(text)} is no percentage{meant}; write 0% to 100%")
     share = Fraction(match[1]) / 100
     return float(share) if share <= 1 else Mistake(f"{text} is more than all; write 0% to 100%")
@@ -130,7 +140,8 @@ def boolean(text: str) -> bool | Mistake:
     word = text.lower()
     if word in _YES or word in _NO:
         return word in _YES
-    return Mistake(f"{shown(text)} is neither true nor false{suggestion(word, _YES + _NO)}")
+    near = suggestion(word, _YES + _NO)
+    return Mistake(f"{shown(text)} is neither true nor false{near}; write one of them")
 
 
 def boolean_text(value: object) -> str:
@@ -187,6 +198,9 @@ def name(text: str) -> str | Mistake:
 
 def ref(text: str) -> str | Mistake:
     """A branch or remote as git allows it (git-check-ref-format(1)), and no option."""
+    if "://" in text or re.match(r"[^/]*@.*:|[\w.-]+:[^:]", text):  # it may hold a password
+        how = "write the name of a remote, which has its address from `git remote add NAME ADDRESS`"
+        return Mistake(f"is an address; {how}")
     bad = re.search(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|^[-/.]|/\.|[/.]$|\.lock(/|$)", text)
     if not text or text == "@" or bad:
         return Mistake(

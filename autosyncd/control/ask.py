@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from shutil import get_terminal_size
 
@@ -97,17 +97,26 @@ def _finder(repositories: Sequence[Repository]) -> Callable[[str], Repository]:
     def find(wanted: str) -> Repository:
         if wanted in names:
             return names[wanted]
-        path = os.path.realpath(os.path.expanduser(wanted))
-        while path not in paths and path != "/":
-            path = os.path.dirname(path)
-        if path not in paths:
+        path = os.path.expanduser(wanted)
+        found = _around(os.path.abspath(path), paths) or _around(os.path.realpath(path), paths)
+        if found is None:  # only now is each repository looked at, which may take its time
+            real = {os.path.realpath(one.path): one for one in repositories}
+            found = _around(os.path.realpath(path), real)
+        if found is None:
             raise WrongUsage(
                 f"There is no repository named {plain(wanted)}, and none at that path; "
                 "`autosyncctl status` lists those there are."
             )
-        return paths[path]
+        return found
 
     return find
+
+
+def _around(path: str, paths: Mapping[str, Repository]) -> Repository | None:
+    """The repository that the path lies in."""
+    while path not in paths and path != "/":
+        path = os.path.dirname(path)
+    return paths.get(path)
 
 
 async def _status(options: Namespace) -> int:

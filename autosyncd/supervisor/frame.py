@@ -9,7 +9,7 @@ from autosyncd.link.channel import Link
 from autosyncd.model import OutsideConfig
 from autosyncd.supervisor.child import Limits
 from autosyncd.supervisor.pulse import READY_AFTER
-from autosyncd.supervisor.repositories import WorkerEntry
+from autosyncd.supervisor.whereabouts import WorkerEntry
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,11 @@ from functools import partial
 from random import SystemRandom
 from selectors import EVENT_READ, BaseSelector, DefaultSelector
 from signal import SIGHUP, SIGINT, SIGTERM, SIGUSR1
+from typing import TYPE_CHECKING
 
 from autosyncd import clock
 from autosyncd.config.settings import Configuration
-from autosyncd.errors import WatchLimit
 from autosyncd.link.messages import (
-    Alert,
     Alive,
     Asked,
     Connected,
@@ -22,11 +21,9 @@ from autosyncd.link.messages import (
     Message,
     Online,
     TransportChanged,
-    Withdraw,
     Woke,
     cut,
 )
-from autosyncd.model import AlertKind, OutsideConfig
 from autosyncd.service.journal import Event, fields
 from autosyncd.service.notify import Notifier
 from autosyncd.supervisor import news, record
@@ -35,17 +32,19 @@ from autosyncd.supervisor.children import Children
 from autosyncd.supervisor.frame import Frame
 from autosyncd.supervisor.herald import Herald
 from autosyncd.supervisor.pulse import Pulse
+from autosyncd.supervisor.reading import Reading
 from autosyncd.supervisor.repositories import Repositories
 from autosyncd.supervisor.signals import Signals
 from autosyncd.supervisor.summary import summary
+
+if TYPE_CHECKING:
+    from autosyncd.model import OutsideConfig
 
 MESSENGER = "messenger"
 """The messenger's key among the children; the workers' are absolute paths."""
 LONGEST_SELECT = 60.0
 OVERSLEPT = 5.0
 """Seconds beyond its time-out after which a select means that everything stood still."""
-SETTLE = 0.5
-"""Seconds from a change of the configuration until it is read: editors write more than once."""
 GIVE_UP = 2.0
 """Seconds after SIGKILL that the end of the service waits for a process."""
 
@@ -65,20 +64,18 @@ class Supervisor:
             self._children, self._herald, frame.entries.worker, frame.limits, frame.host
         )
         self._pulse = Pulse(notifier, clock.now(), frame.ready_after)
-        self._config: Configuration | None = None
+        self._reading = Reading(frame.read, frame.watch, self._herald)
         self._outside: OutsideConfig | None = None
-        self._said: frozenset[str] = frozenset()
         self._away: dict[str, str] = {}
-        self._read_at: float | None = None
         self._stopping = False
 
     def run(self) -> int:
         """Until SIGTERM or SIGINT; the exit status, 0. ConfigError if nothing can be read at first."""
-        config = self._frame.read(None)
+        config = self._reading.again()
         with Signals() as signals, self._selector:
             self._selector.register(signals, EVENT_READ, lambda: self._signalled(signals))
-            if self._frame.watch is not None:
-                self._selector.register(self._frame.watch, EVENT_READ, self._noticed)
+            if self._reading.watch is not None:
+                self._selector.register(self._reading.watch, EVENT_READ, self._noticed)
             log.info("started", extra=fields(event=Event.STARTED))
             self._apply(config)
             woken = clock.now()
@@ -94,6 +91,7 @@ class Supervisor:
                     if self._selector.get_map().get(key.fd) is key:
                         key.data()
                 self._tick()
+        self._repositories.close()
         log.info("stopped", extra=fields(event=Event.STOPPED))
         return 0
 
@@ -102,7 +100,7 @@ class Supervisor:
             self._children.deadline(),
             self._repositories.deadline(),
             self._pulse.deadline(),
-            clock.now() + LONGEST_SELECT if self._read_at is None else self._read_at,
+            self._reading.deadline(),
         )
         longest = GIVE_UP / 8 if self._stopping else LONGEST_SELECT
         return min(max(due - clock.now(), 0.0), longest)
@@ -110,15 +108,14 @@ class Supervisor:
     def _tick(self) -> None:
         self._children.tick()
         self._repositories.tick()
-        if self._read_at is not None and clock.now() >= self._read_at:
+        if clock.now() >= self._reading.deadline():
             self._reload(asked=False)
         if self._stopping and not any(self._lives(key) for key in self._workers()):
             self._children.stop(MESSENGER)
 
     def _beat(self) -> None:
-        problems = [str(problem) for problem in self._config.problems] if self._config else []
         apart = [f"{name}: {reason}" for name, reason in sorted(self._away.items())]
-        text = summary(self._repositories.lines(), problems, apart)
+        text = summary(self._repositories.lines(), self._reading.problems, apart)
         text = "stopping" if self._stopping else text
         self._herald.summary(text)
         self._pulse.beat(clock.now(), answered=self._repositories.answered, status=text)
@@ -126,26 +123,19 @@ class Supervisor:
     # the configuration
 
     def _noticed(self) -> None:
-        watch = self._frame.watch
-        if watch is None:
-            return
-        try:
-            changed = watch.changed()
-        except WatchLimit as reason:
-            log.error("%s", reason, extra=fields(event=Event.PROBLEM))
-            self._selector.unregister(watch)
-            changed = True
-        if changed and self._read_at is None:
-            self._read_at = clock.now() + SETTLE
+        before = self._reading.watch
+        self._reading.noticed()
+        if before is not None and self._reading.watch is None:
+            self._selector.unregister(before)
 
     def _reload(self, *, asked: bool) -> None:
         """Read the files again; `asked` by a person, who gets an answer and another chance."""
-        self._read_at = None
         if self._stopping:
+            self._reading.skip()
             return
         if self._pulse.ready:
             self._notifier.reloading(clock.monotonic_usec())
-        changed = self._apply(self._frame.read(self._config))
+        changed = self._apply(self._reading.again())
         if asked:
             self._repositories.retry()
             self._children.retry([MESSENGER])
@@ -155,29 +145,14 @@ class Supervisor:
             self._notifier.ready()
 
     def _apply(self, config: Configuration) -> bool:
-        old, self._config = self._config, config
-        self._say_problems(tuple(map(str, config.problems)))
-        for note in config.notes:
-            if old is None or note not in old.notes:
-                log.info("%s", note)
-        another = old is None or old.outside != config.outside
+        self._reading.say()
+        another = self._outside != config.outside
         if another:
+            self._outside = config.outside
             self._away.clear()
             entry = partial(self._frame.entries.messenger, config.outside)
             self._children.keep(MESSENGER, MESSENGER, entry, self._frame.messenger_limits)
-        return self._repositories.apply(config.repositories) or another
-
-    def _say_problems(self, problems: tuple[str, ...]) -> None:
-        for problem in problems:
-            if problem not in self._said:
-                log.error("%s", problem, extra=fields(event=Event.CONFIG_PROBLEM))
-        self._said = frozenset(problems)
-        topic, title = "configuration", "autosync: a problem in the configuration"
-        if problems:
-            text = cut("\n".join(problems))
-            self._herald.alert(Alert("", AlertKind.PROBLEM, topic, title, text))
-        else:
-            self._herald.withdraw(Withdraw("", topic))
+        return self._repositories.apply(config.repositories, config.guarded) or another
 
     # children
 

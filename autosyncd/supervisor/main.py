@@ -6,12 +6,12 @@ import hashlib
 import logging
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
 from autosyncd.config.load import load
-from autosyncd.config.places import home, places
+from autosyncd.config.places import as_written, home, places
 from autosyncd.config.settings import Configuration, describe
 from autosyncd.config.watch import ConfigWatch
 from autosyncd.errors import ConfigError, WatchLimit
@@ -63,7 +63,8 @@ def run(options: Options) -> int:
 
 def serve(main_file: str | None, etc: str) -> int:
     """Set the loop into the real thing and run it."""
-    read = partial(_read, main_file, etc)
+    # who looks at a repository's path may have to wait for ever: a worker does
+    read = partial(_read, main_file, etc, real=as_written)
     # its INotify() comes before the first fork, because the very first one runs ldconfig (ctypes)
     watch = _watch(main_file, etc)
     frame = Frame(read=read, entries=entries(), host=os.uname().nodename, watch=watch)
@@ -126,8 +127,14 @@ def _lock(folder: str, name: str) -> int | None:
     return lock
 
 
-def _read(main_file: str | None, etc: str, previous: Configuration | None) -> Configuration:
-    return load(main_file, previous=previous, environment=os.environ, etc=etc)
+def _read(
+    main_file: str | None,
+    etc: str,
+    previous: Configuration | None,
+    *,
+    real: Callable[[str], str] = os.path.realpath,
+) -> Configuration:
+    return load(main_file, previous=previous, environment=os.environ, etc=etc, real=real)
 
 
 def _watch(main_file: str | None, etc: str) -> ConfigWatch | None:

@@ -4,8 +4,9 @@ from math import inf
 
 from autosyncd.service.notify import Notifier
 
-READY_AFTER = 10.0
-"""Seconds after which the service is ready, whoever has not answered by then."""
+READY_AFTER = 9.0
+"""Seconds after which the service is ready, whoever has not answered by then. To load the program took
+up to one more."""
 STATUS_EVERY = 0.5
 """Seconds between two status lines."""
 

@@ -1,6 +1,11 @@
-"""What the journal hears of the workers' and the messenger's reports."""
+"""What the journal hears of the workers' and the messenger's reports: each thing once.
+
+A worker that halts or fails says why twice, as a problem and then as the reason of its status. So a
+problem waits a moment for such a status, and where it comes the two are one line.
+"""
 
 import logging
+from math import inf
 
 from autosyncd.link.messages import (
     Alive,
@@ -21,10 +26,53 @@ from autosyncd.service.journal import Event, fields
 log = logging.getLogger("autosyncd")
 _SHORT = 12
 """Digits of a commit in a line for people; the field has them all."""
+HOLD = 0.2
+"""Seconds that a problem waits for the status it leads to."""
+_GRAVE = (Status.HALTED, Status.FAILED)
 
 
-def of_worker(repo: str, report: Message) -> None:
-    """One line for what happened; nothing for what merely goes on."""
+class Record:
+    """What the journal hears of the workers. Points in time are seconds of clock.now()."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, tuple[Problem, float]] = {}
+
+    def of_worker(self, repo: str, report: Message, now: float) -> None:
+        """One line for what happened; nothing for what merely goes on."""
+        match report:
+            case Problem():
+                self.flush(repo)
+                self._held[repo] = (report, now + HOLD)
+            case StatusChanged(status, reason):
+                held = self._held.get(repo)
+                if held is not None and status in _GRAVE and held[0].text == reason:
+                    del self._held[repo]
+                self.flush(repo)
+                _status(repo, status, reason)
+            case _:
+                if isinstance(report, Solved):
+                    self.flush(repo)
+                _line(repo, report)
+
+    def tick(self, now: float) -> None:
+        """Write what has waited long enough."""
+        for repo in [repo for repo, (_, until) in self._held.items() if until <= now]:
+            self.flush(repo)
+
+    def deadline(self) -> float:
+        """When tick() has something to do."""
+        return min((until for _, until in self._held.values()), default=inf)
+
+    def flush(self, repo: str | None = None) -> None:
+        """Write what waits, of one repository or of all."""
+        for one in [repo] if repo is not None else list(self._held):
+            if one in self._held:
+                problem, _ = self._held.pop(one)
+                extra = fields(repo=one, event=Event.PROBLEM)
+                log.warning("%s (%s)", problem.text, problem.kind, extra=extra)
+
+
+def _line(repo: str, report: Message) -> None:
     match report:
         case Committed(head, files, line):
             extra = fields(repo=repo, head=head.commit, event=Event.COMMITTED, files=files)
@@ -40,13 +88,8 @@ def of_worker(repo: str, report: Message) -> None:
             extra = fields(repo=repo, event=Event.CONFLICT, files=count)
             text = "kept both versions of %d changed in two places: %s"
             log.warning(text, count, ", ".join(paths), extra=extra)
-        case Problem(kind, text):
-            extra = fields(repo=repo, event=Event.PROBLEM)
-            log.warning("%s (%s)", text, kind, extra=extra)
         case Solved(kind):
             log.info("solved: %s", kind, extra=fields(repo=repo, event=Event.SOLVED))
-        case StatusChanged(status, reason):
-            _status(repo, status, reason)
         case Alive():
             pass
         case _:
@@ -54,10 +97,10 @@ def of_worker(repo: str, report: Message) -> None:
 
 
 def _status(repo: str, status: Status, reason: str) -> None:
-    halted = status is Status.HALTED
-    level = logging.WARNING if halted or status is Status.FAILED else logging.DEBUG
+    event = {Status.HALTED: Event.HALTED, Status.FAILED: Event.PROBLEM}.get(status)
     text = f"{status.value}: {reason}" if reason else status.value
-    log.log(level, "%s", text, extra=fields(repo=repo, event=Event.HALTED if halted else None))
+    level = logging.DEBUG if event is None else logging.WARNING
+    log.log(level, "%s", text, extra=fields(repo=repo, event=event))
 
 
 def of_transport(report: TransportChanged) -> None:

@@ -9,9 +9,11 @@ import selectors
 import signal
 import socket
 from collections.abc import Sequence
+from functools import partial
 
 from autosyncd import clock
 from autosyncd.transport import reflector_protocol as protocol
+from autosyncd.transport.reflector_entrance import Entrance
 from autosyncd.transport.reflector_peer import (
     READ,
     WRITE,
@@ -30,9 +32,6 @@ HANDSHAKE_WITHIN = 10.0
 """Seconds a client has for its TLS handshake."""
 IDLE_FOR = 20 * 60.0
 """Seconds without a line to or from a client after which it is taken for dead; clients ping."""
-ACCEPTS_PER_TURN = 64
-ACCEPT_AGAIN_AFTER = 1.0
-"""Seconds without accepting when that failed, mostly for want of descriptors."""
 
 
 class Reflector:
@@ -49,11 +48,12 @@ class Reflector:
         limits: Limits,
         security: Plain,
     ) -> None:
-        self._listening = {one.fileno(): one for one in listening}
         self._signals = signals
         self._limits = limits
         self._security = security
         self._selector = selectors.DefaultSelector()
+        refuse = partial(self._complain, "can't accept connections")
+        self._entrance = Entrance(listening, self._selector, self._welcome, refuse)
         self._board = protocol.Board()
         self._doorway = Doorway(limits)
         self._complaints = Complaints()
@@ -61,7 +61,6 @@ class Reflector:
         self._handshaking = Timeouts(HANDSHAKE_WITHIN)
         self._quiet = Timeouts(IDLE_FOR)
         self._paused: dict[int, float] = {}
-        self._accept_again: float | None = None
         self._stopping = False
         self._started = clock.now()
         self._announced = 0
@@ -69,7 +68,7 @@ class Reflector:
     def serve(self) -> None:
         """Serve until told to stop; then every connection is closed."""
         self._selector.register(self._signals, READ, self._signalled)
-        self._begin_accepting()
+        self._entrance.open()
         while not self._stopping:
             for key, events in self._selector.select(self._wait()):
                 ready: Ready = key.data
@@ -94,7 +93,7 @@ class Reflector:
             self._quiet.deadline(),
             min(self._paused.values(), default=None),
             self._complaints.deadline(),
-            self._accept_again,
+            self._entrance.deadline(),
         )
         due = min((moment for moment in moments if moment is not None), default=None)
         return None if due is None else max(0.0, due - clock.now())
@@ -110,32 +109,9 @@ class Reflector:
             # One that goes on may be the end of another, a slow reader.
             if self._paused.pop(fd, None) is not None:
                 self._converse(self._peers[fd], b"")
-        if self._accept_again is not None and self._accept_again <= now:
-            self._begin_accepting()
+        self._entrance.keep_time(now)
 
     # Coming and going
-
-    def _begin_accepting(self) -> None:
-        self._accept_again = None
-        for listening in self._listening.values():
-            self._selector.register(listening, READ, self._accept)
-
-    def _accept(self, fd: int, _events: int) -> None:
-        if self._accept_again is not None:
-            return  # another listening socket was out of luck in this very turn
-        for _ in range(ACCEPTS_PER_TURN):
-            try:
-                connection, address = self._listening[fd].accept()
-            except (BlockingIOError, ConnectionAbortedError):
-                return
-            except OSError as error:
-                # Without a pause the selector would come back with the same at once, for ever.
-                self._complain("can't accept connections", f"{error.strerror}; again in a second")
-                for listening in self._listening.values():
-                    self._selector.unregister(listening)
-                self._accept_again = clock.now() + ACCEPT_AGAIN_AFTER
-                return
-            self._welcome(connection, address[0])
 
     def _welcome(self, connection: socket.socket, address: str) -> None:
         home = household(address)

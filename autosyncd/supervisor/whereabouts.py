@@ -1,0 +1,77 @@
+"""What a worker's process does first: find out which folder its repository's path leads to.
+
+The supervisor compares paths as they are written, because whoever looks at a file system that doesn't
+answer waits for as long as that lasts. This process may wait so: it is taken for hung then, and
+nothing else is. Where the path leads to what may not be synced as a repository of its own, it says so
+and waits: each order makes it look again.
+"""
+
+import os
+import select
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+from autosyncd import clock
+from autosyncd.config.choice import inside
+from autosyncd.errors import LinkClosed
+from autosyncd.link.channel import Link
+from autosyncd.link.messages import Alive, Problem, Shutdown, Solved, StatusChanged, cut
+from autosyncd.model import RepoConfig, Status
+
+WorkerEntry = Callable[[RepoConfig, Link], int]
+
+KIND = "path"
+"""The kind of problem that is reported."""
+ALIVE_EVERY = 60.0
+"""Seconds; aligned over all processes, as the workers' is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """What else the configuration speaks of, as it is written there."""
+
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Path to name of each repository."""
+    guarded: Mapping[str, str] = field(default_factory=dict)
+    """Paths that no repository may contain, and what each is."""
+
+
+def work(entry: WorkerEntry, config: RepoConfig, neighbours: Neighbours, link: Link) -> int:
+    """Run `entry` where the path leads to; the exit status. Called in the forked child."""
+    told = ""
+    while text := objection(config, real := os.path.realpath(config.path), neighbours):
+        if text != told:
+            link.outbox.post(Problem(KIND, text))
+            link.outbox.post(StatusChanged(Status.FAILED, text, clock.wall()))
+        told = text
+        if not _wait(link):
+            return 0
+    if told:
+        link.outbox.post(Solved(KIND))
+    return entry(replace(config, path=real), link)
+
+
+def objection(config: RepoConfig, real: str, neighbours: Neighbours) -> str:
+    """Why nobody may work at `real`, which the path leads to, as a sentence; empty: nothing is wrong."""
+    if real == config.path:
+        return ""  # the supervisor has compared it
+    leads = f"{config.path} leads to {real}"
+    if real in neighbours.names:
+        name = neighbours.names[real]
+        return cut(f"{leads}, which is the repository {name} already; keep one of the two entries.")
+    what = next((what for path, what in neighbours.guarded.items() if inside(path, real)), "")
+    if what:
+        return cut(f"{leads}, and {what} lies in it, so a pull could change it; move one of them.")
+    return ""
+
+
+def _wait(link: Link) -> bool:
+    """Until an order or a minute has come; False: the process is to end."""
+    link.outbox.flush()
+    select.select([link.inbox], [], [], ALIVE_EVERY - clock.now() % ALIVE_EVERY)
+    try:
+        orders = link.inbox.receive()
+    except LinkClosed:
+        return False
+    link.outbox.post(Alive())
+    return not any(isinstance(order, Shutdown) for order in orders)

@@ -1,0 +1,109 @@
+"""The first thing a worker's process does, with a real link and real symbolic links."""
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from autosyncd.link.channel import Link, pair
+from autosyncd.link.messages import Problem, Shutdown, Solved, StatusChanged, SyncNow
+from autosyncd.model import RepoConfig, Status
+from autosyncd.supervisor.whereabouts import Neighbours, objection, work
+from tests.waiting import eventually
+
+
+class Child:
+    """work() in a thread, and what the supervisor's end hears."""
+
+    def __init__(self, path: Path, neighbours: Neighbours) -> None:
+        self.link, below = pair()
+        self.worked: list[str] = []
+        self.status: int | None = None
+        self.heard: list[object] = []
+
+        def entry(config: RepoConfig, _link: Link) -> int:
+            self.worked.append(config.path)
+            return 7
+
+        def run() -> None:
+            self.status = work(entry, RepoConfig(str(path), "link"), neighbours, below)
+
+        self.thread = threading.Thread(target=run)
+        self.thread.start()
+
+    def hears(self, kind: type) -> object:
+        def look() -> list[object]:
+            self.heard += self.link.inbox.receive()
+            return [one for one in self.heard if isinstance(one, kind)]
+
+        return eventually(look)[-1]
+
+    def ended(self) -> int | None:
+        self.thread.join(5)
+        assert not self.thread.is_alive()
+        return self.status
+
+
+@pytest.fixture
+def root(tmp_path):
+    return Path(os.path.realpath(tmp_path))
+
+
+def test_the_worker_gets_the_real_path(root):
+    (root / "tree").mkdir()
+    (root / "link").symlink_to("tree")
+    child = Child(root / "link", Neighbours({f"{root}/link": "link"}))
+    assert child.ended() == 7
+    assert child.worked == [f"{root}/tree"]
+
+
+def test_a_path_that_is_not_there_is_the_workers_to_wait_for(root):
+    child = Child(root / "none", Neighbours({f"{root}/none": "none"}, {f"{root}/a": "a"}))
+    assert child.ended() == 7
+    assert child.worked == [f"{root}/none"]
+
+
+def test_a_second_name_of_a_repository_is_told_until_it_leads_elsewhere(root):
+    for name in ("tree", "other"):
+        (root / name).mkdir()
+    link = root / "link"
+    link.symlink_to("tree")
+    child = Child(link, Neighbours({f"{root}/tree": "notes", f"{root}/link": "link"}))
+    said = f"{link} leads to {root}/tree, which is the repository notes already; keep one of"
+    assert str(child.hears(Problem).text).startswith(said)
+    status = child.hears(StatusChanged)
+    assert (status.status, status.reason[: len(said)]) == (Status.FAILED, said)
+    link.unlink()
+    link.symlink_to("other")
+    child.link.outbox.post(SyncNow())
+    assert child.ended() == 7
+    assert child.worked == [f"{root}/other"]
+    assert child.hears(Solved) == Solved("path")
+
+
+@pytest.mark.parametrize("how", ["shutdown", "hang up"])
+def test_one_that_may_not_work_ends_when_it_is_told_to_or_left(root, how):
+    (root / "tree").mkdir()
+    (root / "link").symlink_to("tree")
+    guarded = {f"{root}/tree/sync.yaml": "the configuration (sync.yaml)"}
+    child = Child(root / "link", Neighbours({}, guarded))
+    assert "the configuration (sync.yaml) lies in it, so a pull" in child.hears(Problem).text
+    if how == "shutdown":
+        child.link.outbox.post(Shutdown(5.0))
+    else:
+        child.link.close()
+    assert child.ended() == 0
+    assert child.worked == []
+
+
+def test_what_is_said_of_very_long_paths_fits_into_a_link():
+    config = RepoConfig("/" + "a" * 3000, "a")
+    said = objection(config, "/" + "b" * 3000, Neighbours({"/" + "b" * 3000: "c" * 200}))
+    Problem("path", said)
+    assert len(said.encode()) < 4000
+
+
+def test_the_supervisors_own_comparison_is_not_made_again():
+    neighbours = Neighbours({"/a": "a"}, {"/a/b": "x"})
+    assert objection(RepoConfig("/a", "a"), "/a", neighbours) == ""
