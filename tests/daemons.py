@@ -126,12 +126,14 @@ class Daemon:
         return processes_of(self.mark)
 
     def workers(self) -> dict[str, int]:
-        """Name → pid of the worker processes (names cut by the kernel)."""
+        """Name → pid of the worker processes (names cut by the kernel), without their shifts."""
+        assert self.process is not None
         found = {}
         for pid in self.processes():
             with contextlib.suppress(OSError):
                 name = Path(f"/proc/{pid}/comm").read_text().strip()
-                if name.startswith("autosync:"):
+                parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+                if name.startswith("autosync:") and parent == self.process.pid:
                     found[name.removeprefix("autosync:")] = pid
         return found
 

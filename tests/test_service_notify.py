@@ -45,6 +45,16 @@ def test_every_word_arrives(notifying, systemd):
     ]
 
 
+def test_no_child_inherits_the_way_to_systemd(notifying, systemd, monkeypatch):
+    monkeypatch.setenv("WATCHDOG_USEC", "2000000")
+    monkeypatch.setenv("WATCHDOG_PID", str(os.getpid()))
+    notifier = notifying()
+    assert notifier.watchdog_every == 1.0
+    assert not {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"} & os.environ.keys()
+    notifier.ready()
+    assert systemd.recv(4096) == b"READY=1"
+
+
 def test_a_chinese_name_arrives(notifying, systemd):
     notifying().status("笔记本电脑: halted")
     assert systemd.recv(4096).decode() == "STATUS=笔记本电脑: halted"

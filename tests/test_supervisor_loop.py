@@ -62,6 +62,7 @@ from autosyncd.model import (
 )
 from autosyncd.service import journal
 from autosyncd.service.notify import Notifier
+from autosyncd.supervisor import children, process, repositories
 from autosyncd.supervisor.child import Limits
 from autosyncd.supervisor.frame import Entries, Frame
 from autosyncd.supervisor.loop import Supervisor
@@ -82,6 +83,7 @@ class Stage:
         self.limits = LIMITS
         self.messenger_limits = replace(LIMITS, grace=3)
         self.ready_after = 10.0
+        self.paths = "/trees"
         self._children = self._socket("children")
         self._systemd = self._socket("systemd")
         self.heard: list[tuple[str, int, object]] = []
@@ -97,7 +99,7 @@ class Stage:
 
     def configure(self, *names: str, problems: tuple[str, ...] = (), **changes: object) -> None:
         outside = changes.pop("outside", OutsideConfig())
-        repositories = tuple(RepoConfig(f"/trees/{name}", name, **changes) for name in names)
+        repositories = tuple(RepoConfig(f"{self.paths}/{name}", name, **changes) for name in names)
         found = tuple(ConfigProblem("a.yaml", 1, text) for text in problems)
         config = Configuration(repositories, outside, found, (), ())
         new = self.folder / "config.new"
@@ -383,6 +385,84 @@ def test_readiness_does_not_wait_for_a_silent_worker_for_ever(stage):
     stage.see(lambda: stage.status() == "STATUS=notes: starting")
 
 
+def slow_forks(monkeypatch, seconds: float) -> None:
+    """As on a machine on which much else runs."""
+
+    def slowly(wanted):
+        time.sleep(seconds * len(wanted))
+        return process.fork_all(wanted)
+
+    monkeypatch.setattr(children, "fork_all", slowly)
+    monkeypatch.setattr(repositories, "BEGIN_AT_ONCE", 1)
+
+
+def test_readiness_orders_and_the_end_do_not_wait_for_slow_forks(stage, monkeypatch):
+    slow_forks(monkeypatch, 0.1)
+    names = [f"repo{number:02}" for number in range(30)]
+    stage.ready_after = 0.5
+    stage.configure(*names)
+    stage.start()
+    stage.see(lambda: "READY=1" in stage.systemd, 2)
+    assert sum(bool(stage.births(name)) for name in names) < 20
+    assert "WATCHDOG=1" in stage.systemd
+    stage.signal(signal.SIGTERM)
+    stage.see(lambda: not stage.process.is_alive(), 5)
+    assert stage.process.exitcode == 0
+    assert not stage.births(names[-1])
+
+
+def test_what_is_asked_of_all_reaches_those_that_have_no_process_yet(stage, monkeypatch):
+    slow_forks(monkeypatch, 0.05)
+    names = [f"repo{number:02}" for number in range(12)]
+    stage.configure(*names)
+    stage.start()
+    stage.report("messenger", Asked("pause", "", "60"))
+    for name in names:
+        stage.see(lambda one=name: stage.told(one, Pause))
+        assert len(stage.births(name)) == 1
+
+
+def test_a_repository_that_changes_or_goes_before_it_has_begun(stage, monkeypatch):
+    slow_forks(monkeypatch, 0.1)
+    stage.configure("a", "b", "c", "d", "e")
+    stage.start()
+    stage.see(lambda: stage.births("a"))
+    stage.configure("a", "b", "e", push=False)
+    stage.signal(signal.SIGHUP)
+    stage.see(lambda: stage.births("e"))
+    stage.see(lambda: len(stage.births("a")) == 2)
+    assert len(stage.births("e")) == 1
+    assert not stage.births("d")
+
+
+def test_a_repository_that_failed_is_tried_again_when_another_entry_changes(stage):
+    stage.configure("notes", "copy", "third")
+    stage.start()
+    for name in ("notes", "copy", "third"):
+        stage.ready(name)
+    stage.report("copy", StatusChanged(Status.FAILED, "It is notes already.", 1.0))
+    stage.see(lambda: "copy: failed" in stage.status())
+    stage.configure("copy", "third")
+    stage.noticed()
+    stage.see(lambda: len(stage.births("copy")) == 2)
+    assert len(stage.births("third")) == 1
+
+
+def test_a_path_that_is_a_link_to_another_repository_is_told_by_its_own_process(stage):
+    (stage.folder / "tree").mkdir()
+    (stage.folder / "link").symlink_to("tree")
+    stage.paths = str(stage.folder)
+    stage.configure("tree", "link")
+    stage.start()
+    said = f"link: failed: {stage.folder}/link leads to {stage.folder}/tree, which is"
+    stage.see(lambda: said in stage.status())
+    assert stage.births("tree")
+    assert not stage.births("link")
+    stage.configure("link")
+    stage.noticed()
+    stage.see(lambda: stage.births("link"))
+
+
 def test_news_of_one_worker_reach_its_sibling_and_the_messenger(stage):
     stage.configure("notes", "copy")
     stage.start()
@@ -475,7 +555,7 @@ def test_what_the_person_does_not_want_to_hear_is_only_logged(stage):
     stage.report("quiet", Problem("disk-full", "No room."), Announce(Head("main", "h1")))
     stage.see(lambda: stage.told("messenger", Tell))
     assert stage.told("messenger", Alert) == []
-    assert "[quiet] warning: No room. (disk-full)" in stage.log()
+    stage.see(lambda: "[quiet] warning: No room. (disk-full)" in stage.log())
 
 
 def test_a_new_messenger_is_told_how_everything_stands(stage):

@@ -12,6 +12,7 @@ import pytest
 from autosyncd.errors import LinkClosed
 from autosyncd.link.channel import Link
 from autosyncd.link.messages import Alive, Problem, Shutdown
+from autosyncd.supervisor import process as process_module
 from autosyncd.supervisor.process import ENTRY_FAILED, Process, fork
 from tests.waiting import eventually
 
@@ -77,8 +78,7 @@ def test_orders_reports_and_the_exit_status(born):
     process.kill()  # of one that is gone: nothing
 
 
-def test_a_child_has_nothing_but_its_own(born, monkeypatch):
-    monkeypatch.setenv("NOTIFY_SOCKET", "/run/x")
+def test_a_child_has_nothing_but_its_own(born):
     foreign, other = os.pipe()
 
     def entry(link: Link) -> int:
@@ -100,7 +100,6 @@ def test_a_child_has_nothing_but_its_own(born, monkeypatch):
             "death": death.value,
             "mask": len(signal.pthread_sigmask(signal.SIG_BLOCK, [])),
             "wakeup": signal.set_wakeup_fd(-1),
-            "notify": "NOTIFY_SOCKET" in os.environ,
         }
         link.outbox.post(Problem("facts", json.dumps(facts)))
         return 0
@@ -126,7 +125,12 @@ def test_a_child_has_nothing_but_its_own(born, monkeypatch):
     assert facts["name"] == "autosync:笔记"
     assert facts["stdin"] == os.devnull
     assert facts["death"] == signal.SIGTERM
-    assert (facts["mask"], facts["wakeup"], facts["notify"]) == (0, -1, False)
+    assert (facts["mask"], facts["wakeup"]) == (0, -1)
+
+
+def test_descriptors_are_closed_where_the_kernel_has_no_close_range(born, monkeypatch):
+    monkeypatch.setattr(process_module, "_close_range", lambda *_: -1)
+    test_a_child_has_nothing_but_its_own(born)
 
 
 def _is_open(fd: int) -> bool:

@@ -18,6 +18,7 @@ from inotify_simple import INotify
 from autosyncd.watch import instance
 from autosyncd.watch.batch import Batch
 from autosyncd.watch.inotify import TreeWatch
+from autosyncd.worker.handover import pack, unpack
 
 IGNORED = b"ignored"
 NAMES = [b"a", b"b\n", b"\xfe", IGNORED]
@@ -239,6 +240,13 @@ class Histories(RuleBasedStateMachine):
     @rule()
     def read(self) -> None:
         self.follower.hear(self.follower.watch.read())
+
+    @rule()
+    def hand_over(self) -> None:
+        """As between two shifts of a worker: the watches go on, all else is made anew."""
+        watch = self.follower.watch
+        stays = {"instance": watch._watches.instance, "tick": watch._watches._tick}
+        self.follower.watch = unpack(pack(watch, stays), stays)
 
     @rule()
     def judge(self) -> None:

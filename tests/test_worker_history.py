@@ -37,6 +37,7 @@ from autosyncd.vcs.driver import (
     Why,
 )
 from autosyncd.worker import events as ev
+from autosyncd.worker.handover import pack, unpack
 from autosyncd.worker.machine import deadline, step
 from autosyncd.worker.state import Activity, State
 
@@ -93,7 +94,9 @@ class World:
         machine = self.machines[who]
         self.steps_without_time += 1
         assert self.steps_without_time < 400, f"it spins: {machine.state}"
-        machine.state, commands = step(machine.state, event, now=self.now, policy=machine.policy)
+        # as if a shift ended after every event: nothing that is known may be lost in a handover
+        known = unpack(pack(machine.state, {}), {})
+        machine.state, commands = step(known, event, now=self.now, policy=machine.policy)
         for command in commands:
             if isinstance(command, ev.Run):
                 assert machine.running is None, "one verb at a time"

@@ -7,6 +7,7 @@ replaces the older. The reader unpickles the nouns of this project and nothing e
 parses hostile bytes, and a taken messenger must not become a taken supervisor.
 """
 
+import contextlib
 import io
 import os
 import pickle
@@ -17,7 +18,7 @@ from multiprocessing.connection import Pipe
 from typing import TYPE_CHECKING, Any
 
 from autosyncd.errors import LinkClosed
-from autosyncd.link.messages import Message
+from autosyncd.link.messages import Alive, Message
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection
@@ -89,6 +90,9 @@ def decode(payload: bytes) -> Message:
     return message
 
 
+_ALIVE = encode(Alive())
+
+
 class Sender:
     """The writing end of a pipe and what waits for it."""
 
@@ -114,6 +118,12 @@ class Sender:
         self._outbox.pop(key, None)
         self._outbox[key] = payload
         self.flush()
+
+    def say_alive(self) -> None:
+        """Post Alive, if the pipe takes it now: so touching less memory than post() (keeper.py)."""
+        if not self._outbox and not self.broken:
+            with contextlib.suppress(BlockingIOError, BrokenPipeError):
+                self._connection.send_bytes(_ALIVE)
 
     def flush(self) -> None:
         """Write what the pipe takes, oldest first."""

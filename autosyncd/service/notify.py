@@ -22,6 +22,8 @@ class Notifier:
         self._systemd = SystemdNotifier() if os.environ.get("NOTIFY_SOCKET") else None
         self.watchdog_every = _watchdog_every(os.environ)
         """Seconds between two calls of watchdog(); None: systemd does not ask for any."""
+        for variable in ("NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"):
+            os.environ.pop(variable, None)  # no child is to speak for the service
 
     def ready(self) -> None:
         """The service does its work, or does it again after reloading()."""

@@ -6,7 +6,7 @@ one thread on one selector, whose keys carry the function to call.
 
 import contextlib
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import inf
 from selectors import EVENT_READ, EVENT_WRITE, BaseSelector
@@ -17,7 +17,7 @@ from autosyncd.link.channel import Link
 from autosyncd.link.messages import Message, Shutdown
 from autosyncd.supervisor import child as life
 from autosyncd.supervisor.child import Child, Command, Exited, Life, Limits, Stimulus
-from autosyncd.supervisor.process import Entry, Process, fork
+from autosyncd.supervisor.process import Entry, Process, fork_all
 
 NO_PROCESS = 71
 """The status that stands for "the system could not make the process" (EX_OSERR, sysexits.h)."""
@@ -69,13 +69,18 @@ class Children:
 
     def keep(self, key: str, name: str, entry: Entry, limits: Limits) -> None:
         """Run it from now on; one that runs something else is stopped first."""
-        kept = self._kept.get(key)
-        if kept is None:
-            self._kept[key] = Kept(name, entry, limits)
-        else:
-            kept.name, kept.entry, kept.limits = name, entry, limits
-            self._step(key, Stimulus.UNWANTED)
-        self._step(key, Stimulus.WANTED)
+        self.keep_all({key: (name, entry)}, limits)
+
+    def keep_all(self, wanted: Mapping[str, tuple[str, Entry]], limits: Limits) -> None:
+        """The same for several at once: by key, what each is called and what it runs."""
+        for key, (name, entry) in wanted.items():
+            kept = self._kept.get(key)
+            if kept is None:
+                self._kept[key] = Kept(name, entry, limits)
+            else:
+                kept.name, kept.entry, kept.limits = name, entry, limits
+                self._step(key, Stimulus.UNWANTED)
+        self._step_all(wanted, Stimulus.WANTED)
 
     def retry(self, keys: Iterable[str]) -> None:
         """Give those that were given up another chance."""
@@ -116,30 +121,45 @@ class Children:
         return min((life.deadline(k.child, k.limits) for k in self._kept.values()), default=inf)
 
     def _step(self, key: str, event: life.Event) -> None:
-        kept = self._kept[key]
-        before = kept.child
-        kept.child, commands = life.step(before, event, clock.now(), kept.limits)
-        for command in commands:
-            self._do(key, kept, command)
-        if kept.child.life is not before.life or kept.child.stuck is not before.stuck:
-            self._turned(key, before, kept.child)
+        self._step_all([key], event)
+
+    def _step_all(self, keys: Iterable[str], event: life.Event) -> None:
+        """The same happens to all of them; those that are to be forked are so together."""
+        befores, births = {}, {}
+        for key in keys:
+            kept = self._kept[key]
+            befores[key] = kept.child
+            kept.child, commands = life.step(kept.child, event, clock.now(), kept.limits)
+            for command in commands:
+                if command is Command.FORK:
+                    births[key] = kept
+                else:
+                    self._do(key, kept, command)
+        if births:
+            self._fork(births)
+        for key, before in befores.items():
+            after = self._kept[key].child
+            if after.life is not before.life or after.stuck is not before.stuck:
+                self._turned(key, before, after)
 
     def _do(self, key: str, kept: Kept, command: Command) -> None:
         match command:
-            case Command.FORK:
-                self._fork(key, kept)
             case Command.ASK:
                 self.post(key, Shutdown(max(kept.limits.grace - HEAD_START, 0.0)))
             case Command.KILL if kept.process is not None:
                 kept.process.kill()
 
-    def _fork(self, key: str, kept: Kept) -> None:
-        try:
-            process = fork(kept.name, kept.entry)
-        except OSError as reason:
-            log.error("No process could be made for %s: %s.", kept.name, reason.strerror)
-            kept.child, _ = life.step(kept.child, Exited(NO_PROCESS), clock.now(), kept.limits)
-            return
+    def _fork(self, births: Mapping[str, Kept]) -> None:
+        made = fork_all([(kept.name, kept.entry) for kept in births.values()])
+        for (key, kept), process in zip(births.items(), made, strict=True):
+            if isinstance(process, OSError):
+                log.error("No process could be made for %s: %s.", kept.name, process.strerror)
+                now = clock.now()
+                kept.child, _ = life.step(kept.child, Exited(NO_PROCESS), now, kept.limits)
+            else:
+                self._listen(key, kept, process)
+
+    def _listen(self, key: str, kept: Kept, process: Process) -> None:
         kept.process = process
         read, end = self._hear, self._ended
         self._selector.register(process.link.inbox, EVENT_READ, lambda: read(key, process))

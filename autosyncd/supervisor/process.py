@@ -13,13 +13,13 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from autosyncd.link.channel import Link, pair
+from autosyncd.link.lifeline import end_with_parent
+from autosyncd.supervisor.signals import HANDLED
 
-PR_SET_PDEATHSIG = 1
-"""prctl(2): the signal that a process gets when its parent ends."""
 COMM_LIMIT = 15
 """Bytes of a process's name that the kernel keeps (proc(5))."""
 ENTRY_FAILED = 1
@@ -30,7 +30,11 @@ Entry = Callable[[Link], int]
 
 _OF_THE_SUPERVISOR = (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
 """Signals that a terminal or a person sends to the whole group but means for the supervisor."""
-_libc = ctypes.CDLL(None, use_errno=True)
+
+HIGHEST = 2**31 - 1
+"""No descriptor has a higher number."""
+_close_range: Callable[[int, int, int], int] | None
+_close_range = getattr(ctypes.CDLL(None), "close_range", None)
 log = logging.getLogger("autosyncd")
 
 
@@ -64,24 +68,69 @@ def fork(name: str, entry: Entry) -> Process:
 
     OSError if the system has no room for another process or descriptor.
     """
-    above, below = pair()
+    (made,) = fork_all([(name, entry)])
+    if isinstance(made, OSError):
+        raise made
+    return made
+
+
+def fork_all(wanted: Sequence[tuple[str, Entry]]) -> list[Process | OSError]:
+    """Several children, made right after one another.
+
+    What this process writes to its memory between two forks is kept twice, here and in the child that
+    was made before. So all that can be done before the first or after the last fork is done there.
+    """
+    links, made = _links(len(wanted)), []
     parent = os.getpid()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
-    # until the child has its own handlers, a signal to it would write to the supervisor's wakeup fd
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    # until a child has its own handlers, a signal to it would write to the supervisor's wakeup fd
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
     try:
-        pid = os.fork()
-        if pid == 0:
-            _live(name, entry, below, parent, mask)
-        return Process(pid, _pidfd(pid), above)
-    except OSError:
-        above.close()
-        raise
+        for (name, entry), link in zip(wanted, links, strict=True):
+            made.append(_fork(name, entry, link, parent, mask))
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        below.close()
+    return [_process(pid, link) for pid, link in zip(made, links, strict=True)]
+
+
+def _links(count: int) -> list[tuple[Link, Link] | OSError]:
+    links: list[tuple[Link, Link] | OSError] = []
+    for _ in range(count):
+        try:
+            links.append(pair())
+        except OSError as reason:
+            links.append(reason)
+    return links
+
+
+def _fork(
+    name: str, entry: Entry, link: tuple[Link, Link] | OSError, parent: int, mask: Iterable[int]
+) -> int | OSError:
+    if isinstance(link, OSError):
+        return link
+    try:
+        pid = os.fork()
+    except OSError as reason:
+        return reason
+    if pid == 0:
+        _live(name, entry, link[1], parent, mask)
+    return pid
+
+
+def _process(pid: int | OSError, link: tuple[Link, Link] | OSError) -> Process | OSError:
+    if isinstance(link, OSError):
+        return link
+    above, below = link
+    below.close()
+    try:
+        if isinstance(pid, OSError):
+            raise pid
+        return Process(pid, _pidfd(pid), above)
+    except OSError as reason:
+        above.close()
+        return reason
 
 
 def _pidfd(pid: int) -> int:
@@ -110,34 +159,42 @@ def _live(name: str, entry: Entry, link: Link, parent: int, mask: Iterable[int])
 
 def _settle(name: str, link: Link, parent: int, mask: Iterable[int]) -> None:
     """Make a process of its own out of a copy of the supervisor."""
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != parent:
-        os._exit(ENTRY_FAILED)  # the supervisor ended before the line above
+    if not end_with_parent(parent, signal.SIGTERM):
+        os._exit(ENTRY_FAILED)
     signal.set_wakeup_fd(-1)
-    for number in signal.valid_signals():
-        # those that Python itself ignores (SIGPIPE, SIGXFSZ) stay ignored
-        if callable(signal.getsignal(number)):
-            signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     for number in _OF_THE_SUPERVISOR:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     _keep_only({link.inbox.fileno(), link.outbox.fileno()})
-    for variable in ("NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"):
-        os.environ.pop(variable, None)
-    with contextlib.suppress(OSError), open("/proc/self/comm", "wb") as comm:
-        whole = os.fsencode(f"autosync:{name}")[:COMM_LIMIT].decode("utf-8", "ignore")
-        comm.write(whole.encode())
+    _call_yourself(name)
     gc.enable()
+
+
+def _call_yourself(name: str) -> None:
+    """What ps(1) shows."""
+    whole = os.fsencode(f"autosync:{name}")[:COMM_LIMIT].decode("utf-8", "ignore")
+    with contextlib.suppress(OSError):
+        comm = os.open("/proc/self/comm", os.O_WRONLY)
+        os.write(comm, whole.encode())
+        os.close(comm)
 
 
 def _keep_only(kept: set[int]) -> None:
     """Close every descriptor but stdout, stderr and these; stdin reads nothing."""
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
-    # not up to SC_OPEN_MAX, which is a thousand million in some containers
-    last = max(int(descriptor) for descriptor in os.listdir("/proc/self/fd"))
     start = 3
     for descriptor in sorted(kept):
-        os.closerange(start, descriptor)
+        _close(start, descriptor - 1)
         start = descriptor + 1
-    os.closerange(start, last + 1)
+    _close(start, HIGHEST)
+
+
+def _close(first: int, last: int) -> None:
+    """Close these and all between (close_range(2), where the system knows and allows it)."""
+    if first > last or (_close_range is not None and _close_range(first, last, 0) == 0):
+        return
+    # not up to SC_OPEN_MAX, which is a thousand million in some containers
+    highest = max(int(descriptor) for descriptor in os.listdir("/proc/self/fd"))
+    os.closerange(first, min(last, highest) + 1)

@@ -5,8 +5,10 @@ it, there is never a second worker for one path.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from math import inf
 
 from autosyncd import clock
 from autosyncd.link.channel import Link
@@ -15,32 +17,34 @@ from autosyncd.link.messages import (
     Announce,
     Asked,
     Conflict,
-    Describe,
     HeadMoved,
     Heard,
     Identity,
     Message,
-    Pause,
     RepositoryConflict,
-    Resume,
     Subscribe,
-    SyncNow,
     Withdraw,
     cut,
 )
-from autosyncd.model import AlertKind, RepoConfig
+from autosyncd.model import AlertKind, RepoConfig, Status
 from autosyncd.service.journal import Event, fields
-from autosyncd.supervisor import news, record, routing
+from autosyncd.supervisor import news, routing
 from autosyncd.supervisor.child import Child, Life, Limits
 from autosyncd.supervisor.children import Children
 from autosyncd.supervisor.herald import Herald
 from autosyncd.supervisor.news import PROCESS, View
+from autosyncd.supervisor.record import Record
+from autosyncd.supervisor.requests import order_of
 from autosyncd.supervisor.routing import Routed, Table
 from autosyncd.supervisor.summary import Line
+from autosyncd.supervisor.whereabouts import Neighbours, WorkerEntry, work
 
 SPREAD = 5.0
 """Seconds over which "pull all" is spread."""
-WorkerEntry = Callable[[RepoConfig, Link], int]
+BEGIN_FOR = 0.05
+"""Seconds in one turn for beginning workers: the loop has a clock, signals and systemd to heed."""
+BEGIN_AT_ONCE = 32
+"""Workers that begin in one turn at most, where forking is as quick as that."""
 log = logging.getLogger("autosyncd")
 
 
@@ -56,7 +60,12 @@ class Repositories:
         self._limits = limits
         self._host = host
         self._views: dict[str, View] = {}
+        self._guarded: Mapping[str, str] = {}
+        self._to_begin: deque[str] = deque()
+        """Paths whose worker is to be made, or replaced."""
+        self._at_once = 1
         self._table = Table()
+        self._record = Record()
 
     @property
     def answered(self) -> bool:
@@ -67,32 +76,38 @@ class Repositories:
         """For the summary."""
         return [Line(v.config.name, v.status, v.reason) for v in self._views.values()]
 
-    def apply(self, wanted: Iterable[RepoConfig]) -> bool:
-        """Run these and no others; only what differs is touched. Whether anything did."""
+    def apply(self, wanted: Iterable[RepoConfig], guarded: Mapping[str, str]) -> bool:
+        """Run these and no others; only what differs is touched. Whether anything did.
+
+        `guarded`: paths that none of them may contain, and what each is. tick() makes the processes.
+        """
         by_path = {config.path: config for config in wanted}
         old = {path: view.config for path, view in self._views.items()}
         for path in old.keys() - by_path.keys():
             del self._views[path]
-            self._children.stop(path)
-        fresh = [config for path, config in by_path.items() if old.get(path) != config]
+            self._end(path)
+        # what failed for the sake of another entry may go on when that is gone
+        others = old.keys() != by_path.keys() or self._guarded != guarded
+        again = {path for path in self._views if others and self._failed(path)}
+        self._guarded = guarded
+        fresh = [c for path, c in by_path.items() if old.get(path) != c or path in again]
         for name in {c.name for c in old.values()} - {c.name for c in by_path.values()}:
             self._herald.gone(name)
         for config in fresh:
             self._views[config.path] = View(config, clock.wall())
             self._show(config.path)
-            self._children.keep(
-                config.path, config.name, partial(self._entry, config), self._limits
-            )
+            if config.path not in self._to_begin:
+                self._to_begin.append(config.path)
         return bool(fresh) or old.keys() != by_path.keys()
 
     def retry(self) -> None:
         """Give workers that were given up another chance."""
-        self._children.retry(self._views)
+        self._children.retry(path for path in self._views if path in self._children)
 
     def stop(self) -> None:
         """End every worker."""
         for path in self._views:
-            self._children.stop(path)
+            self._end(path)
 
     def reported(self, path: str, report: Message) -> None:
         """A worker's report. The last words of one that was replaced or removed count too."""
@@ -107,7 +122,7 @@ class Repositories:
         if view is None:
             return
         name = view.config.name
-        record.of_worker(name, report)
+        self._record.of_worker(name, report, clock.now())
         self._views[path] = news.seen(view, report)
         self._show(path)
         match report:
@@ -149,20 +164,11 @@ class Repositories:
 
     def asked(self, request: Asked) -> None:
         """The person asks for something that workers do."""
-        order: Message
-        match request.verb:
-            case "sync":
-                order = SyncNow()
-            case "pause" if request.argument.isdecimal():
-                seconds = int(request.argument)
-                order = Pause(clock.wall() + seconds if seconds else None)
-            case "resume":
-                order = Resume()
-            case "describe":
-                order = Describe(request.argument)
-            case _:
-                log.warning("%r was asked for, which nobody here can do.", request.verb)
-                return
+        self._begin(len(self._to_begin))  # all shall hear it
+        order = order_of(request, clock.wall())
+        if order is None:
+            log.warning("%r was asked for, which nobody here can do.", request.verb)
+            return
         for path, view in self._views.items():
             if request.repository in ("", view.config.name):
                 self._children.post(path, order)
@@ -177,14 +183,54 @@ class Repositories:
         self._table = routing.pull_all(self._table, clock.now(), SPREAD, jitter)
 
     def tick(self) -> None:
-        """Give the pulls whose time has come."""
+        """Begin workers, give the pulls whose time has come, write what is to be written."""
+        if self._to_begin:
+            began = clock.now()
+            self._begin(self._at_once)
+            quick = clock.now() - began < BEGIN_FOR / 2
+            self._at_once = min(self._at_once * 2, BEGIN_AT_ONCE) if quick else 1
+        self._record.tick(clock.now())
         self._table, orders = routing.due(self._table, clock.now())
         for path, order in orders:
             self._children.post(path, order)
 
     def deadline(self) -> float:
         """When tick() has something to do."""
-        return routing.deadline(self._table)
+        if self._to_begin:
+            return -inf
+        return min(routing.deadline(self._table), self._record.deadline())
+
+    def close(self) -> None:
+        """All workers have ended; nothing waits any more."""
+        self._record.flush()
+
+    def _begin(self, most: int) -> None:
+        """Make the next workers; one that runs by an older configuration ends first."""
+        paths = [self._to_begin.popleft() for _ in range(min(most, len(self._to_begin)))]
+        configs = [self._views[path].config for path in paths]
+        entries = {c.path: (c.name, partial(self._work, c)) for c in configs}
+        self._children.keep_all(entries, self._limits)
+        for path in paths:
+            child = self._children[path]
+            if child.life is Life.KILLING:  # an older process that does not end is what is to be seen
+                self._views[path] = news.lived(self._views[path], child, self._limits, clock.wall())
+                self._show(path)
+
+    def _failed(self, path: str) -> bool:
+        """Whether the worker, which may be well itself, can't work on its repository."""
+        well = path in self._children and self._children[path].life in (Life.RUNNING, Life.FATAL)
+        return well and self._views[path].status is Status.FAILED
+
+    def _work(self, config: RepoConfig, link: Link) -> int:
+        """In the forked child, with all that is known at this moment."""
+        names = {path: view.config.name for path, view in self._views.items()}
+        return work(self._entry, config, Neighbours(names, self._guarded), link)
+
+    def _end(self, path: str) -> None:
+        if path in self._to_begin:
+            self._to_begin.remove(path)
+        if path in self._children:
+            self._children.stop(path)
 
     def _send(self, routed: Routed) -> None:
         for path, order in routed.orders:

@@ -4,7 +4,7 @@ A driver is plain synchronous code that runs in a worker's engine thread, one ve
 expected outcome is a value; a driver raises only ChildAborted (shutdown) and what is a bug.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
@@ -96,7 +96,7 @@ class LeftOut:
 
     path: bytes
     kind: str
-    """nested, large, secret, unreadable, name."""
+    """nested, large, secret, unreadable, name, stale (saved over what came in: merged instead)."""
     text: str
 
 
@@ -202,6 +202,8 @@ class Synced:
     """Files whose incoming version waits for somebody to close them, a sentence each."""
     sweep: bool = False
     """Old versions were put aside and are to be swept (the verb Sweep) in a moment."""
+    note: str = ""
+    """Something a person should be told once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +225,8 @@ class AwayKind(Enum):
     CREDENTIALS = "credentials"
     HOST_KEY = "host-key"
     NOT_FOUND = "remote-not-found"
+    DAMAGED = "remote-damaged"
+    FULL = "remote-full"
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,6 +350,17 @@ class Vcs(Protocol):
 
     def sweep(self) -> bool:
         """Let go of old versions that nobody writes to any more; True: some are left for later."""
+
+    @property
+    def stays(self) -> Mapping[str, object]:
+        """What hand_over()'s answer refers to and a next process makes anew, by name."""
+
+    def hand_over(self) -> tuple[object, int | None]:
+        """What this driver knows, for pickle, and the descriptor that keeps others out of the tree.
+        No verb may run, and none may come afterwards."""
+
+    def take_over(self, known: object, lock: int | None) -> None:
+        """Go on from what a driver of the same tree has handed over."""
 
     def abort(self, *, network_only: bool) -> None:
         """From another thread: end the running verb's children."""

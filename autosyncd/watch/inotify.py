@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 
 from autosyncd.watch import instance as kernel
 from autosyncd.watch.batch import Batch, Findings
-from autosyncd.watch.instance import Refusal
+from autosyncd.watch.instance import Instance, Refusal
 from autosyncd.watch.limits import files_left, instance_shortage, read_limits, watch_shortage
 from autosyncd.watch.listing import GIT, join
 from autosyncd.watch.watches import ARRIVAL, DEPARTURE, NO_ROOT, Watches
@@ -35,9 +35,10 @@ class TreeWatch:
         ignored: Collection[bytes] = (),
         *,
         rule_files: Collection[bytes] = (),
+        instance: Instance | None = None,
         tick: Callable[[int], None] = lambda _folders: None,
     ) -> None:
-        self._watches = Watches(root, _normal(ignored), tick)
+        self._watches = Watches(root, _normal(ignored), instance or Instance(), tick)
         info = os.path.join(root, GIT, b"info")
         own = (os.path.join(info, b"exclude"), os.path.join(info, b"attributes"))
         self._rule_files = (*own, *rule_files)
@@ -84,19 +85,19 @@ class TreeWatch:
     def arm(self) -> Batch:
         """Watch the root and every folder below it that is neither ignored nor a repository of its
         own. Whoever lists the tree afterwards misses nothing."""
-        return self.rearm(self._watches.ignored)
+        return self.rearm(self._watches.left_out.ignored)
 
     def rearm(self, ignored: Collection[bytes]) -> Batch:
         """Make the watches right again: after lost events, with new rules, or to try after a limit
         was raised. What changed while events were lost is for the caller to find."""
         watches, found = self._watches, Findings()
-        watches.ignored = _normal(ignored)
+        watches.left_out.ignored = _normal(ignored)
         self._gone = not watches.take_root()
         if watches.tree.root != NO_ROOT:
             self._watch_rules()
             for path in _normal(ignored):
                 watches.drop_path(path)
-            known, watches.nested = watches.nested, set()
+            known, watches.left_out.nested = watches.left_out.nested, set()
             watches.walk(watches.tree.root, found, _normal(ignored))
             watches.visit_all(found)
             self.settle()
@@ -135,7 +136,7 @@ class TreeWatch:
         ignored = _normal(ignored)
         for path in ignored:
             if watches.drop_path(path):
-                watches.ignored.add(path)
+                watches.left_out.ignored.add(path)
         for path in sorted(_normal(kept)):
             wd = watches.tree.find(path)
             if wd is None:
@@ -171,10 +172,11 @@ class TreeWatch:
     def _note_folder(self, wd: int, mask: int, name: bytes, found: Findings) -> None:
         path = self._watches.tree.below(wd, name) if mask & DEPARTURE else None
         if path is not None:
-            self._watches.nested.discard(path)
-            if path in self._watches.ignored:
+            left_out = self._watches.left_out
+            left_out.nested.discard(path)
+            if path in left_out.ignored:
                 # whatever has this name next is asked about anew
-                self._watches.ignored.discard(path)
+                left_out.ignored.discard(path)
                 return
         found.visit(wd, name, mask)
 
@@ -184,7 +186,7 @@ class TreeWatch:
             wd = self._watches.instance.add(os.path.dirname(path))
             if not isinstance(wd, Refusal):
                 self._rules.setdefault(wd, set()).add(os.path.basename(path))
-        self._watches.shared = self._rules.keys()
+        self._watches.shared = frozenset(self._rules)
 
     def _batch(self, found: Findings) -> Batch:
         tree = self._watches.tree

@@ -33,6 +33,19 @@ class WatchTree:
         self.root = root
         self._nodes = {root: _Node(root, b"", None)}
 
+    def __getstate__(self) -> object:
+        """For pickle: flat, so that a deep tree needs no deep stack."""
+        nodes = self._nodes.values()
+        rows = [(node.wd, node.parent.wd if node.parent else None, node.name) for node in nodes]
+        return self.root, rows
+
+    def __setstate__(self, known: tuple[int, list[tuple[int, int | None, bytes]]]) -> None:
+        self.root, rows = known
+        self._nodes = {wd: _Node(wd, name, None) for wd, _, name in rows}
+        for wd, parent, _ in rows:
+            if parent is not None:
+                self._attach(self._nodes[wd], self._nodes[parent])
+
     def __len__(self) -> int:
         return len(self._nodes)
 

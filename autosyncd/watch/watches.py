@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterable
 
 from autosyncd.watch.batch import Findings
 from autosyncd.watch.instance import ATTRIB, CREATE, DELETE, MOVED_FROM, MOVED_TO, Instance, Refusal
+from autosyncd.watch.leftout import LeftOut
 from autosyncd.watch.listing import GIT, TICK_EVERY, count_folders, folder_names, join
 from autosyncd.watch.tree import WatchTree
 
@@ -24,14 +25,15 @@ class Watches:
     """Sets and ends the watches of one tree; what is learnt on the way goes into Findings."""
 
     def __init__(
-        self, root: bytes, ignored: Collection[bytes], tick: Callable[[int], None]
+        self,
+        root: bytes,
+        ignored: Collection[bytes],
+        instance: Instance,
+        tick: Callable[[int], None],
     ) -> None:
-        self.instance = Instance()
+        self.instance = instance
         self.tree = WatchTree(NO_ROOT)
-        self.ignored = set(ignored)
-        """Folders that are not entered, by path; never more than exist or the caller has named."""
-        self.nested: set[bytes] = set()
-        """Folders that are repositories of their own."""
+        self.left_out = LeftOut(ignored)
         self.unwalked: set[int] = set()
         """Folders that are watched alone, without what lies below them."""
         self.leaving: set[int] = set()
@@ -81,7 +83,7 @@ class Watches:
 
     def _visit(self, parent: int, name: bytes, mask: int, found: Findings) -> None:
         path = self.tree.below(parent, name)
-        if path is None or path in self.ignored or path in self.nested:
+        if path is None or path in self.left_out:
             return
         if mask & (ARRIVAL | DEPARTURE):
             found.changed.add(path)
@@ -136,7 +138,7 @@ class Watches:
         if known is not None and refusal in (Refusal.ABSENT, Refusal.NO_ROOM):
             self._detach(known)
         if refusal in (Refusal.NO_ROOM, Refusal.FAULT):
-            self.unwatched += count_folders(self._root, path, self.ignored, self._tick)
+            self.unwatched += count_folders(self._root, path, self.left_out.ignored, self._tick)
             self.full |= refusal is Refusal.NO_ROOM
 
     # what leaves
@@ -144,7 +146,7 @@ class Watches:
     def lost(self, wd: int, found: Findings) -> None:
         """The kernel ended a watch: the folder was deleted, or its file system unmounted."""
         path, place = self.tree.path(wd), self.tree.place(wd)
-        self._unmark(path)
+        self.left_out.forget_below(path)
         self.leaving.discard(wd)
         self.leaving.update(self.tree.lose(wd))
         self.unwalked.discard(wd)
@@ -171,12 +173,12 @@ class Watches:
         path = self.tree.path(wd)
         if wd in self.tree:
             self._drop(wd)
-        if path is not None and path not in self.nested:
-            self.nested.add(path)
+        if path is not None and path not in self.left_out.nested:
+            self.left_out.nested.add(path)
             found.nested.append(path)
 
     def _drop(self, top: int) -> None:
-        self._unmark(self.tree.path(top))
+        self.left_out.forget_below(self.tree.path(top))
         for wd in self.tree.drop(top):
             self.unwalked.discard(wd)
             self.leaving.discard(wd)
@@ -184,16 +186,9 @@ class Watches:
                 self.instance.remove(wd)
 
     def _detach(self, wd: int) -> None:
-        self._unmark(self.tree.path(wd))
+        self.left_out.forget_below(self.tree.path(wd))
         self.tree.detach(wd)
         self.leaving.add(wd)
-
-    def _unmark(self, top: bytes | None) -> None:
-        """What was known of paths below a folder is no longer true, or of no use."""
-        if top is not None:
-            prefix = top + b"/"
-            for marks in (self.ignored, self.nested):
-                marks.difference_update([path for path in marks if path.startswith(prefix)])
 
     # many places
 
@@ -218,8 +213,8 @@ class Watches:
             for name in names:
                 child = join(path, name)
                 if child in ignored:
-                    self.ignored.add(child)
-                elif name != GIT and child not in self.ignored and child not in self.nested:
+                    self.left_out.ignored.add(child)
+                elif name != GIT and child not in self.left_out:
                     self._enter(wd, name, child, found, stack)
 
     def _names(self, wd: int, path: bytes, found: Findings) -> list[bytes]:

@@ -40,7 +40,16 @@ class Mailbox:
     def post(self, event: ev.Event) -> None:
         """From any thread."""
         self._events.append(event)
+        self.wake()
+
+    def wake(self) -> None:
+        """Have whoever selects on it look around."""
         os.eventfd_write(self._wake, 1)
+
+    @property
+    def pending(self) -> bool:
+        """Something was posted and not taken."""
+        return bool(self._events)
 
     def take(self) -> list[ev.Event]:
         """Everything posted so far; never waits."""
@@ -81,11 +90,14 @@ class Engine:
     ) -> None:
         self._vcs, self._mailbox, self._crashed = vcs, mailbox, crashed
         self._orders: SimpleQueue[Verb | None] = SimpleQueue()
+        self.busy = False
+        """A verb was ordered and its outcome not taken from the mailbox; only the loop looks here."""
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._thread.start()
 
     def order(self, verb: Verb) -> None:
         """Run this next; the machine orders one at a time."""
+        self.busy = True
         self._orders.put(verb)
 
     def abort(self, *, network_only: bool) -> None:

@@ -1,7 +1,8 @@
 """The worker's one loop: the kernel's file events, the supervisor's orders, the engine's outcomes.
 
 It never blocks but in select and never runs git, so that the kernel's queue is always drained. What
-is decided is decided in machine.py; this only hears and carries out.
+is decided is decided in machine.py; this only hears and carries out. It is a shift's: once there was
+nothing to do for a moment, it ends with a Handover, from which the next one goes on (keeper.py).
 """
 
 import contextlib
@@ -10,7 +11,7 @@ import math
 import os
 import signal
 import traceback
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 from types import FrameType
 
@@ -30,43 +31,73 @@ from autosyncd.model import RepoConfig
 from autosyncd.service.journal import fields
 from autosyncd.vcs.driver import Ready, Scope, Vcs
 from autosyncd.watch.batch import Batch
+from autosyncd.watch.instance import Instance
 from autosyncd.worker import events as ev
 from autosyncd.worker import memory as memories
 from autosyncd.worker.engine import Engine, Mailbox
+from autosyncd.worker.handover import Handover, pack, unpack
+from autosyncd.worker.keeper import ALIVE_EVERY
 from autosyncd.worker.machine import deadline, step
 from autosyncd.worker.state import NEVER, State
 from autosyncd.worker.watching import Watching
 
-ALIVE_EVERY = 60.0
-"""Seconds; aligned over all workers, so that an idle machine wakes once for all of them."""
-END_QUICKLY = 1.5
-"""Seconds for the engine to end when there is no supervisor any more."""
+END_QUICKLY = 0.5
+"""Seconds for the engine to end when there is no supervisor any more, before it is asked again."""
+LINGER = 2.0
+"""Seconds without anything to do after which a shift ends."""
+WORTH_RESTING = 10.0
+"""Seconds; what is due sooner is waited for."""
+FOLDERS_TO_HAND_OVER = 5000
+"""A larger tree's map would take longer to hand over than its memory is worth."""
 
 log = logging.getLogger("autosyncd")
 
 
-class Worker:
-    """One repository's process."""
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """What one shift knows at its end, and the next from its beginning."""
 
-    def __init__(self, config: RepoConfig, link: Link, mailbox: Mailbox, vcs: Vcs) -> None:
+    state: State
+    watching: Watching
+    state_folder: bytes | None
+    vcs: object
+    """The driver's own."""
+
+
+class Worker:
+    """One shift of one repository's worker. `instance`: what its watches are set in."""
+
+    def __init__(
+        self, config: RepoConfig, link: Link, mailbox: Mailbox, vcs: Vcs, instance: Instance
+    ) -> None:
         self._config, self._link, self._mailbox = config, link, mailbox
+        self._vcs, self._instance, self._kept = vcs, instance, instance.fileno()
+        self._tick = self._alive_if_due
         self._state = State()
-        self._watching = Watching(os.fsencode(config.path), self._alive_if_due)
+        self._watching = Watching(os.fsencode(config.path), instance, self._tick)
         self._state_folder: bytes | None = None
         self._alive_due = 0.0
+        self._rest_due = NEVER
         self._grace_ends = NEVER
-        self._quit = False
+        self._quit = self._alone = False
         self._crash: BaseException | None = None
         self._engine = Engine(vcs, mailbox, self._engine_crashed)
 
-    def run(self) -> int:
-        """Until the supervisor says so, or is gone. The exit status."""
+    def run(self, left: Handover | None) -> Handover | int:
+        """Go on from what was left, until there is nothing to do: what is left to the next shift;
+        or until the supervisor says so, or is gone: the exit status."""
         signal.signal(signal.SIGTERM, self._terminated)
+        if left is not None:
+            self._take_over(left)
         try:
             self._turn(ev.Tick())
-            while not self._quit:
+            while not self._quit and not self._alone:
                 self._wait()
+                if clock.now() >= self._rest_due:
+                    return self._hand_over()
         except LinkClosed:
+            self._alone = True
+        if self._alone:
             self._engine.abort(network_only=False)
         if not self._engine.end(END_QUICKLY):
             self._engine.abort(network_only=False)
@@ -76,9 +107,40 @@ class Worker:
             self._say_crash(self._crash)
         return 0 if self._crash is None else 1
 
+    # from shift to shift
+
+    def _take_over(self, left: Handover) -> None:
+        known = unpack(left.knowledge, self._stays())
+        self._state, self._watching = known.state, known.watching
+        self._state_folder = known.state_folder
+        self._vcs.take_over(known.vcs, left.lock)
+
+    def _hand_over(self) -> Handover:
+        """There is nothing to do: this process may end."""
+        known, lock = self._vcs.hand_over()
+        knowledge = Knowledge(self._state, self._watching, self._state_folder, known)
+        due = deadline(self._state, now=clock.now(), policy=self._config)
+        return Handover(pack(knowledge, self._stays()), due, lock)
+
+    def _stays(self) -> dict[str, object]:
+        return {"instance": self._instance, "tick": self._tick, **self._vcs.stays}
+
+    def _restful(self, now: float) -> bool:
+        """Whether this process could end now and nothing would be missed."""
+        busy = self._engine.busy or self._mailbox.pending or self._link.outbox.pending
+        due = deadline(self._state, now=now, policy=self._config)
+        return (
+            not busy
+            and due - now > WORTH_RESTING
+            and self._grace_ends == self._watching.patience == NEVER
+            and self._watching.fileno() in (None, self._kept)
+            and self._watching.folders <= FOLDERS_TO_HAND_OVER
+        )
+
     def _terminated(self, _number: int, _frame: FrameType | None) -> None:
-        """The supervisor is gone (PR_SET_PDEATHSIG): leave no child behind, and go."""
-        raise LinkClosed("The supervisor is gone.")
+        """The supervisor is gone (keeper.py), or the engine: leave no child behind, and go."""
+        self._alone = True
+        self._mailbox.wake()
 
     def _wait(self) -> None:
         """One turn of the loop: wait for whatever comes first, and do it."""
@@ -90,14 +152,20 @@ class Worker:
             watch = self._watching.fileno()
             if watch is not None:
                 waits.register(watch, EVENT_READ, self._hear_kernel)
-            for key, _ in waits.select(self._timeout()):
+            ready = waits.select(self._timeout())
+            for key, _ in ready:
                 key.data()
         self._pass_time()
+        now = clock.now()
+        if not self._restful(now):
+            self._rest_due = NEVER
+        elif ready or self._rest_due == NEVER:
+            self._rest_due = now + LINGER
 
     def _timeout(self) -> float:
         now = clock.now()
         due = min(deadline(self._state, now=now, policy=self._config), self._alive_due)
-        due = min(due, self._grace_ends, now + self._watching.patience)
+        due = min(due, self._grace_ends, self._rest_due, now + self._watching.patience)
         return max(0.0, due - now)
 
     def _pass_time(self) -> None:
@@ -132,6 +200,8 @@ class Worker:
 
     def _hear_engine(self) -> None:
         for event in self._mailbox.take():
+            if not isinstance(event, ev.StageReached | ev.Pushed):
+                self._engine.busy = False
             if isinstance(event, ev.Inspected) and isinstance(event.outcome, Ready):
                 self._recall(event.outcome.state_folder)
             self._turn(event)
@@ -210,7 +280,7 @@ class Worker:
     def _engine_crashed(self, bug: BaseException) -> None:
         """From the engine's thread, a bug: say it and end; the supervisor starts another worker."""
         self._crash = bug
-        os.kill(os.getpid(), signal.SIGTERM)
+        self._terminated(0, None)
 
     def _say_crash(self, bug: BaseException) -> None:
         text = "".join(traceback.format_exception(bug))

@@ -1,4 +1,4 @@
-"""The entry of a worker process: put the parts of one repository together and run its loop."""
+"""The entry of a worker process: put the parts of one repository together."""
 
 import getpass
 import os
@@ -10,14 +10,29 @@ from autosyncd.model import RepoConfig
 from autosyncd.vcs.driver import ChangeSet, Question
 from autosyncd.vcs.git.driver import GitDriver
 from autosyncd.vcs.git.lease import ignore_breaks
+from autosyncd.watch.instance import Instance
 from autosyncd.worker import message, safety
 from autosyncd.worker.engine import Herald, Mailbox
+from autosyncd.worker.handover import Handover
+from autosyncd.worker.keeper import Keeper
 from autosyncd.worker.loop import Worker
 
 
 def run(config: RepoConfig, link: Link) -> int:
     """Called in the forked child; ends with the link. The exit status."""
     ignore_breaks()
+    instance = Instance()
+
+    def shift(left: Handover | None) -> Handover | int:
+        return _shift(config, link, instance, left)
+
+    return Keeper(link, instance.fileno(), shift).run()
+
+
+def _shift(
+    config: RepoConfig, link: Link, instance: Instance, left: Handover | None
+) -> Handover | int:
+    """All that a worker does, in a child of its own."""
     host = os.uname().nodename
     mailbox = Mailbox()
 
@@ -43,7 +58,7 @@ def run(config: RepoConfig, link: Link) -> int:
         machine=machine_id(),
         environment=os.environ,
     )
-    return Worker(config, link, mailbox, driver).run()
+    return Worker(config, link, mailbox, driver, instance).run(left)
 
 
 def _user() -> str:

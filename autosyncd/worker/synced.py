@@ -71,6 +71,8 @@ def _synced(turn: Turn, synced: Synced) -> None:
     if synced.sweep:
         turn.change(sweep_due=turn.now + SWEEP_FIRST, sweeps=0)
     _hold(turn, synced.held)
+    if synced.note:
+        turn.command(ev.Say(synced.note))
     _tell_news(turn, synced)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from autosyncd import clock
 from autosyncd.watch.batch import Batch
 from autosyncd.watch.inotify import TreeWatch
+from autosyncd.watch.instance import Instance
 from autosyncd.watch.limits import unreliable
 from autosyncd.worker.events import WatchState
 
@@ -16,8 +17,8 @@ RENAME_PATIENCE = 0.01
 class Watching:
     """The watch of one tree, or none yet."""
 
-    def __init__(self, root: bytes, tick: Callable[[int], None]) -> None:
-        self._root, self._tick = root, tick
+    def __init__(self, root: bytes, instance: Instance, tick: Callable[[int], None]) -> None:
+        self._root, self._instance, self._tick = root, instance, tick
         self._watch: TreeWatch | None = None
         self._ignored: frozenset[bytes] = frozenset()
         self._foreign: str | None = None
@@ -29,6 +30,11 @@ class Watching:
         return self._watch.fileno() if self._watch is not None else None
 
     @property
+    def folders(self) -> int:
+        """How many are watched."""
+        return self._watch.watched if self._watch is not None else 0
+
+    @property
     def patience(self) -> float:
         """Seconds until settle_if_due() has something to do (infinity: nothing)."""
         return max(0.0, self._settle_at - clock.now())
@@ -37,7 +43,7 @@ class Watching:
         """Watch everything but these folders; also when there was a watch already."""
         self._ignored = ignored
         if self._watch is None:
-            self._watch = TreeWatch(self._root, ignored, tick=self._tick)
+            self._watch = TreeWatch(self._root, ignored, instance=self._instance, tick=self._tick)
             self._foreign = unreliable(self._root)
             return self._watch.arm()
         return self._watch.rearm(ignored)
