@@ -393,7 +393,8 @@ def slow_forks(monkeypatch, seconds: float) -> None:
         return process.fork_all(wanted)
 
     monkeypatch.setattr(children, "fork_all", slowly)
-    monkeypatch.setattr(repositories, "BEGIN_AT_ONCE", 1)
+    monkeypatch.setattr(repositories, "BEGIN_FIRST", 1)
+    monkeypatch.setattr(repositories, "BEGIN_MOST", 1)
 
 
 def test_readiness_orders_and_the_end_do_not_wait_for_slow_forks(stage, monkeypatch):
@@ -650,6 +651,7 @@ def test_problems_of_the_configuration_are_said_once_and_withdrawn(stage):
     stage.start()
     stage.ready("notes")
     stage.see(lambda: "configuration: a.yaml:1: unknown key" in stage.status())
+    stage.see(lambda: "READY=1" in stage.systemd)
     stage.signal(signal.SIGHUP)
     stage.see(lambda: "RELOADING=1" in stage.systemd)
     stage.configure("notes")

@@ -41,10 +41,10 @@ from autosyncd.supervisor.whereabouts import Neighbours, WorkerEntry, work
 
 SPREAD = 5.0
 """Seconds over which "pull all" is spread."""
-BEGIN_FOR = 0.05
+BEGIN_FOR = 0.5
 """Seconds in one turn for beginning workers: the loop has a clock, signals and systemd to heed."""
-BEGIN_AT_ONCE = 32
-"""Workers that begin in one turn at most, where forking is as quick as that."""
+BEGIN_FIRST, BEGIN_MOST = 8, 128
+"""How many begin in the first turn, and in one at most: those made together share most memory."""
 log = logging.getLogger("autosyncd")
 
 
@@ -63,7 +63,7 @@ class Repositories:
         self._guarded: Mapping[str, str] = {}
         self._to_begin: deque[str] = deque()
         """Paths whose worker is to be made, or replaced."""
-        self._at_once = 1
+        self._at_once = BEGIN_FIRST
         self._table = Table()
         self._record = Record()
 
@@ -186,9 +186,8 @@ class Repositories:
         """Begin workers, give the pulls whose time has come, write what is to be written."""
         if self._to_begin:
             began = clock.now()
-            self._begin(self._at_once)
-            quick = clock.now() - began < BEGIN_FOR / 2
-            self._at_once = min(self._at_once * 2, BEGIN_AT_ONCE) if quick else 1
+            a_second = self._begin(self._at_once) / max(clock.now() - began, 0.001)
+            self._at_once = max(1, min(int(BEGIN_FOR * a_second), BEGIN_MOST))
         self._record.tick(clock.now())
         self._table, orders = routing.due(self._table, clock.now())
         for path, order in orders:
@@ -204,8 +203,9 @@ class Repositories:
         """All workers have ended; nothing waits any more."""
         self._record.flush()
 
-    def _begin(self, most: int) -> None:
-        """Make the next workers; one that runs by an older configuration ends first."""
+    def _begin(self, most: int) -> int:
+        """Make the next workers, and say how many; one that runs by an older configuration ends
+        first."""
         paths = [self._to_begin.popleft() for _ in range(min(most, len(self._to_begin)))]
         configs = [self._views[path].config for path in paths]
         entries = {c.path: (c.name, partial(self._work, c)) for c in configs}
@@ -215,6 +215,7 @@ class Repositories:
             if child.life is Life.KILLING:  # an older process that does not end is what is to be seen
                 self._views[path] = news.lived(self._views[path], child, self._limits, clock.wall())
                 self._show(path)
+        return len(paths)
 
     def _failed(self, path: str) -> bool:
         """Whether the worker, which may be well itself, can't work on its repository."""
