@@ -141,9 +141,11 @@ class Stage:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
             out.sendto(pickle.dumps((name, os.getpid(), what)), bytes(self.folder / "children"))
 
-    def _worker(self, config: RepoConfig, link: Link) -> int:
+    def _worker(self, config: RepoConfig, link: Link, find: Callable[[], str | None]) -> int:
         name = config.name
         self._say(name, "born")
+        if find() is None:
+            return 0
         how = self.folder / f"{name}.how"
         behaviour = how.read_text() if how.exists() else ""
         if behaviour == "die":

@@ -6,28 +6,24 @@ from pathlib import Path
 
 import pytest
 
-from autosyncd.link.channel import Link, pair
+from autosyncd.link.channel import pair
 from autosyncd.link.messages import Problem, Shutdown, Solved, StatusChanged, SyncNow
 from autosyncd.model import RepoConfig, Status
-from autosyncd.supervisor.whereabouts import Neighbours, objection, work
+from autosyncd.supervisor.whereabouts import Neighbours, find, objection
 from tests.waiting import eventually
 
 
 class Child:
-    """work() in a thread, and what the supervisor's end hears."""
+    """find() in a thread, and what the supervisor's end hears."""
 
     def __init__(self, path: Path, neighbours: Neighbours) -> None:
         self.link, below = pair()
         self.worked: list[str] = []
-        self.status: int | None = None
         self.heard: list[object] = []
 
-        def entry(config: RepoConfig, _link: Link) -> int:
-            self.worked.append(config.path)
-            return 7
-
         def run() -> None:
-            self.status = work(entry, RepoConfig(str(path), "link"), neighbours, below)
+            real = find(RepoConfig(str(path), "link"), neighbours, below)
+            self.worked += [real] if real is not None else []
 
         self.thread = threading.Thread(target=run)
         self.thread.start()
@@ -39,10 +35,9 @@ class Child:
 
         return eventually(look)[-1]
 
-    def ended(self) -> int | None:
+    def ended(self) -> bool:
         self.thread.join(5)
-        assert not self.thread.is_alive()
-        return self.status
+        return not self.thread.is_alive()
 
 
 @pytest.fixture
@@ -54,13 +49,13 @@ def test_the_worker_gets_the_real_path(root):
     (root / "tree").mkdir()
     (root / "link").symlink_to("tree")
     child = Child(root / "link", Neighbours({f"{root}/link": "link"}))
-    assert child.ended() == 7
+    assert child.ended()
     assert child.worked == [f"{root}/tree"]
 
 
 def test_a_path_that_is_not_there_is_the_workers_to_wait_for(root):
     child = Child(root / "none", Neighbours({f"{root}/none": "none"}, {f"{root}/a": "a"}))
-    assert child.ended() == 7
+    assert child.ended()
     assert child.worked == [f"{root}/none"]
 
 
@@ -77,7 +72,7 @@ def test_a_second_name_of_a_repository_is_told_until_it_leads_elsewhere(root):
     link.unlink()
     link.symlink_to("other")
     child.link.outbox.post(SyncNow())
-    assert child.ended() == 7
+    assert child.ended()
     assert child.worked == [f"{root}/other"]
     assert child.hears(Solved) == Solved("path")
 
@@ -93,7 +88,7 @@ def test_one_that_may_not_work_ends_when_it_is_told_to_or_left(root, how):
         child.link.outbox.post(Shutdown(5.0))
     else:
         child.link.close()
-    assert child.ended() == 0
+    assert child.ended()
     assert child.worked == []
 
 

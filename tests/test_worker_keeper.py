@@ -21,6 +21,7 @@ from autosyncd.worker.keeper import Keeper
 from tests.waiting import eventually
 
 LONG = 1e9
+HERE = "/notes"
 Work = Callable[[Link, Handover | None], Handover | int]
 
 
@@ -88,7 +89,7 @@ def counting(link: Link, left: Handover | None) -> Handover | int:
     count = 1 + (unpack(left.knowledge, {}) if left else 0)
     link.inbox.receive()
     says(link, f"shift {count}")
-    return Handover(pack(count, {}), LONG)
+    return Handover(HERE, pack(count, {}), LONG)
 
 
 def test_news_on_the_link_begin_a_shift_that_knows_what_the_last_knew(kept):
@@ -107,7 +108,7 @@ def test_news_of_the_kernel_begin_one_too(kept):
     def reading(link: Link, left: Handover | None) -> Handover | int:
         said = os.read(readable, 100).decode() if left else "first"
         says(link, said)
-        return Handover(b"", LONG)
+        return Handover(HERE, b"", LONG)
 
     one = kept(reading, readable)
     one.says("first")
@@ -120,7 +121,7 @@ def test_news_of_the_kernel_begin_one_too(kept):
 def test_what_is_due_begins_one_without_any_news(kept):
     def dozing(link: Link, left: Handover | None) -> Handover | int:
         says(link, "early" if left and clock.now() < left.due else f"shift {left is not None}")
-        return Handover(b"", clock.now() + 0.05)
+        return Handover(HERE, b"", clock.now() + 0.05)
 
     one = kept(dozing)
     one.says("shift True")
@@ -182,7 +183,7 @@ def test_sigterm_at_work_lets_the_shift_end_in_its_own_way(kept):
             says(link, "at work")
             signal.pause()
         says(link, "children ended")
-        return Handover(b"", LONG)  # even if it would rather rest: there is no supervisor
+        return Handover(HERE, b"", LONG)  # even if it would rather rest: there is no supervisor
 
     one = kept(careful)
     one.says("at work")
@@ -203,7 +204,7 @@ def test_the_lock_of_the_tree_is_held_from_shift_to_shift(kept, tmp_path):
             lock = left.lock
         link.inbox.receive()
         says(link, f"shift {left is not None}")
-        return Handover(b"", LONG, lock)
+        return Handover(HERE, b"", LONG, lock)
 
     def free() -> bool:
         with path.open() as file:
@@ -227,7 +228,7 @@ def test_the_lock_of_the_tree_is_held_from_shift_to_shift(kept, tmp_path):
 
 
 def test_a_handover_that_breaks_off_is_none():
-    whole = Handover(b"x" * 5000, 12.5)
+    whole = Handover(os.fsdecode(b"/caf\xe9"), b"x" * 5000, 12.5)
     near, far = socket.socketpair()
     send(far, whole)
     far.close()

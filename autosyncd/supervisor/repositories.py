@@ -37,7 +37,7 @@ from autosyncd.supervisor.record import Record
 from autosyncd.supervisor.requests import order_of
 from autosyncd.supervisor.routing import Routed, Table
 from autosyncd.supervisor.summary import Line
-from autosyncd.supervisor.whereabouts import Neighbours, WorkerEntry, work
+from autosyncd.supervisor.whereabouts import Neighbours, WorkerEntry, find
 
 SPREAD = 5.0
 """Seconds over which "pull all" is spread."""
@@ -224,8 +224,12 @@ class Repositories:
 
     def _work(self, config: RepoConfig, link: Link) -> int:
         """In the forked child, with all that is known at this moment."""
-        names = {path: view.config.name for path, view in self._views.items()}
-        return work(self._entry, config, Neighbours(names, self._guarded), link)
+
+        def where() -> str | None:
+            names = {path: view.config.name for path, view in self._views.items()}
+            return find(config, Neighbours(names, self._guarded), link)
+
+        return self._entry(config, link, where)
 
     def _end(self, path: str) -> None:
         if path in self._to_begin:

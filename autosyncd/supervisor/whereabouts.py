@@ -1,4 +1,4 @@
-"""What a worker's process does first: find out which folder its repository's path leads to.
+"""What a worker does first: find out which folder its repository's path leads to.
 
 The supervisor compares paths as they are written, because whoever looks at a file system that doesn't
 answer waits for as long as that lasts. This process may wait so: it is taken for hung then, and
@@ -9,7 +9,7 @@ and waits: each order makes it look again.
 import os
 import select
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from autosyncd import clock
 from autosyncd.config.choice import inside
@@ -18,7 +18,9 @@ from autosyncd.link.channel import Link
 from autosyncd.link.messages import Alive, Problem, Shutdown, Solved, StatusChanged, cut
 from autosyncd.model import RepoConfig, Status
 
-WorkerEntry = Callable[[RepoConfig, Link], int]
+Find = Callable[[], str | None]
+"""find(), bound to one worker."""
+WorkerEntry = Callable[[RepoConfig, Link, Find], int]
 
 KIND = "path"
 """The kind of problem that is reported."""
@@ -36,8 +38,8 @@ class Neighbours:
     """Paths that no repository may contain, and what each is."""
 
 
-def work(entry: WorkerEntry, config: RepoConfig, neighbours: Neighbours, link: Link) -> int:
-    """Run `entry` where the path leads to; the exit status. Called in the forked child."""
+def find(config: RepoConfig, neighbours: Neighbours, link: Link) -> str | None:
+    """Where the path leads to, once somebody may work there; None: the worker is to end."""
     told = ""
     while text := objection(config, real := os.path.realpath(config.path), neighbours):
         if text != told:
@@ -45,10 +47,10 @@ def work(entry: WorkerEntry, config: RepoConfig, neighbours: Neighbours, link: L
             link.outbox.post(StatusChanged(Status.FAILED, text, clock.wall()))
         told = text
         if not _wait(link):
-            return 0
+            return None
     if told:
         link.outbox.post(Solved(KIND))
-    return entry(replace(config, path=real), link)
+    return real
 
 
 def objection(config: RepoConfig, real: str, neighbours: Neighbours) -> str:

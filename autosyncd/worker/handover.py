@@ -15,14 +15,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-_HEADER = struct.Struct("!dQ?")
-"""When the next shift is due (seconds of clock.now()), bytes of knowledge, whether there is a lock."""
+_HEADER = struct.Struct("!dQQ?")
+"""When the next shift is due (seconds of clock.now()), bytes of the path and of the knowledge, whether
+there is a lock."""
 
 
 @dataclass(frozen=True, slots=True)
 class Handover:
     """From one shift to the next."""
 
+    path: str
+    """Where the repository really is."""
     knowledge: bytes
     due: float
     """Seconds of clock.now(); infinity: nothing but news needs another shift."""
@@ -63,10 +66,10 @@ def unpack(knowledge: bytes, stays: Mapping[str, object]) -> Any:
 def send(line: socket.socket, left: Handover) -> None:
     """All of it, with the lock's descriptor (unix(7), SCM_RIGHTS)."""
     locks = [left.lock] if left.lock is not None else []
-    header = _HEADER.pack(left.due, len(left.knowledge), bool(locks))
+    path = os.fsencode(left.path)
+    header = _HEADER.pack(left.due, len(path), len(left.knowledge), bool(locks))
     socket.send_fds(line, [header], locks)
-    if left.knowledge:  # else the other end has all it waits for, and may be closed
-        line.sendall(left.knowledge)
+    line.sendall(path + left.knowledge)
 
 
 def receive(line: socket.socket) -> Handover | None:
@@ -74,10 +77,10 @@ def receive(line: socket.socket) -> Handover | None:
     header, locks, _, _ = socket.recv_fds(line, _HEADER.size, 1)
     lock = locks[0] if locks else None
     with contextlib.suppress(struct.error, OSError):
-        due, size, locked = _HEADER.unpack(header)
-        knowledge = bytearray(size)
-        if _fill(line, memoryview(knowledge)) and locked == (lock is not None):
-            return Handover(bytes(knowledge), due, lock)
+        due, length, size, locked = _HEADER.unpack(header)
+        rest = bytearray(length + size)
+        if _fill(line, memoryview(rest)) and locked == (lock is not None):
+            return Handover(os.fsdecode(bytes(rest[:length])), bytes(rest[length:]), due, lock)
     if lock is not None:
         os.close(lock)
     return None

@@ -120,7 +120,7 @@ class Worker:
         known, lock = self._vcs.hand_over()
         knowledge = Knowledge(self._state, self._watching, self._state_folder, known)
         due = deadline(self._state, now=clock.now(), policy=self._config)
-        return Handover(pack(knowledge, self._stays()), due, lock)
+        return Handover(self._config.path, pack(knowledge, self._stays()), due, lock)
 
     def _stays(self) -> dict[str, object]:
         return {"instance": self._instance, "tick": self._tick, **self._vcs.stays}

@@ -2,6 +2,8 @@
 
 import getpass
 import os
+from collections.abc import Callable
+from dataclasses import replace
 
 from autosyncd import clock
 from autosyncd.link.channel import Link
@@ -18,13 +20,17 @@ from autosyncd.worker.keeper import Keeper
 from autosyncd.worker.loop import Worker
 
 
-def run(config: RepoConfig, link: Link) -> int:
-    """Called in the forked child; ends with the link. The exit status."""
+def run(config: RepoConfig, link: Link, find: Callable[[], str | None]) -> int:
+    """Called in the forked child; ends with the link. The exit status.
+
+    `find` says where the repository really is, once it may be worked in; None: the worker is to end.
+    """
     ignore_breaks()
     instance = Instance()
 
     def shift(left: Handover | None) -> Handover | int:
-        return _shift(config, link, instance, left)
+        path = find() if left is None else left.path
+        return 0 if path is None else _shift(replace(config, path=path), link, instance, left)
 
     return Keeper(link, instance.fileno(), shift).run()
 
