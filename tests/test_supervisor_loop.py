@@ -143,9 +143,9 @@ class Stage:
 
     def _worker(self, config: RepoConfig, link: Link, find: Callable[[], str | None]) -> int:
         name = config.name
-        self._say(name, "born")
         if find() is None:
             return 0
+        self._say(name, "born")
         how = self.folder / f"{name}.how"
         behaviour = how.read_text() if how.exists() else ""
         if behaviour == "die":
