@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from autosyncd.vcs.driver import CommitMade, Dirty, NothingToCommit, Ready, Synced
+from autosyncd.vcs.git import lock
+from autosyncd.vcs.session import boot_id
 from tests.trees import Clone, World, make_world
 
 
@@ -184,11 +186,61 @@ def test_a_ref_lock_of_a_child_that_was_killed_with_us_is_no_obstacle(
 def test_a_lock_that_is_provably_ours_is_removed(world: World) -> None:
     (laptop,) = world.share({"a.txt": "one\n"}, "laptop")
     laptop.edit(".git/index.lock", "")
-    inode = os.stat(laptop.path(".git/index.lock")).st_ino
-    laptop.edit(".git/autosync/lock-owner", f"{inode}")
+    found = os.stat(laptop.path(".git/index.lock"))
+    mark = f"{found.st_ino}:{found.st_mtime_ns}:{found.st_dev}"
+    os.symlink(f"{boot_id()} {mark}", laptop.path(".git/autosync/lock-owner"))
     laptop.edit("a.txt", "two\n")
     recover(laptop)
     laptop.is_clean()
+
+
+@pytest.mark.parametrize("instant", ["link", "rename", "unlink"])
+def test_a_kill_at_each_step_of_the_lock(
+    world: World, monkeypatch: pytest.MonkeyPatch, instant: str
+) -> None:
+    """The kill comes right after the first, second … such call while a commit has the lock."""
+    (laptop,) = world.share({"a.txt": "one\n"}, "laptop")
+    for number in range(1, 5):
+        laptop.edit("a.txt", f"{instant} {number}\n")
+        laptop.driver.close()
+
+        def work(number: int = number) -> None:
+            laptop.reopen()
+            real, calls = getattr(os, instant), []
+
+            def last(*arguments: object, **named: object) -> None:
+                real(*arguments, **named)
+                calls.append(arguments)
+                if len(calls) == number:
+                    os.kill(os.getpid(), signal.SIGKILL)
+
+            setattr(lock.os, instant, last)
+            laptop.commit()
+
+        killed_while(work, 5, children_too=True)
+        recover(laptop)
+        laptop.is_clean()
+
+
+def test_a_lock_that_has_the_inode_of_ours_is_somebody_elses(world: World) -> None:
+    """Inodes are given away again at once; the other git is alive, and would lose its index."""
+    (laptop,) = world.share({"a.txt": "one\n"}, "laptop")
+    laptop.edit(".git/index.lock", "")
+    found = os.stat(laptop.path(".git/index.lock"))
+    before = f"{found.st_ino}:{found.st_mtime_ns - 1}:{found.st_dev}"
+    os.symlink(f"{boot_id()} {before}", laptop.path(".git/autosync/lock-owner"))
+    laptop.reopen()
+    assert os.path.exists(laptop.path(".git/index.lock"))
+    assert not os.path.lexists(laptop.path(".git/autosync/lock-owner"))
+
+
+def test_after_a_boot_the_device_may_have_another_number(world: World) -> None:
+    (laptop,) = world.share({"a.txt": "one\n"}, "laptop")
+    laptop.edit(".git/index.lock", "")
+    found = os.stat(laptop.path(".git/index.lock"))
+    mark = f"{found.st_ino}:{found.st_mtime_ns}:{found.st_dev + 1}"
+    os.symlink(f"another-boot {mark}", laptop.path(".git/autosync/lock-owner"))
+    recover(laptop)
 
 
 def test_a_damaged_note_about_a_lock_removes_nothing(world: World) -> None:

@@ -13,6 +13,7 @@ import pytest
 from autosyncd.errors import ChildAborted
 from autosyncd.vcs import process
 from autosyncd.vcs.process import Completed, Runner
+from autosyncd.vcs.session import boot_id, start_time
 from tests.waiting import eventually
 
 ENVIRONMENT = {"PATH": os.environ["PATH"]}
@@ -268,6 +269,18 @@ def test_what_a_killed_worker_left_running_is_ended(tmp_path: Path) -> None:
     assert Runner(ledger).end_predecessors() == 0
 
 
+def test_what_a_killed_worker_left_running_may_take_its_lock_away(tmp_path: Path) -> None:
+    """As git does when it is asked to end."""
+    ledger, lock = tmp_path / "children", tmp_path / "index.lock"
+    script = f"trap 'rm {lock}; exit 0' TERM; touch {lock}; while :; do sleep 0.05; done"
+    child = subprocess.Popen(["sh", "-c", script], start_new_session=True)
+    eventually(lock.exists)
+    ledger.write_text(f"{child.pid} {start_time(child.pid)} {boot_id()}")
+    assert Runner(ledger).end_predecessors() >= 1
+    assert child.wait() == 0
+    assert not lock.exists()
+
+
 def test_a_number_that_serves_another_process_now_is_left_alone(tmp_path: Path) -> None:
     ledger = tmp_path / "children"
     bystander = subprocess.Popen(["sleep", "60"], start_new_session=True)
@@ -305,7 +318,7 @@ def test_a_damaged_ledger_ends_nobody(
 ) -> None:
     """Kernel threads and the first process are of session 0."""
     ended: list[int] = []
-    monkeypatch.setattr(process, "kill_and_wait", ended.append)
+    monkeypatch.setattr(process, "end_and_wait", lambda pids, _: ended.extend(pids))
     ledger = tmp_path / "children"
     ledger.write_text(content)
     Runner(ledger).end_predecessors()

@@ -18,7 +18,14 @@ from typing import IO, cast
 
 from autosyncd import clock
 from autosyncd.errors import ChildAborted
-from autosyncd.vcs.session import boot_id, kill_and_wait, members, signal_all, start_time
+from autosyncd.vcs.session import (
+    boot_id,
+    end_and_wait,
+    kill_and_wait,
+    members,
+    signal_all,
+    start_time,
+)
 
 OUTPUT_LIMIT = 256 << 20
 """Bytes of output a child may produce before it is ended: a fault, not a result."""
@@ -37,16 +44,17 @@ class Completed:
 
 
 def start(
-    argv: Sequence[str | bytes], *, cwd: bytes, env: Mapping[str, str]
+    argv: Sequence[str | bytes], *, cwd: bytes, env: Mapping[str, str], complaints: int
 ) -> tuple[int, int, int]:
-    """A child that goes on (partner.py): the descriptors of its input and output, its number."""
+    """A child that goes on (partner.py): the descriptors of its input and output, its number. What it
+    complains about goes to the descriptor `complaints`."""
     child = subprocess.Popen(
         argv,
         cwd=cwd,
         env=dict(env),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=complaints,
         start_new_session=True,
     )
     pipes = (cast("IO[bytes]", child.stdin), cast("IO[bytes]", child.stdout))
@@ -120,6 +128,11 @@ class Runner:
         self.stopping.set()
 
     @property
+    def refuses_local(self) -> bool:
+        """abort() was called, and not for the network alone."""
+        return False in self._refused
+
+    @property
     def was_interrupted(self) -> bool:
         """Whether a predecessor was killed while a child of it ran (its ledger was not closed)."""
         try:
@@ -132,7 +145,7 @@ class Runner:
         if self.ledger is None:
             return 0
         try:
-            words = self.ledger.read_text().split()
+            words = self.ledger.read_text(errors="replace").split()
         except (FileNotFoundError, NotADirectoryError):
             return 0
         if len(words) != 3 or words[2] != boot_id():
@@ -140,8 +153,8 @@ class Runner:
         if not all(word.isascii() and word.isdigit() for word in words[:2]) or int(words[0]) < 2:
             return 0
         found = members(int(words[0]), int(words[1]))
-        for pid in found:
-            kill_and_wait(pid)
+        end_and_wait(found, KILL_AFTER)
+        end_and_wait(members(int(words[0]), int(words[1])), 0)  # what they have started meanwhile
         self._note(None)
         return len(found)
 
@@ -177,11 +190,14 @@ class _Conversation:
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._end = clock.now() + timeout
         self._silence = silence or timeout
+        self._hurried = False
         self._quiet_until = clock.now() + self._silence
 
     def hurry(self) -> None:
-        """From another thread: ask the child to end, and end it if it doesn't soon."""
-        signal_all(self._child.pid, signal.SIGTERM)
+        """From another thread: ask the child and all it has started to end; who is asked twice is
+        ended, and so it is if it doesn't end soon."""
+        signal_all(self._child.pid, signal.SIGKILL if self._hurried else signal.SIGTERM)
+        self._hurried = True
         self._end = min(self._end, clock.now() + KILL_AFTER)
         os.eventfd_write(self._wake, 1)
 

@@ -5,7 +5,13 @@ import contextlib
 import os
 import selectors
 import signal
+from collections.abc import Iterable
 from pathlib import Path
+
+from autosyncd import clock
+
+KILLED_WITHIN = 10.0
+"""Seconds after which a process that SIGKILL does not end (an uninterruptible sleep) is left."""
 
 
 def signal_all(leader: int, number: int) -> None:
@@ -48,18 +54,31 @@ def members(session: int, started: int) -> list[int]:
     return members
 
 
+def end_and_wait(pids: Iterable[int], patience: float) -> None:
+    """SIGTERM, so that git takes its lock files away; SIGKILL for who is left after so many seconds
+    in all. Returns when they are really gone (a pidfd says so, also for a stranger's child)."""
+    with selectors.DefaultSelector() as waits:
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                waits.register(os.pidfd_open(pid), selectors.EVENT_READ)
+        for number, seconds in ((signal.SIGTERM, patience), (signal.SIGKILL, KILLED_WITHIN)):
+            _signal_and_wait(waits, number, seconds)
+        for key in list(waits.get_map().values()):
+            os.close(key.fd)
+
+
+def _signal_and_wait(waits: selectors.BaseSelector, number: int, seconds: float) -> None:
+    """Send a signal to those behind the pidfds, and let go of the ones that have ended."""
+    for key in waits.get_map().values():
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            signal.pidfd_send_signal(key.fd, number)
+    end = clock.now() + seconds
+    while waits.get_map() and (left := end - clock.now()) > 0:
+        for key, _ in waits.select(left):
+            waits.unregister(key.fd)
+            os.close(key.fd)
+
+
 def kill_and_wait(pid: int) -> None:
-    """SIGKILL, then wait until it is really gone (a pidfd says so, also for a stranger's child)."""
-    try:
-        handle = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    try:
-        signal.pidfd_send_signal(handle, signal.SIGKILL)
-        with selectors.DefaultSelector() as waits:
-            waits.register(handle, selectors.EVENT_READ)
-            waits.select(10)
-    except ProcessLookupError:
-        pass
-    finally:
-        os.close(handle)
+    """SIGKILL, then wait until it is really gone."""
+    end_and_wait([pid], 0)

@@ -1,16 +1,24 @@
 """The person's index.lock: taken only for an instant, and known to be ours after a crash.
 
-The lock file is made elsewhere, its inode written down, and only then linked into place; so whatever
-kills us, the next start can tell our own stale lock from somebody else's. A lock that isn't ours is
-never touched, however old it is.
+The lock file is made elsewhere, what identifies it written down, and only then linked into place; so
+whatever kills us, the next start can tell our own stale lock from somebody else's. A lock that isn't
+ours is never touched, however old it is.
+
+An inode's number alone would not do: file systems give it to the next file as soon as it is free, which
+may be the lock of a person's git that runs when we start again. So the record holds when it was written
+as well, and its device as long as that can't have another number (until the next boot). The record is
+the text of a symbolic link: unlike a file's bytes it can't come back empty from a power cut, and it is
+never younger on disk than the lock, without waiting for the disk.
 """
 
 import contextlib
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from autosyncd.errors import AutosyncError
 from autosyncd.vcs.git.repository import Repository
+from autosyncd.vcs.session import boot_id
 
 
 class IndexBusy(AutosyncError):
@@ -29,10 +37,12 @@ class IndexLock:
 
     def __enter__(self) -> "IndexLock":
         """Raises IndexBusy."""
-        handle = os.open(self._made, os.O_CREAT | os.O_TRUNC | os.O_RDWR, 0o666)
-        inode = os.fstat(handle).st_ino
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._made)
+        handle = os.open(self._made, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
+        self._mark = _Mark.of(os.fstat(handle))
         os.close(handle)
-        self._write_record([inode])
+        _write_record(self._record, [self._mark])
         try:
             os.link(self._made, self._lock)
         except FileExistsError:
@@ -40,7 +50,6 @@ class IndexLock:
             raise IndexBusy from None
         finally:
             os.unlink(self._made)
-        self._inode = inode
         return self
 
     def publish(self, index: bytes) -> None:
@@ -49,39 +58,83 @@ class IndexLock:
 
     def __exit__(self, kind: object, *_: object) -> None:
         if self._ready is not None and kind is None:
-            self._write_record([self._inode, os.stat(self._ready).st_ino])
+            _write_record(self._record, [self._mark, _Mark.of(os.stat(self._ready))])
             os.rename(self._ready, self._lock)  # the lock's name is never free in between
             os.rename(self._lock, self._index)
         else:
             os.unlink(self._lock)
         self._forget()
 
-    def _write_record(self, inodes: list[int]) -> None:
-        """Whole or not at all: there is no instant at which the lock is ours and nobody knows."""
-        with open(self._record + b".new", "w", encoding="ascii") as file:
-            file.write(" ".join(map(str, inodes)))
-        os.rename(self._record + b".new", self._record)
-
     def _forget(self) -> None:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._record)
 
 
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """What a file is known by, whatever name it has."""
+
+    inode: int
+    written: int
+    """mtime in ns; a link or a rename leaves it alone."""
+    device: int
+
+    @classmethod
+    def of(cls, found: os.stat_result) -> "_Mark":
+        return cls(found.st_ino, found.st_mtime_ns, found.st_dev)
+
+    def is_on(self, found: os.stat_result, *, same_boot: bool) -> bool:
+        """Whether this is that file; a device may have another number after a boot."""
+        same = (self.inode, self.written) == (found.st_ino, found.st_mtime_ns)
+        return same and (not same_boot or self.device == found.st_dev)
+
+
+def _write_record(record: bytes, marks: list[_Mark]) -> None:
+    """Whole or not at all: there is no instant at which the lock is ours and nobody knows."""
+    text = " ".join([boot_id(), *(f"{one.inode}:{one.written}:{one.device}" for one in marks)])
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(record + b".new")
+    try:
+        os.symlink(text, record + b".new")
+    except OSError:  # a file system without links
+        Path(os.fsdecode(record + b".new")).write_text(text, encoding="ascii")
+    os.rename(record + b".new", record)
+
+
+def _read_record(record: bytes) -> tuple[str, list[_Mark]]:
+    """The boot it was written in, and the lock, then what is to become the index; nothing when there
+    is none, or it is damaged."""
+    try:
+        text = os.fsdecode(os.readlink(record))
+    except OSError:
+        try:
+            text = Path(os.fsdecode(record)).read_text(encoding="ascii")
+        except (OSError, ValueError):
+            return "", []
+    boot, *words = text.split() or [""]
+    try:
+        return boot, [_Mark(*map(int, word.split(":"))) for word in words[:2]]
+    except (ValueError, TypeError):
+        return "", []
+
+
 def recover(repository: Repository) -> bool:
     """Remove our own lock of a run that was killed; whether there was one."""
-    record = Path(os.fsdecode(repository.state), "lock-owner")
+    record = repository.state + b"/lock-owner"
     lock = repository.index + b".lock"
+    boot, marks = _read_record(record)
     try:
-        inodes = [int(word) for word in record.read_text().split()][:2]
-        ours = os.stat(lock).st_ino in inodes
-    except (FileNotFoundError, ValueError):
-        ours = False
-    if ours and len(inodes) == 2 and os.stat(lock).st_ino == inodes[1]:
+        found = os.stat(lock)
+    except FileNotFoundError:
+        ours = []
+    else:
+        ours = [one for one in marks if one.is_on(found, same_boot=boot == boot_id())]
+    if ours and ours == marks[1:]:
         os.rename(lock, repository.index)  # the branch has moved already: its index follows
     elif ours:
         os.unlink(lock)
-    record.unlink(missing_ok=True)
-    return ours
+    _unlink(record)
+    return bool(ours)
 
 
 def recover_others(repository: Repository, remote: str | None) -> None:
@@ -133,6 +186,18 @@ def holder_of(lock: bytes, root: bytes) -> str | None:
             continue
         if os.fsdecode(lock) in open_files:
             return f"{name} ({entry})"
-        if name.startswith("git") and (place == root or place.startswith(root + b"/")):
+        inside = place == root or place.startswith(root + b"/")
+        if name.startswith("git") and inside and not _waits_for_us(int(entry)):
             working = f"{name} ({entry})"
     return working
+
+
+def _waits_for_us(pid: int) -> bool:
+    """Whether it belongs to a long-lived child of ours (partner.py): that one works when it is asked,
+    and locks nothing in between."""
+    try:
+        leader = os.getsid(pid)
+        text = Path(f"/proc/{leader}/stat").read_text(errors="replace")
+    except OSError:
+        return False
+    return int(text[text.rindex(")") + 2 :].split()[1]) == os.getpid()
