@@ -15,6 +15,7 @@ from autosyncd.vcs.git import sweep as sweep_room
 from autosyncd.vcs.git.batch import Batch, stage
 from autosyncd.vcs.git.command import Git
 from autosyncd.vcs.git.disk import Hasher, Place, Version
+from autosyncd.vcs.git.indexes import put
 from autosyncd.vcs.git.lease import ignore_breaks
 from autosyncd.vcs.git.replace import Step
 from autosyncd.vcs.git.repository import Repository, open_repository
@@ -68,7 +69,9 @@ def staged(clone: Clone, *rows: tuple[str, bytes | None, bytes | None]) -> Batch
             oid = clone.git("hash-object", "-w", "--stdin", stdin=data) if data else ""
             versions.append(Version(b"100644", oid.encode()) if data else None)
         steps.append(Step(os.fsencode(path), *versions))
-    return stage(repository, steps)
+    index = repository.state + b"/staged.index"
+    put(repository, index, {step.path: step.new for step in steps if step.new})
+    return stage(repository, steps, index)
 
 
 def in_batch(made: Batch, at: str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from autosyncd.vcs.driver import Synced
+from autosyncd.vcs.driver import CommitMade, NothingToCommit, Synced
 from autosyncd.vcs.git.lease import ignore_breaks
 from tests.trees import Clone, World, make_world
 
@@ -240,6 +240,33 @@ def test_saved_atomically_while_the_old_one_is_open(
     assert laptop.files() == desktop.files()
     for clone in trees:
         clone.is_clean()
+
+
+@pytest.mark.parametrize("where", ["file", "folder"])
+def test_a_name_that_can_not_be_here_is_held_alone(world: World, where: str) -> None:
+    """A tree may have names that no file system of ours takes; the rest of it arrives."""
+    laptop, desktop = world.share({"f": "1\n", "g": "1\n"})
+    long = "n" * 300
+    blob = laptop.git("hash-object", "-w", "--stdin", stdin=b"far too long\n")
+    path = long if where == "file" else f"{long}/inside"
+    laptop.git("update-index", "--add", "--cacheinfo", f"100644,{blob},{path}")
+    laptop.edit("f", "2\n")
+    laptop.git("add", "f")
+    laptop.git("commit", "-qm", "a name")
+    laptop.git("push", "-q", "origin", "HEAD:main")
+    synced = desktop.sync()
+    assert isinstance(synced, Synced), synced
+    (sentence,) = synced.held
+    assert "File name too long" in sentence
+    for _ in range(2):
+        assert desktop.read("f") == b"2\n"
+        assert isinstance(desktop.commit(), NothingToCommit), "it is not taken for a deletion"
+        assert isinstance(desktop.sync(), Synced)
+        desktop.reopen()
+    desktop.edit("g", "2\n")
+    assert isinstance(desktop.commit(), CommitMade)
+    assert isinstance(desktop.sync(), Synced)
+    assert desktop.git("rev-parse", f"HEAD:{path}") == blob
 
 
 def a_pipe(desktop: Clone) -> None:

@@ -26,12 +26,12 @@ from pathlib import Path
 from typing import Any
 
 from autosyncd.vcs.git import apply as engine
-from autosyncd.vcs.git import batch, sweep
+from autosyncd.vcs.git import batch, indexes, sweep
 from autosyncd.vcs.git.disk import Hasher
+from autosyncd.vcs.git.entries import steps_between
 from autosyncd.vcs.git.lease import ignore_breaks, leases_work
 from autosyncd.vcs.git.replace import Step
 from autosyncd.vcs.git.repository import Repository, open_repository
-from autosyncd.vcs.git.update import steps_between
 from autosyncd.vcs.process import Runner
 from tests.bench.figures import heading, row
 
@@ -204,7 +204,9 @@ def one_round(
         steps = list(steps_between(arena.repository, here, there).values())
         random.shuffle(steps)
         with after_staging([] if begun else writers, turn):
-            applied = engine.apply(arena.repository, steps, {})
+            index = arena.repository.private_index
+            indexes.put(arena.repository, index, {step.path: step.new for step in steps})
+            applied = engine.apply(arena.repository, steps, index, {})
         arena.sweep(leases=leases)  # harder than life, where it comes two seconds later
         if not begun:
             begun, end = True, time.monotonic() + ROUND

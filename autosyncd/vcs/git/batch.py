@@ -9,19 +9,21 @@ beside its path. It is the same after an update (a writer may still hold an old 
 at any instant: recovery is a sweep.
 """
 
+import contextlib
 import json
 import os
 import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from autosyncd.vcs.git.command import LONG, GitFailed
+from autosyncd.vcs.git.command import LONG, GitFailed, Result
 from autosyncd.vcs.git.disk import (
     Version,
     flush,
 )
-from autosyncd.vcs.git.replace import Step
+from autosyncd.vcs.git.lease import leases_work
 from autosyncd.vcs.git.repository import Repository
+from autosyncd.vcs.git.step import Step
 
 ARMED = b"/armed"
 """Written when git has staged everything: a batch without it holds nothing but copies."""
@@ -57,26 +59,19 @@ class Batch:
         ]
         os.makedirs(self.folder + b"/gone", exist_ok=True)
         with open(self.folder + b"/plan", "w", encoding="ascii") as file:
-            json.dump(rows, file)
+            file.write(json.dumps(rows))
 
 
-def stage(repository: Repository, steps: Sequence[Step], learned: Learned | None = None) -> Batch:
-    """Let git write the new versions (filters, line ends, modes, links), and make them durable."""
+def stage(
+    repository: Repository, steps: Sequence[Step], index: bytes, learned: Learned | None = None
+) -> Batch:
+    """Let git write the new versions (filters, line ends, modes, links), and make them durable.
+    `index` has them all."""
     folder = batches_of(repository) + b"/" + secrets.token_hex(8).encode()
     os.makedirs(folder + b"/tree", mode=0o700)
     batch = Batch(folder, steps, learned or {})
     batch.write_plan()
-    index = folder + b"/index"
-    entries = [
-        step.new.mode + b" " + step.new.oid + b"\t" + step.path + b"\0"
-        for step in steps
-        if step.new is not None
-    ]
-    if entries:
-        git = repository.git
-        git("update-index", "-z", "--index-info", stdin=b"".join(entries), index=index)
-        _write(repository, batch, index)
-        os.unlink(index)
+    _write(repository, batch, index)
     _arm(folder)
     return batch
 
@@ -84,16 +79,26 @@ def stage(repository: Repository, steps: Sequence[Step], learned: Learned | None
 def _write(repository: Repository, batch: Batch, index: bytes) -> None:
     """Let git write the new versions. Where a filter fails, the others are written all the same:
     what is missing afterwards is held back by whoever applies the batch."""
+    paths = [step.path for step in batch.steps if step.new is not None]
+    while paths:
+        said = _checkout(repository, batch, index, paths)
+        if said.code == 0:
+            return
+        if "No space left" in said.complaint or "Disk quota" in said.complaint:
+            raise GitFailed("checkout-index", said.code, said.complaint)
+        missing = [path for path in paths if not _is_staged(batch, path)]
+        paths = missing if len(missing) < len(paths) else paths[1:]  # it stumbles over the first
+
+
+def _checkout(repository: Repository, batch: Batch, index: bytes, paths: list[bytes]) -> Result:
     prefix = b"--prefix=" + batch.folder + b"/tree/"
-    write = ("checkout-index", "-q", prefix)
-    said = repository.git(*write, "-a", index=index, ok=(0, 1, 128), timeout=LONG)
-    if said.code == 0:
-        return
-    if "No space left" in said.complaint or "Disk quota" in said.complaint:
-        raise GitFailed("checkout-index", said.code, said.complaint)
-    for step in batch.steps:
-        if step.new is not None and not os.path.lexists(batch.folder + b"/tree/" + step.path):
-            repository.git(*write, "--", step.path, index=index, ok=(0, 1, 128), timeout=LONG)
+    stdin = b"".join(path + b"\0" for path in paths)
+    write = ("checkout-index", "-q", "-z", "--stdin", prefix)
+    return repository.git(*write, stdin=stdin, index=index, ok=(0, 1, 128), timeout=LONG)
+
+
+def _is_staged(batch: Batch, path: bytes) -> bool:
+    return os.path.lexists(batch.folder + b"/tree/" + path)
 
 
 def _arm(folder: bytes) -> None:
@@ -101,12 +106,25 @@ def _arm(folder: bytes) -> None:
     here on a file of the person's may be in the batch."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
+        if not leases_work(folder):
+            _flush_each(folder + b"/tree")  # FUSE passes no syncfs(2) on
         flush(handle)
         with open(folder + ARMED, "wb") as file:
             os.fsync(file.fileno())
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _flush_each(folder: bytes) -> None:
+    for base, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):  # a link, say
+                handle = os.open(base + b"/" + name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+                try:
+                    os.fsync(handle)
+                finally:
+                    os.close(handle)
 
 
 def batches_of(repository: Repository) -> bytes:

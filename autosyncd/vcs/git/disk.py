@@ -15,12 +15,22 @@ from enum import Enum
 
 RENAME_NOREPLACE, RENAME_EXCHANGE = 1, 2
 """Flags of renameat2(2)."""
+PLAIN = 0
+"""rename(2) into a batch, where no other name is taken. What stands in for RENAME_NOREPLACE would
+unlink a name in the tree that somebody may have taken anew."""
+UNKNOWN_FLAG = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
+"""What renameat2(2) says where it knows a flag not. (A name that can't be is EINVAL too: then link(2)
+fails as well.)"""
 CHUNK = 1 << 20
 MOST_OPEN = 200
 """Folders that one Folders keeps open."""
 FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 _libc = ctypes.CDLL(None, use_errno=True)
+
+
+class NoExchange(OSError):
+    """The file system can't swap two names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,21 +85,20 @@ class Place:
 def rename(source: Place, target: Place, flags: int) -> None:
     """renameat2(2): RENAME_EXCHANGE swaps two names, RENAME_NOREPLACE fails if the target exists.
 
-    Raises OSError; EINVAL or ENOSYS where the file system can't.
+    Where the file system (FUSE, old network ones) knows no RENAME_NOREPLACE, link(2) stands in for
+    it: that never replaces either. Raises OSError, NoExchange where two names can't be swapped.
     """
-    if _libc.renameat2(source.folder, source.name, target.folder, target.name, flags):
-        number = ctypes.get_errno()
-        if number not in (errno.EINVAL, errno.ENOSYS):
-            raise OSError(number, os.strerror(number), os.fsdecode(target.name))
-        if flags == RENAME_NOREPLACE:
-            _rename_new(source, target)
-        else:
-            _rename_over(source, target)
+    if not _libc.renameat2(source.folder, source.name, target.folder, target.name, flags):
+        return
+    number = ctypes.get_errno()
+    if number not in UNKNOWN_FLAG:
+        raise OSError(number, os.strerror(number), os.fsdecode(target.name))
+    if flags == RENAME_EXCHANGE:
+        raise NoExchange(number, os.strerror(number), os.fsdecode(target.name))
+    _link_and_unlink(source, target)
 
 
-def _rename_new(source: Place, target: Place) -> None:
-    """RENAME_NOREPLACE where the file system (FUSE, old network ones) has none: link(2) never
-    replaces either."""
+def _link_and_unlink(source: Place, target: Place) -> None:
     os.link(
         source.name,
         target.name,
@@ -98,22 +107,6 @@ def _rename_new(source: Place, target: Place) -> None:
         follow_symlinks=False,
     )
     source.unlink()
-
-
-def _rename_over(source: Place, target: Place) -> None:
-    """RENAME_EXCHANGE where there is none: the old one is put aside first. If somebody takes the
-    name in between, theirs stays, and what was put aside lies at `source` for the caller."""
-    aside = Place(source.folder, source.name + b".new")
-    os.rename(source.name, aside.name, src_dir_fd=source.folder, dst_dir_fd=source.folder)
-    try:
-        os.rename(target.name, source.name, src_dir_fd=target.folder, dst_dir_fd=source.folder)
-        _rename_new(aside, target)
-    except FileExistsError:
-        raise
-    except OSError:
-        if source.kind() is Kind.NOTHING:
-            os.rename(aside.name, source.name, src_dir_fd=source.folder, dst_dir_fd=source.folder)
-        raise
 
 
 def flush(folder: int) -> None:
@@ -133,18 +126,26 @@ class Hasher:
         """The id of these bytes as a blob."""
         return self._new(b"blob %d\0" % len(data) + data).hexdigest().encode()
 
-    def of_file(self, handle: int, give_up: Callable[[], bool] = lambda: False) -> Version | None:
-        """The version in an open regular file; None when it changed size under the hashing, or
-        when `give_up`, asked after each MiB, says so."""
-        found = os.fstat(handle)
-        digest = self._new(b"blob %d\0" % found.st_size)
-        offset = 0
-        while data := os.pread(handle, CHUNK, offset):
-            if give_up():
+    def of_file(
+        self,
+        handle: int,
+        give_up: Callable[[], bool] = lambda: False,
+        found: os.stat_result | None = None,
+    ) -> Version | None:
+        """The version in an open regular file (`found`: its fstat(2), if that is known); None when
+        it changed size under the hashing, or when `give_up`, asked after each MiB, says so."""
+        found = found or os.fstat(handle)
+        left = found.st_size
+        digest = self._new(b"blob %d\0" % left)
+        # asked for one byte more than there should be: so one call sees the end as well
+        while data := os.pread(handle, min(CHUNK, left + 1), found.st_size - left):
+            left -= len(data)
+            if left < 0 or give_up():
                 return None
             digest.update(data)
-            offset += len(data)
-        if offset != found.st_size:
+            if not left and len(data) < CHUNK:
+                break
+        if left:
             return None
         mode = b"100755" if found.st_mode & 0o100 else b"100644"
         return Version(mode, digest.hexdigest().encode())
@@ -158,8 +159,12 @@ class Hasher:
 class Folders:
     """Open folders below one root, each opened once; close() lets go of them all."""
 
-    def __init__(self, root: bytes) -> None:
+    def __init__(self, root: bytes, *, private: bool = False) -> None:
+        """`private`: nobody else moves folders there, so an open one is always believed."""
+        self._private = private
         self._open: dict[bytes, int] = {b"": os.open(root, FOLDER_FLAGS)}
+        self._are: dict[int, tuple[int, int]] = {}
+        """Descriptor → device and inode of the folder that it was opened as."""
 
     def place(self, path: bytes, *, make: bool = False) -> Place:
         """Where `path` is. FileNotFoundError without `make`, NotADirectoryError when something that
@@ -171,6 +176,8 @@ class Folders:
         """The descriptor of a folder, made if that is wanted."""
         if not path:
             return self._open[path]
+        if self._private and path in self._open:
+            return self._open[path]
         parent, _, name = path.rpartition(b"/")
         above = self.folder(parent, make=make)
         known = self._open.get(path)  # only now: what is above may have been another folder
@@ -178,20 +185,11 @@ class Folders:
             if self._is_still(known, above, name):
                 return known
             self.forget(path)
-        try:
-            handle = os.open(name, FOLDER_FLAGS, dir_fd=above)
-        except FileNotFoundError:
-            if not make:
-                raise
-            os.mkdir(name, dir_fd=above)
-            handle = os.open(name, FOLDER_FLAGS, dir_fd=above)
-        except OSError as problem:
-            if problem.errno == errno.ELOOP:  # a link stands where a folder belongs
-                raise NotADirectoryError(errno.ENOTDIR, "a link is in the way") from problem
-            raise
+        handle = _open_folder(above, name, make=make)
         if len(self._open) > MOST_OPEN:
             self._shrink(path)
-        self._open[path] = handle
+        found = os.fstat(handle)
+        self._open[path], self._are[handle] = handle, (found.st_dev, found.st_ino)
         return handle
 
     def _is_still(self, known: int, above: int, name: bytes) -> bool:
@@ -200,7 +198,7 @@ class Folders:
             there = os.stat(name, dir_fd=above, follow_symlinks=False)
         except OSError:
             return False
-        return os.path.samestat(there, os.fstat(known))
+        return (there.st_dev, there.st_ino) == self._are[known]
 
     def forget(self, path: bytes) -> None:
         """Close this folder and what is below it: it may be another one now."""
@@ -230,6 +228,20 @@ class Folders:
         """Close all but the folders on the way to `path`."""
         for known in [one for one in self._open if not path.startswith(one)]:
             os.close(self._open.pop(known))
+
+
+def _open_folder(above: int, name: bytes, *, make: bool) -> int:
+    try:
+        return os.open(name, FOLDER_FLAGS, dir_fd=above)
+    except FileNotFoundError:
+        if not make:
+            raise
+    except OSError as problem:
+        if problem.errno == errno.ELOOP:  # a link stands where a folder belongs
+            raise NotADirectoryError(errno.ENOTDIR, "a link is in the way") from problem
+        raise
+    os.mkdir(name, dir_fd=above)
+    return os.open(name, FOLDER_FLAGS, dir_fd=above)
 
 
 def absent(problem: OSError) -> bool:

@@ -5,9 +5,10 @@ that version belongs to is on record before HEAD moves: so an unchanged held fil
 revert of the incoming change, and an edit of it is committed on the version it was made from.
 """
 
+import contextlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 
 from autosyncd.vcs.git.disk import Version
@@ -86,16 +87,17 @@ def keep_side(repository: Repository, commit: str) -> None:
     repository.git("update-ref", f"refs/autosync/side/{repository.memory.tree}/{commit}", commit)
 
 
-def describe(repository: Repository, paths: Iterable[bytes]) -> tuple[str, ...]:
-    """`app.log: incoming change waits, open for writing by rsyslogd (812)`."""
+def describe(repository: Repository, paths: Mapping[bytes, str]) -> tuple[str, ...]:
+    """`app.log: an incoming change waits, open for writing by rsyslogd (812)`. Of each path the
+    reason, if that is known already."""
     return tuple(
-        f"{os.fsdecode(path)}: an incoming change waits, "
-        f"{_reason(writer_of(os.path.join(repository.root, path)))}"
+        f"{os.fsdecode(path)}: an incoming change waits, {paths[path] or _reason(repository, path)}"
         for path in sorted(paths)[:5]
     )
 
 
-def _reason(writer: str | None) -> str:
+def _reason(repository: Repository, path: bytes) -> str:
+    writer = writer_of(os.path.join(repository.root, path))
     if writer is not None:
         return f"open for writing by {writer}"
     return "since the file is in use, can't be read, or is marked assume-unchanged"
@@ -103,22 +105,31 @@ def _reason(writer: str | None) -> str:
 
 def writer_of(path: bytes) -> str | None:
     """Who has a file open for writing: `rsyslogd (812)`; None when it can't be seen."""
-    wanted = os.path.realpath(path)
+    return writers().get(os.path.realpath(path))
+
+
+def writers() -> dict[bytes, str]:
+    """Every file that a process which we can see has open for writing, and a name for that process
+    (proc(5), fd and fdinfo)."""
+    found: dict[bytes, str] = {}
     for entry in os.listdir("/proc"):
-        if not entry.isdigit() or int(entry) == os.getpid():
-            continue
-        base = Path("/proc", entry)
-        try:
-            for handle in (base / "fd").iterdir():
-                if os.fsencode(os.readlink(handle)) != wanted:
-                    continue
-                info = (base / "fdinfo" / handle.name).read_text()
-                flags = int(info.split("flags:", 1)[1].split()[0], 8)
-                if flags & os.O_ACCMODE:
-                    return f"{(base / 'comm').read_text().strip()} ({entry})"
-        except (OSError, ValueError, IndexError):
-            continue
-    return None
+        if entry.isdigit() and int(entry) != os.getpid():
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                found |= _written_by(Path("/proc", entry))
+    return found
+
+
+def _written_by(process: Path) -> dict[bytes, str]:
+    who = f"{(process / 'comm').read_text().strip()} ({process.name})"
+    found = {}
+    for handle in (process / "fd").iterdir():
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            target = os.fsencode(os.readlink(handle))
+            if target.startswith(b"/"):
+                info = (process / "fdinfo" / handle.name).read_text()
+                if int(info.split("flags:", 1)[1].split()[0], 8) & os.O_ACCMODE:
+                    found[target] = who
+    return found
 
 
 def _file(repository: Repository) -> Path:

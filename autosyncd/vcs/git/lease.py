@@ -40,10 +40,13 @@ def ignore_breaks() -> None:
 
 def leases_work(root: bytes) -> bool:
     """Whether leases can be believed on the file system under `root`."""
+    return file_system(root) in TRUSTED
+
+
+def file_system(path: bytes) -> int:
+    """f_type of statfs(2); 0 when it can't be had."""
     buffer = (ctypes.c_long * 32)()
-    if _libc.statfs(root, buffer):
-        return False
-    return buffer[0] in TRUSTED
+    return 0 if _libc.statfs(path, buffer) else buffer[0]
 
 
 class Lease:
@@ -53,8 +56,9 @@ class Lease:
         """Opens the file. OSError when it is gone, no file, or may not be read."""
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         self.handle = os.open(place.name, flags, dir_fd=place.folder)
-        self.inode = os.fstat(self.handle).st_ino
         self.writers = self._take() if trusted else Writers.UNKNOWN
+        self.found = os.fstat(self.handle)
+        """fstat(2), taken under the lease: while that holds, neither size nor time can change."""
 
     def _take(self) -> Writers:
         try:
@@ -71,6 +75,11 @@ class Lease:
         if self.writers is not Writers.NONE:
             return False
         return fcntl.fcntl(self.handle, fcntl.F_GETLEASE) == fcntl.F_UNLCK
+
+    @property
+    def inode(self) -> int:
+        """Of the open file."""
+        return self.found.st_ino
 
     def release(self) -> None:
         """Let go. Unlocked by name: a child between fork and exec shares the open file."""

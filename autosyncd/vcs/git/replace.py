@@ -8,48 +8,31 @@ history. What each step guards against, and the test that shows it, is in docs/r
 import contextlib
 import errno
 import os
-from dataclasses import dataclass
-from enum import Enum
 
-from autosyncd import clock
 from autosyncd.vcs.git.disk import (
+    PLAIN,
     RENAME_EXCHANGE,
     RENAME_NOREPLACE,
     Folders,
     Hasher,
     Kind,
+    NoExchange,
     Place,
-    Version,
     absent,
     rename,
 )
+from autosyncd.vcs.git.expectation import Expectation, keep_permissions
 from autosyncd.vcs.git.lease import Lease, Writers
+from autosyncd.vcs.git.step import Result, Step
+from autosyncd.vcs.git.stepwise import Stepwise
 
-BUSY_WAIT = 0.02
-"""Seconds to wait for a writer that is just finishing."""
+__all__ = ["Replacer", "Result", "Step"]
+
 TRIES = 50
 """How often a name may change under us before we come back later."""
 
-
-class Result(Enum):
-    """What became of one path."""
-
-    DONE = "done"
-    DIRTY = "dirty"
-    """It isn't what we believed: somebody edited it, made or deleted it. Untouched."""
-    HELD = "held"
-    """Somebody has it open for writing (or it can't be read). Untouched."""
-    BLOCKED = "blocked"
-    """Something that is no file of ours stands in the way. Untouched."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One path of an update: what should be there, and what is to come."""
-
-    path: bytes
-    old: Version | None
-    new: Version | None
+OF_EVERYTHING = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM)
+"""What is wrong with more than one path."""
 
 
 class Replacer:
@@ -59,31 +42,39 @@ class Replacer:
         self, tree: Folders, staged: Folders, hasher: Hasher, *, leases: bool, modes: bool
     ) -> None:
         self._tree, self._staged, self._hasher = tree, staged, hasher
-        self._leases, self._modes = leases, modes
-        self.learned: dict[bytes, set[bytes]] = {}
+        self._old = Expectation(hasher, leases=leases, modes=modes)
+        self._stepwise: Stepwise | None = None
+        self.placed: dict[bytes, os.stat_result] = {}
+        """Path → lstat(2) of what was put there, where that shows that nobody has written to it."""
+        self.problems: dict[bytes, str] = {}
+        """Path → why the file system would not have it."""
+
+    def knows(self, learned: dict[bytes, set[bytes]]) -> None:
         """Path → ids of raw bytes that git's filters make into the old version."""
+        self._old.learned = learned
 
     def put(self, step: Step, spot: bytes) -> Result:
         """Bring `step.new`, staged at `spot`, into the tree."""
         try:
             source = self._staged.place(spot)
-        except FileNotFoundError:
-            return Result.HELD
-        if source.stat() is None:
+            staged = source.stat()
+        except OSError as problem:
+            return self._refused(step, problem)
+        if staged is None:
             return Result.HELD  # git could not write it: a filter failed
         for _ in range(TRIES):
             try:
                 target = self._tree.place(step.path, make=True)
-                result = self._put_once(step, source, target)
-            except (FileExistsError, NotADirectoryError, FileNotFoundError) as problem:
-                if isinstance(problem, NotADirectoryError):
-                    return Result.BLOCKED
+                result = self._put_once(step, source, target, staged)
+                if result is Result.DONE:
+                    self._remember(step, target, staged)
+            except (FileExistsError, FileNotFoundError):
                 self._tree.forget(step.path.rpartition(b"/")[0])
                 continue
+            except NotADirectoryError:
+                return Result.BLOCKED
             except OSError as problem:
-                if problem.errno in (errno.EXDEV, errno.EPERM, errno.EACCES, errno.EROFS):
-                    return Result.HELD  # another file system, or a folder that is not ours
-                raise
+                return self._refused(step, problem)
             if result is not None:
                 return result
         return Result.DIRTY
@@ -92,31 +83,38 @@ class Replacer:
         """Take `step.old` out of the tree; its inode goes to `spot`."""
         try:
             target = self._tree.place(step.path)
+            kind = target.kind()
         except OSError as problem:
-            if absent(problem):
-                return Result.DONE
-            raise
-        kind = target.kind()
+            return Result.DONE if absent(problem) else self._refused(step, problem)
         if kind is Kind.NOTHING:
             return Result.DONE
         if kind in (Kind.FOLDER, Kind.OTHER):
             return Result.DIRTY
-        place = self._staged.place(spot, make=True)
         try:
+            place = self._staged.place(spot, make=True)
             result = self._remove_file(step, target, place, kind)
         except FileNotFoundError:
             return Result.DONE
         except OSError as problem:
-            if problem.errno in (errno.EXDEV, errno.EPERM, errno.EACCES, errno.EROFS):
-                return Result.HELD
-            raise
+            return self._refused(step, problem)
         if result is Result.DONE:
             self._tree.remove_empty(step.path)
         return result
 
+    def _refused(self, step: Step, problem: OSError) -> Result:
+        """Another file system, a folder that is not ours, a name that can't be here: this path
+        waits, the others go on. What is wrong with everything is raised."""
+        if problem.errno in OF_EVERYTHING:
+            raise problem
+        if problem.errno not in (errno.ENOENT, errno.ENOTDIR):
+            self.problems[step.path] = f"it can't be put there: {problem.strerror}"
+        return Result.HELD
+
     # putting
 
-    def _put_once(self, step: Step, source: Place, target: Place) -> Result | None:
+    def _put_once(
+        self, step: Step, source: Place, target: Place, staged: os.stat_result
+    ) -> Result | None:
         """One try; None when the name changed under us."""
         kind = target.kind()
         if kind is Kind.NOTHING:
@@ -132,7 +130,18 @@ class Replacer:
             return self._already_there(step, target, kind)
         if kind is Kind.LINK:
             return self._swap_link(step, source, target)
-        return self._swap_file(step, source, target)
+        return self._swap_file(step, source, target, staged)
+
+    def _remember(self, step: Step, target: Place, staged: os.stat_result) -> None:
+        """What git's index may say of the file. It is believed only if a write since would show:
+        the clock has moved on since the last write to the staged file."""
+        now = target.stat()
+        if (
+            now is not None
+            and (now.st_ino, now.st_size) == (staged.st_ino, staged.st_size)
+            and now.st_mtime_ns == staged.st_mtime_ns < now.st_ctime_ns
+        ):
+            self.placed[step.path] = now
 
     def _clear_skeleton(self, path: bytes, target: Place) -> Result | None:
         """Empty folders don't count as content."""
@@ -164,34 +173,27 @@ class Replacer:
 
     def _swap_link(self, step: Step, source: Place, target: Place) -> Result | None:
         """A link can't be written to, only replaced: swap, then look at what came out."""
-        rename(source, target, RENAME_EXCHANGE)
-        if source.kind() is Kind.LINK and self._expected(step, self._hasher.of_link(source)):
+        self._exchange(step, source, target)
+        if source.kind() is Kind.LINK and self._old.is_met_by(step, self._hasher.of_link(source)):
             return Result.DONE
-        self._swap_back(source, target)
+        self._swap_back(step, source, target)
         return Result.DIRTY
 
-    def _swap_file(self, step: Step, source: Place, target: Place) -> Result | None:
+    def _swap_file(
+        self, step: Step, source: Place, target: Place, staged: os.stat_result
+    ) -> Result | None:
         try:
-            lease = self._open(target)
+            lease = self._old.open(target)
         except OSError as problem:
             changed = problem.errno in (errno.ENXIO, errno.ELOOP, errno.ENOENT)
             return None if changed else Result.HELD  # no regular file any more; unreadable
         with lease:
-            doubt = self._doubt(step, lease)
+            doubt = self._old.doubt(step, lease)
             if doubt is not None:
                 return doubt
-            _keep_permissions(lease.handle, source, step.new)
-            rename(source, target, RENAME_EXCHANGE)
+            keep_permissions(lease.found, source, staged, step.new)
+            self._exchange(step, source, target)
             return self._after_swap(step, source, target, lease)
-
-    def _doubt(self, step: Step, lease: Lease) -> Result | None:
-        """Why the open file can't be replaced now, or None."""
-        if lease.writers is Writers.SOME:
-            return Result.HELD
-        version = self._hasher.of_file(lease.handle, lambda: lease.broken)
-        if version is None or lease.broken:
-            return Result.HELD
-        return None if self._expected(step, version) else Result.DIRTY
 
     def _after_swap(self, step: Step, source: Place, target: Place, lease: Lease) -> Result:
         """Was it the file that we looked at, and did nobody want to write to it meanwhile?"""
@@ -200,75 +202,56 @@ class Replacer:
             result = Result.DIRTY  # somebody saved atomically in between
         elif lease.broken:
             result = Result.HELD  # the waiter has this inode: it goes back before he is let go
-        elif lease.writers is Writers.UNKNOWN and not self._expected(
+        elif lease.writers is Writers.UNKNOWN and not self._old.is_met_by(
             step, self._hasher.of_file(lease.handle)
         ):
             result = Result.DIRTY
         else:
             return Result.DONE
-        self._swap_back(source, target)
+        self._swap_back(step, source, target)
         return result
 
-    def _swap_back(self, source: Place, target: Place) -> None:
-        """Give the person's inode its name back. What was visible for an instant is swept later."""
-        for flags in (RENAME_EXCHANGE, RENAME_NOREPLACE):
+    def _exchange(self, step: Step, source: Place, target: Place) -> None:
+        """The two names change places; step by step where the file system has no other way."""
+        if self._stepwise is None:
             try:
-                rename(source, target, flags)
-            except OSError:
-                continue
-            return
-        # the name was taken anew by something else: the sweep finds the inode and puts it beside
+                rename(source, target, RENAME_EXCHANGE)
+                return
+            except NoExchange:
+                self._stepwise = Stepwise(self._staged)
+        self._stepwise.swap(step.path, source, target)
 
-    def _open(self, target: Place) -> Lease:
-        """The file under a lease; a writer that is just finishing is waited for, shortly."""
-        lease = Lease(target, trusted=self._leases)
-        if lease.writers is Writers.SOME:
-            lease.release()
-            clock.pause(BUSY_WAIT)
-            lease = Lease(target, trusted=self._leases)
-        return lease
+    def _swap_back(self, step: Step, source: Place, target: Place) -> None:
+        """Give the person's inode its name back. What was visible for an instant is swept later."""
+        try:
+            self._exchange(step, source, target)
+        except OSError:
+            with contextlib.suppress(OSError):
+                rename(source, target, RENAME_NOREPLACE)
+        # the name was taken anew by something else: the sweep finds the inode and puts it beside
 
     # removing
 
     def _remove_file(self, step: Step, target: Place, place: Place, kind: Kind) -> Result:
         if kind is Kind.LINK:
-            if not self._expected(step, self._hasher.of_link(target)):
+            if not self._old.is_met_by(step, self._hasher.of_link(target)):
                 return Result.DIRTY
-            rename(target, place, RENAME_NOREPLACE)
+            rename(target, place, PLAIN)
             return Result.DONE
         try:
-            lease = self._open(target)
+            lease = self._old.open(target)
         except FileNotFoundError:
             return Result.DONE
         except OSError:
             return Result.HELD
         with lease:
-            doubt = self._doubt(step, lease)
+            doubt = self._old.doubt(step, lease)
             if doubt is not None:
                 return doubt
-            rename(target, place, RENAME_NOREPLACE)
+            rename(target, place, PLAIN)
             came_out = place.stat()
             if came_out is None or came_out.st_ino != lease.inode or lease.broken:
                 with contextlib.suppress(OSError):
                     rename(place, target, RENAME_NOREPLACE)
                 return Result.HELD if lease.broken else Result.DIRTY
             return Result.DONE
-
-    def _expected(self, step: Step, found: Version | None) -> bool:
-        """Whether these are the bytes that history says are there."""
-        if found is None or step.old is None:
-            return False
-        if found.oid != step.old.oid and found.oid not in self.learned.get(step.path, ()):
-            return False
-        return found.mode == step.old.mode or (not self._modes and found.mode != b"120000")
-
-
-def _keep_permissions(old: int, source: Place, new: Version | None) -> None:
-    """A file that its owner has closed to others stays closed; git knows only "executable"."""
-    bits = os.fstat(old).st_mode & 0o777
-    if new is not None and new.mode == b"100755":
-        bits |= (bits & 0o444) >> 2
-    else:
-        bits &= ~0o111
-    if new is not None and new.mode != b"120000":
-        os.chmod(source.name, bits, dir_fd=source.folder)

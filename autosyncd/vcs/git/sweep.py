@@ -24,9 +24,11 @@ from autosyncd.vcs.git.disk import (
     Version,
     rename,
 )
+from autosyncd.vcs.git.held import writers
 from autosyncd.vcs.git.lease import Lease, Writers
-from autosyncd.vcs.git.replace import Step
 from autosyncd.vcs.git.repository import Repository
+from autosyncd.vcs.git.step import Step
+from autosyncd.vcs.git.stepwise import ASIDE
 
 KEEP_WITHOUT_LEASES = 60.0
 """Seconds an old inode is kept where no lease can tell whether somebody still writes to it."""
@@ -76,6 +78,7 @@ class Sweep:
         self._repository, self._hasher = repository, hasher
         self._folder, self._leases = folder, leases
         self._raw: dict[bytes, set[bytes]] = {}
+        self._written: dict[bytes, str] | None = None
 
     def run(self) -> bool:
         """Unlink what is in history, give back the rest; True when a writer is still at work."""
@@ -92,6 +95,8 @@ class Sweep:
         """One file that can't be looked at keeps no other from it."""
         try:
             place = folders.place(spot.at)
+            if spot.at.startswith(ASIDE) and self._return(place, spot.step.path):
+                return False
             if place.kind() is Kind.FOLDER:
                 return self._give_back(place, spot.step, Version(b"", b"folder"))
             return self._look(place, spot.step)
@@ -100,22 +105,41 @@ class Sweep:
         except OSError:
             return True
 
+    def _return(self, place: Place, path: bytes) -> bool:
+        """What was put aside for an instant gets its name back, unless that was taken since."""
+        tree = Folders(self._repository.root)
+        try:
+            rename(place, tree.place(path, make=True), RENAME_NOREPLACE)
+        except OSError:
+            return False
+        else:
+            return True
+        finally:
+            tree.close()
+
     def _spots(self) -> Iterator[Spot]:
         """Every file that is left in the batch, with what the plan says of it."""
         planned = read_plan(self._folder)
         steps = [step for step, _ in planned]
         self._raw = {step.path: raw for step, raw in planned}
         by_path = {step.path: step for step in steps}
-        for base, folders, names in os.walk(self._folder + b"/tree"):
-            links = [name for name in folders if os.path.islink(base + b"/" + name)]
-            for name in (*names, *links):
-                at = os.path.relpath(base + b"/" + name, self._folder)
-                path = at.removeprefix(b"tree/")
-                yield Spot(by_path.get(path, Step(path, None, None)), at)
+        for at in self._files_in(b"aside"):
+            path = at.split(b"/", 2)[2]
+            yield Spot(by_path.get(path, Step(path, None, None)), at)
+        for at in self._files_in(b"tree"):
+            path = at.removeprefix(b"tree/")
+            yield Spot(by_path.get(path, Step(path, None, None)), at)
         for name in _listed(self._folder + b"/gone"):
             number = int(name) if name.isdigit() else -1
             step = steps[number] if 0 <= number < len(steps) else Step(name, None, None)
             yield Spot(step, b"gone/" + name)
+
+    def _files_in(self, part: bytes) -> Iterator[bytes]:
+        """Files and links, relative to the batch's folder."""
+        for base, folders, names in os.walk(self._folder + b"/" + part):
+            links = [name for name in folders if os.path.islink(base + b"/" + name)]
+            for name in (*names, *links):
+                yield os.path.relpath(base + b"/" + name, self._folder)
 
     def _look(self, place: Place, step: Step) -> bool:
         """Unlink it, give it back, or (True) leave it for later."""
@@ -131,13 +155,13 @@ class Sweep:
         if kind is not Kind.FILE:
             return False
         with Lease(place, trusted=self._leases) as lease:
-            if lease.writers is Writers.SOME:
+            if lease.writers is Writers.SOME or self._is_seen_open(lease):
                 return True
             version = self._hasher.of_file(lease.handle)
             if version is None or lease.broken:
                 return True
             if self._in_history(version, step):
-                if lease.writers is Writers.UNKNOWN and self._young(lease):
+                if lease.writers is Writers.UNKNOWN and _young(lease):
                     return True
                 place.unlink()
                 return False
@@ -158,9 +182,14 @@ class Sweep:
     def _in_history(self, version: Version, step: Step) -> bool:
         return version.oid in _oids(step) or version.oid in self._raw.get(step.path, ())
 
-    def _young(self, lease: Lease) -> bool:
-        """Without leases an inode is kept for a while (its ctime is when it was swapped out)."""
-        return clock.wall() - os.fstat(lease.handle).st_ctime < KEEP_WITHOUT_LEASES
+    def _is_seen_open(self, lease: Lease) -> bool:
+        """Without leases: whether a process that we can see has it open for writing. Looked up once:
+        nobody can open it anew, since nobody knows where it lies."""
+        if lease.writers is not Writers.UNKNOWN:
+            return False
+        if self._written is None:
+            self._written = writers()
+        return os.fsencode(os.readlink(f"/proc/self/fd/{lease.handle}")) in self._written
 
     def _give_back(self, place: Place, step: Step, version: Version) -> bool:
         """Bytes that are in no history lie beside their path again, where the next scan finds
@@ -182,6 +211,11 @@ class Sweep:
             return True
         finally:
             tree.close()
+
+
+def _young(lease: Lease) -> bool:
+    """Without leases an inode is kept for a while (its ctime is when it was swapped out)."""
+    return clock.wall() - lease.found.st_ctime < KEEP_WITHOUT_LEASES
 
 
 def clean_id(repository: Repository, place: Place, path: bytes) -> bytes | None:

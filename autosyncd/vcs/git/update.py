@@ -10,7 +10,6 @@ held throughout: a tenth of a second for a few files.
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -25,11 +24,11 @@ from autosyncd.vcs.driver import (
     Waiting,
     Why,
 )
-from autosyncd.vcs.git import held, indexes
-from autosyncd.vcs.git.apply import Applied, apply, in_the_way
-from autosyncd.vcs.git.command import LONG
+from autosyncd.vcs.git import arrivals, held, indexes, nextindex
+from autosyncd.vcs.git.apply import Applied, apply
 from autosyncd.vcs.git.commit import Committer
 from autosyncd.vcs.git.condition import locked, obstacle, staged
+from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.entries import (
     Entries,
     entries_between,
@@ -38,11 +37,13 @@ from autosyncd.vcs.git.entries import (
     steps_of,
 )
 from autosyncd.vcs.git.history import advance, make_commit, published
+from autosyncd.vcs.git.intheway import ignored_in_the_way
 from autosyncd.vcs.git.join import Joiner
 from autosyncd.vcs.git.lock import IndexBusy, IndexLock
-from autosyncd.vcs.git.replace import Step
+from autosyncd.vcs.git.overwritten import set_aside
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.scan import scan
+from autosyncd.vcs.git.step import Step
 
 ROUNDS = 30
 """How often the person may be faster before we let go and come back later."""
@@ -56,8 +57,8 @@ class Updated:
 
     head: str
     files: int
-    held: tuple[bytes, ...] = ()
-    """Paths that keep their older version until somebody closes them."""
+    held: Mapping[bytes, str] = field(default_factory=dict)
+    """Paths that keep their older version for now, and why ("" where that is to be found out)."""
 
 
 @dataclass(slots=True)
@@ -72,10 +73,14 @@ class Update:
     written: set[bytes] = field(default_factory=set)
     """Those of the done paths that still exist."""
     stubborn: set[bytes] = field(default_factory=set)
-    """Edited here, and yet nothing to commit (assume-unchanged, say): they count as held."""
+    """Edited here, and yet nothing to commit (assume-unchanged, or an ignored file in the way): they
+    count as held."""
+    reasons: dict[bytes, str] = field(default_factory=dict)
     learned: dict[bytes, set[bytes]] = field(default_factory=dict)
     links: Entries = field(default_factory=dict)
     """Submodules that come, move or go."""
+    placed: dict[bytes, tuple[Version, os.stat_result]] = field(default_factory=dict)
+    """What was put there, and its lstat(2)."""
     compared: dict[tuple[str, str], Entries] = field(default_factory=dict)
 
     def run(self, target: str) -> Updated | Dirty | Waiting | Question:
@@ -96,19 +101,26 @@ class Update:
         repository = self.repository
         head = ours = repository.head
         indexes.copy_own(repository)
-        waiting = staged(indexes.staged_tree(repository), repository.tree_of(head))
+        waiting = staged(nextindex.staged_tree(repository), repository.tree_of(head))
         if waiting is not None:
             return waiting
+        author, name = self.committer.author, self.committer.config.name
+        for older in set_aside(repository, self.order.pending, author, name):
+            target = self.joiner.join(target, older.commit)
         record = held.recall(repository)
         disk = held.disk_tree(repository, head, record)
         for number in range(ROUNDS):
             merged = self.joiner.join(ours, target) if ours else target
             steps = steps_of(self._entries(disk, repository.tree_of(merged)))
             if number == 0:
-                stop = self._guard(steps) or in_the_way(repository, steps.values())
-                if stop is not None:
-                    return stop
+                question = self._guard(steps)
+                if question is not None:
+                    return question
+            else:
+                indexes.copy_own(repository)
             applied = self._apply(head, merged, steps)
+            arrivals.note(repository, steps, applied.done, record, ours)
+            self._spare_ignored(applied)
             dirty = applied.dirty - self.stubborn
             if dirty:
                 disk = indexes.tree_with(repository, disk, applied.entries)
@@ -117,27 +129,44 @@ class Update:
             kept = {path: record.get(path, ours or merged) for path in applied.held | applied.dirty}
             held.record(repository, kept)  # before the branch moves
             if self._move(lock, head, merged):
-                return Updated(merged, len(self.done), tuple(sorted(kept)))
+                why = {path: self.reasons.get(path, "") for path in sorted(kept)}
+                return Updated(merged, len(self.done), why)
             disk = indexes.tree_with(repository, disk, applied.entries)
             target, head, ours = merged, repository.head, repository.head
         return Dirty("The files keep changing faster than they can be updated.")
 
     def _apply(self, head: str | None, merged: str, steps: Steps) -> Applied:
         """Make the index ready for `merged`, and bring the files there as far as nobody minds."""
-        sparse = self._prepare_index(head, merged, steps)
-        wanted = [step for path, step in steps.items() if path not in sparse]
-        applied = apply(self.repository, wanted, self.learned)
+        repository = self.repository
+        trees = repository.tree_of(head), repository.tree_of(merged)
+        changed = self._entries(*trees)
+        self.links = {path: pair for path, pair in changed.items() if any(map(is_gitlink, pair))}
+        skipped, assumed = nextindex.prepare(repository, trees, changed, steps)
+        self.stubborn |= assumed
+        wanted = [step for path, step in steps.items() if path not in skipped]
+        applied = apply(repository, wanted, repository.private_index, self.learned)
         self.done |= applied.done
+        self.placed |= applied.placed
+        self.reasons |= applied.problems
         self.written |= {path for path, now in applied.entries.items() if now is not None}
-        _make_room(self.repository, self.links)
+        _make_room(repository, self.links)
         return applied
+
+    def _spare_ignored(self, applied: Applied) -> None:
+        """An ignored file in the way is kept, and not published: the incoming one waits for it."""
+        fresh = applied.dirty - self.stubborn
+        for path, mine in ignored_in_the_way(self.repository, fresh).items():
+            self.stubborn.add(path)
+            self.reasons[path] = (
+                f"{os.fsdecode(mine)}, which git ignores here, has its place; "
+                "it comes when yours is renamed or deleted"
+            )
 
     def _move(self, lock: IndexLock, head: str | None, merged: str) -> bool:
         """Branch and index, together; False when somebody has moved the branch."""
-        index = self.repository.private_index
-        indexes.refresh(self.repository, index, sorted(self.written))
+        nextindex.complete(self.repository, self.written, self.placed)
         if merged == head:
-            lock.publish(index)
+            lock.publish(self.repository.private_index)
             return True
         return advance(self.repository, lock, head, merged)
 
@@ -145,29 +174,9 @@ class Update:
         changes = tuple(Change(_kind(step), step.path) for step in steps.values())
         listed = 0
         if len(changes) * 4 >= self.committer.config.safety.min_files:
-            listed = self.repository.git("ls-files", "-z", timeout=LONG).out.count(b"\0")
+            listed = nextindex.count(self.repository)
         question = self.committer.guard(ChangeSet(changes, listed, incoming=True))
         return question if question and question.kind not in self.order.allowed else None
-
-    def _prepare_index(self, head: str | None, merged: str, steps: Steps) -> set[bytes]:
-        """The private index as it is to become the person's; the paths that are not on disk, since
-        they lie outside a sparse checkout or are marked skip-worktree."""
-        repository = self.repository
-        index = repository.private_index
-        indexes.copy_own(repository)
-        old, new = repository.tree_of(head), repository.tree_of(merged)
-        changed = self._entries(old, new)
-        self.links = {path: pair for path, pair in changed.items() if any(map(is_gitlink, pair))}
-        if repository.sparse:
-            _merge_sparse(repository, index, old, new)
-            skipped, assumed = indexes.flagged(repository, index, {*changed, *steps})
-        else:
-            skipped, assumed = indexes.flagged(repository, index, {*changed, *steps})
-            entries = {path: pair[1] for path, pair in changed.items()}
-            indexes.put(repository, index, entries)
-            indexes.restore_flags(repository, index, skipped & set(entries), assumed & set(entries))
-        self.stubborn |= assumed
-        return skipped
 
     def _entries(self, old: str, new: str) -> Entries:
         """How two trees differ, asked of git once."""
@@ -206,15 +215,6 @@ class Update:
         made = make_commit(repository, tree, [ours] if ours else [], message, self.committer.author)
         held.keep_side(repository, made)
         return made, now
-
-
-def _merge_sparse(repository: Repository, index: bytes, old: str, new: str) -> None:
-    """Let git mark what lies outside a sparse checkout. It does so only where it writes files, so
-    it writes them into a folder that is thrown away."""
-    with tempfile.TemporaryDirectory(dir=os.fsdecode(repository.state)) as folder:
-        elsewhere = {"GIT_WORK_TREE": folder, "GIT_DIR": os.fsdecode(repository.git_dir)}
-        arguments = ("read-tree", "-m", "-u", old, new)
-        repository.git(*arguments, index=index, environment=elsewhere, timeout=LONG)
 
 
 def _make_room(repository: Repository, changed: Entries) -> None:
