@@ -29,6 +29,11 @@ def stamp(seconds: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
 
 
+def zone(seconds: float) -> str:
+    """How far the person's own time zone is from UTC at a point of wall(): +0100."""
+    return time.strftime("%z", time.localtime(seconds))
+
+
 def pause(seconds: float) -> None:
     """Do nothing for a while; only where a few milliseconds are waited out."""
     time.sleep(seconds)

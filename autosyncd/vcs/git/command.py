@@ -134,8 +134,7 @@ class Git:
         """The id of the object that a name stands for (gitrevisions(7)), in a tenth of a
         millisecond; None when there is none. Raises GitFailed when git can't say."""
         if self._lookup is None:
-            argv = ["git", *self._settings(NO_HOOKS), "cat-file", "--batch-check"]
-            self._lookup = Partner(argv, cwd=self.root, env=self._environment)
+            self._lookup = self.partner("cat-file", "--batch-check")
         answer = self._lookup.ask(name.encode("utf-8", "surrogateescape"))
         if answer is None:
             raise GitFailed("cat-file", 1, f"it does not say what {name} is")
@@ -143,8 +142,24 @@ class Git:
         found = len(words) == 3 and words[2].isdigit()
         return words[0].decode() if found else None
 
+    def partner(
+        self,
+        *arguments: str,
+        settings: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+    ) -> Partner:
+        """A long-lived child, started when it is first asked."""
+        env = self._environment | dict(environment or {})
+        argv = ["git", *self._settings(NO_HOOKS, *settings), *arguments]
+        runner = self._runner
+        return Partner(argv, cwd=self.root, env=env, given_up=lambda: runner.refuses_local)
+
+    def variable(self, name: str) -> str | None:
+        """What a variable of the environment is for our git."""
+        return self._environment.get(name)
+
     def rest(self) -> None:
-        """A verb is done: no child stays."""
+        """There will be no question for a while: no child stays."""
         if self._lookup is not None:
             self._lookup.end()
             self._lookup = None

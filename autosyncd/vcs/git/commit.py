@@ -5,6 +5,7 @@ index move together, under index.lock, in a few milliseconds. If anything moved 
 again, and what was scanned the first time still gets into history.
 """
 
+import logging
 from dataclasses import dataclass, field
 
 from autosyncd.model import Head, RepoConfig
@@ -23,7 +24,7 @@ from autosyncd.vcs.driver import (
     Waiting,
     Why,
 )
-from autosyncd.vcs.git import condition, excludes, held, indexes
+from autosyncd.vcs.git import condition, durable, excludes, held, indexes, quick, quickcommit
 from autosyncd.vcs.git.command import LONG
 from autosyncd.vcs.git.condition import locked, obstacle
 from autosyncd.vcs.git.history import (
@@ -34,8 +35,12 @@ from autosyncd.vcs.git.history import (
     published,
 )
 from autosyncd.vcs.git.lock import IndexBusy, IndexLock
+from autosyncd.vcs.git.overwritten import OLDER, SetAside, set_aside
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.scan import scan
+from autosyncd.vcs.git.trees import Doubtful
+
+log = logging.getLogger("autosyncd")
 
 TRIES = 8
 """How often somebody else may be faster before the verb gives way and is tried later."""
@@ -76,17 +81,69 @@ class Attempt:
     order: CommitOrder
     missed: list[str] = field(default_factory=list)
     """Commits that were made but could not be published: parents of the next one."""
+    aside: list[SetAside] = field(default_factory=list)
+    """Saves of an older version, which the next Sync merges."""
 
     def run(self) -> CommitOutcome | None:
         """One try; None when somebody moved the branch or the index meanwhile."""
+        head = self.repository.head
+        before = self.repository.tree_of(head)
+        author, name = self.committer.author, self.committer.config.name
+        self.aside += set_aside(self.repository, self.order.scope, author, name)
+        try:
+            return self._run_quickly(head, before)
+        except Doubtful as doubt:
+            log.debug("The general way to a commit is taken: %s", doubt)
+        return self._run_surely(head, before)
+
+    def _run_quickly(self, head: str | None, before: str) -> CommitOutcome | None:
+        """Without an index, for a few known paths (quick.py). Raises Doubtful."""
         repository = self.repository
-        head = repository.head
-        before = repository.tree_of(head)
+        scope = self.order.scope
+        if head is None or scope.everything or len(scope.paths) > quick.MOST:
+            raise Doubtful("These are not a few known paths.")
+        if self.aside:
+            raise Doubtful("A save of an older version was set aside.")
+        signature = indexes.signature(repository)
+        if not indexes.nothing_staged(repository, head, before):
+            raise Doubtful("Something is staged.")
+        inventory = indexes.take_inventory(repository)
+        durable.begin(repository)
+        draft = quick.draft(repository, before, scope, self.committer.config)
+        if draft.after == before:
+            if self.missed:
+                raise Doubtful("A lost commit is to be a parent, though nothing has changed.")
+            durable.end(repository)  # it has hashed only what there was already
+            return NothingToCommit(self._head(head))
+        kept = quick.ready(repository)
+        changes = draft.changes
+        if draft.may_hold_renames:
+            kept.confirm()
+            changes = changes_between(repository, before, draft.after)
+        tracked = inventory.tracked if inventory and self._worth_counting(changes) else 0
+        change_set = ChangeSet(changes, tracked, draft.new_size)
+        question = self._question(change_set)
+        if question is not None:
+            return question
+        message = self._message(change_set)
+        parents = [head, *self.missed]
+        author = self.committer.author
+        new = quickcommit.write_commit(kept, draft.after, parents, message, author)
+        if not quickcommit.publish(kept, signature, draft, head, new):
+            self.missed = [new]
+            return None
+        return self._made(new, message, len(changes), ())
+
+    def _run_surely(self, head: str | None, before: str) -> CommitOutcome | None:
+        """On a private copy of the person's index, whatever there may be in it."""
+        repository = self.repository
+        durable.settle(repository)
         signature = indexes.copy_own(repository)
         staged = indexes.staged_tree(repository)
         waiting = condition.staged(staged, before)
         if staged is None or (waiting is not None and not self.order.ignore_staged):
             return waiting
+        repository.clean = (signature, staged)
         found = self._scan()
         if isinstance(found, Question):
             return found
@@ -94,21 +151,36 @@ class Attempt:
         after = indexes.write_tree(repository, repository.private_index)
         if after == before == staged and not self.missed:
             self._adopted()
-            return NothingToCommit(self._head(head), left_out)
+            return self._only_aside(head, left_out) or NothingToCommit(self._head(head), left_out)
         changes = self._changes(before, after, new_size)
         question = self._question(changes)
         if question is not None:
             return question
-        message = self.committer.compose(changes, repository.memory.branch, self.order.description)
+        message = self._message(changes)
         new = self._make([staged, before, after], head, message)
         if not self._publish(signature, head, new):
             self.missed = [new]
             return None
         self._adopted()
+        return self._made(new, message, len(changes.changes), left_out)
+
+    def _made(
+        self, new: str, message: str, files: int, left_out: tuple[LeftOut, ...]
+    ) -> CommitMade:
         subject = message.split("\n", 1)[0]
-        return CommitMade(
-            Head(repository.memory.branch, new), len(changes.changes), subject, left_out
-        )
+        return CommitMade(Head(self.repository.memory.branch, new), files, subject, left_out)
+
+    def _only_aside(self, head: str | None, left_out: tuple[LeftOut, ...]) -> CommitMade | None:
+        """What was set aside is a commit to be synced, though the branch has not moved."""
+        if not self.aside or head is None:
+            return None
+        subject = f"{self.committer.config.name}: {OLDER}"
+        at = Head(self.repository.memory.branch, head)
+        return CommitMade(at, len(self.aside), subject, left_out)
+
+    def _message(self, changes: ChangeSet) -> str:
+        branch = self.repository.memory.branch
+        return self.committer.compose(changes, branch, self.order.description)
 
     def _scan(self) -> Question | tuple[tuple[LeftOut, ...], int]:
         """Bring what changed into the private index: what was left out, and the size of what is
@@ -127,16 +199,20 @@ class Attempt:
             held.commit_edits(repository, record, edits, author, name)
         candidates = None if order.scope.everything else order.scope.paths
         secrets = excludes.held_secrets(repository, candidates)
-        return (*found.left_out, *secrets), found.plan.new_size
+        stale = [one.notice for one in self.aside]
+        return (*found.left_out, *secrets, *stale), found.plan.new_size
 
     def _changes(self, before: str, after: str, new_size: int) -> ChangeSet:
         changes = changes_between(self.repository, before, after)
         tracked = 0
-        if len(changes) * 4 >= self.committer.config.safety.min_files:
-            # counted only where a safety limit could be reached at all
+        if self._worth_counting(changes):
             listed = self.repository.git("ls-tree", "-r", "-z", "--name-only", before, timeout=LONG)
             tracked = listed.out.count(b"\0")
         return ChangeSet(changes, tracked, new_size)
+
+    def _worth_counting(self, changes: tuple[Change, ...]) -> bool:
+        """Whether a safety limit could be reached at all."""
+        return len(changes) * 4 >= self.committer.config.safety.min_files
 
     def _question(self, changes: ChangeSet) -> Question | None:
         question = self.committer.guard(changes)
@@ -152,7 +228,9 @@ class Attempt:
             parents = [make_commit(self.repository, staged, parents, subject, author)]
         return make_commit(self.repository, after, [*parents, *self.missed], message, author)
 
-    def _publish(self, signature: tuple[int, int, int] | None, head: str | None, new: str) -> bool:
+    def _publish(self, signature: indexes.Signature | None, head: str | None, new: str) -> bool:
+        durable.flush_all(self.repository)
+        self.repository.durable = head
         with IndexLock(self.repository) as lock:
             if indexes.signature(self.repository) != signature:
                 return False

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autosyncd.vcs.driver import Change, ChangeKind
-from autosyncd.vcs.git import indexes
+from autosyncd.vcs.git import durable, indexes
 from autosyncd.vcs.git.command import LONG, GitFailed
+from autosyncd.vcs.git.entries import entries_between
 from autosyncd.vcs.git.lock import IndexBusy, IndexLock
 from autosyncd.vcs.git.repository import Repository
 
@@ -74,9 +75,13 @@ def make_commit(
     arguments = ["commit-tree", tree]
     for parent in parents:
         arguments += ["-p", parent]
-    whole = message.rstrip("\n") + "\n\n" + author.trailers
-    stdin = whole.encode("utf-8", "replace")
+    stdin = whole_message(message, author)
     return repository.git(*arguments, "-F", "-", stdin=stdin, environment=author.environment).text
+
+
+def whole_message(message: str, author: Author) -> bytes:
+    """The message as a commit holds it, with the trailers."""
+    return (message.rstrip("\n") + "\n\n" + author.trailers).encode("utf-8", "replace")
 
 
 def advance(repository: Repository, lock: IndexLock, old: str | None, new: str) -> bool:
@@ -85,56 +90,97 @@ def advance(repository: Repository, lock: IndexLock, old: str | None, new: str) 
 
     False when the branch is no longer at `old`.
     """
-    _write_journal(repository, old, new)
-    ref = f"refs/heads/{repository.memory.branch}"
+    durable.settle(repository)
+    durable.ensure(repository, old)
+    write_journal(repository, old, new)
+    if not _swap(repository, old, new):
+        return False
+    indexes.about_to_publish(repository)
+    lock.publish(repository.private_index)
+    return True
+
+
+def _swap(repository: Repository, old: str | None, new: str) -> bool:
     try:
-        repository.git("update-ref", "-m", "autosyncd", ref, new, old or "0" * len(new))
+        before = old or "0" * len(new)
+        repository.git("update-ref", "-m", "autosyncd", repository.ref, new, before)
     except GitFailed as problem:
         forget_journal(repository)
         if "Unable to create" in problem.complaint:
             raise  # a lock that somebody left behind: git names it, and what to do
         return False
-    lock.publish(repository.private_index)
     return True
 
 
 def settle(repository: Repository) -> None:
-    """End what a killed move_branch() began: the branch has moved, its index has not come along."""
+    """End what was begun and not ended: the branch has moved, its index has not come along. Costs a
+    look at whether there is such a thing."""
     try:
-        old, new = Path(_journal(repository)).read_text().split()
+        old, new = Path(journal(repository)).read_text().split()
     except (FileNotFoundError, ValueError):
         return
-    if repository.head == new and os.path.exists(repository.private_index):
-        behind = _tree_of_index(repository, repository.index)
-        ready = _tree_of_index(repository, repository.private_index)
-        before = repository.tree_of(None if old == "-" else old)
-        if behind in (before, "") and ready == repository.tree_of(new):
-            with contextlib.suppress(IndexBusy), IndexLock(repository) as lock:
-                lock.publish(repository.private_index)
+    if repository.head == new:
+        try:
+            with IndexLock(repository) as lock:
+                _catch_up(repository, lock, None if old == "-" else old, new)
+        except IndexBusy:
+            return  # the journal stays: it is done as soon as the lock is free
     forget_journal(repository)
 
 
-def _tree_of_index(repository: Repository, index: bytes) -> str:
-    return repository.git("write-tree", index=index, ok=(0, 128)).text
+def _catch_up(repository: Repository, lock: IndexLock, old: str | None, new: str) -> None:
+    """Bring the index along by what the commit changed. What the person has staged since stays."""
+    before, after = repository.tree_of(old), repository.tree_of(new)
+    prepared = _tree_of_index(repository, repository.private_index) == after
+    behind = _tree_of_index(repository, repository.index)
+    if prepared and behind in (before, ""):
+        lock.publish(repository.private_index)
+    elif behind != after and not repository.sparse:
+        changed = entries_between(repository, before, after)
+        have = indexes.entries(repository, repository.index, changed)
+        late = {path: pair[1] for path, pair in changed.items() if have.get(path) == pair[0]}
+        if late:
+            indexes.bring_along(repository, late, {})
+            lock.publish(repository.private_index)
 
 
-def _journal(repository: Repository) -> str:
+def _tree_of_index(repository: Repository, index: bytes) -> str | None:
+    """Its tree; empty where there is no index, None where it stands for none (conflicts)."""
+    if not os.path.exists(index):
+        return ""
+    said = repository.git("write-tree", index=index, ok=(0, 128), timeout=LONG)
+    return said.text if said.code == 0 else None
+
+
+def journal(repository: Repository) -> str:
+    """Where it is written that branch and index are being moved, from which commit to which."""
     return os.fsdecode(repository.state + b"/journal")
 
 
-def _write_journal(repository: Repository, old: str | None, new: str) -> None:
-    with open(_journal(repository), "w", encoding="ascii") as file:
+def write_journal(repository: Repository, old: str | None, new: str, *, flush: bool = True) -> None:
+    """What is about to be done; without `flush` the caller makes it durable."""
+    with open(journal(repository), "w", encoding="ascii") as file:
         file.write(f"{old or '-'} {new}\n")
         file.flush()
-        os.fsync(file.fileno())
+        if flush:
+            os.fsync(file.fileno())
 
 
 def published(repository: Repository, commit: str) -> None:
-    """advance() is done: the lock was left, branch and index are where they belong."""
-    forget_journal(repository)
-    repository.clean = (indexes.signature(repository), repository.tree_of(commit))
+    """advance() is done: the lock was left, branch and index are where they belong. Once this has
+    returned, they are so after a power cut too."""
+    durable.flush_ref(repository)
+    repository.durable = commit
+    with contextlib.suppress(FileNotFoundError):  # its content is on the disk: the best record
+        os.rename(journal(repository), last_move(repository))
+    indexes.was_published(repository, repository.tree_of(commit))
+
+
+def last_move(repository: Repository) -> str:
+    """Where the last move of the branch is written, should a later one of the person's git be torn."""
+    return os.fsdecode(repository.state + b"/last-move")
 
 
 def forget_journal(repository: Repository) -> None:
     """What advance() began is done, or was not begun."""
-    Path(_journal(repository)).unlink(missing_ok=True)
+    Path(journal(repository)).unlink(missing_ok=True)

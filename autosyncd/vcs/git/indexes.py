@@ -6,36 +6,99 @@ skip-worktree; so what becomes the person's index always begins as a copy of it.
 
 import contextlib
 import os
+import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 
 from autosyncd.vcs.git.command import LONG, GitFailed
 from autosyncd.vcs.git.disk import Version
-from autosyncd.vcs.git.repository import Repository
+from autosyncd.vcs.git.indexfile import IndexFile
+from autosyncd.vcs.git.repository import Inventory, Repository
 
 ARGUMENT_BYTES = 100_000
 """Bytes of paths in one command line, well below the kernel's limit for one process."""
-
-
 FEW = 30
 """git compares each entry with each path that it is given: beyond so many it is asked for all."""
+Signature = tuple[int, int, int, int]
+_SET_ASIDE = re.compile(rb"(?:^|(?<=\0))[^H] ([^\0]*)")
 
 
-def signature(repository: Repository) -> tuple[int, int, int] | None:
-    """Tells whether the person's index was written since: inode, size, time of change."""
+def signature(repository: Repository) -> Signature | None:
+    """Tells whether the person's index was written since: inode, size, times of content and name."""
+    return _signature(repository.index)
+
+
+def _signature(index: bytes) -> Signature | None:
     try:
-        found = os.stat(repository.index)
+        found = os.stat(index)
     except FileNotFoundError:
         return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
-def copy_own(repository: Repository) -> tuple[int, int, int] | None:
+def about_to_publish(repository: Repository) -> None:
+    """The private index is finished and is about to become the person's."""
+    repository.ready = _signature(repository.private_index)
+
+
+def was_published(repository: Repository, tree: str) -> None:
+    """The index that was ready is the person's: it stands for this tree, unless another git was
+    quicker with one of its own since."""
+    now, ready = signature(repository), repository.ready
+    same = now is not None and isinstance(ready, tuple) and now[:3] == ready[:3]
+    repository.clean = (now, tree) if same else None
+
+
+def nothing_staged(repository: Repository, head: str, tree: str) -> bool:
+    """Whether the person's index is known to stand for the tree of HEAD. git is asked only when
+    somebody has written it since that was known."""
+    now = signature(repository)
+    if repository.clean is None or repository.clean[0] != now:
+        if now is None:
+            return False
+        compare = ("diff-index", "--cached", "--quiet", "--ignore-submodules=none", head)
+        said = repository.git(*compare, ok=(0, 1), timeout=LONG)
+        if said.code or signature(repository) != now:
+            return False
+        repository.clean = (now, tree)
+    return repository.clean[1] == tree
+
+
+def take_inventory(repository: Repository) -> Inventory | None:
+    """What the person's index holds, counted once as long as nobody writes it; None while it is being
+    written."""
+    now = signature(repository)
+    known = repository.inventory
+    if known is None or known.signature != now:
+        listed = repository.git("ls-files", "-v", "-z", timeout=LONG).out
+        aside = frozenset(_SET_ASIDE.findall(listed))
+        repository.inventory = Inventory(now, listed.count(b"\0"), aside)
+    return repository.inventory if signature(repository) == now else None
+
+
+def bring_along(
+    repository: Repository,
+    changes: Mapping[bytes, Version | None],
+    seen: Mapping[bytes, os.stat_result],
+) -> None:
+    """Make the private index a copy of the person's, with these changes in it; `seen` is what the
+    files looked like (lstat(2)) when they were read."""
+    index = repository.private_index
+    copy_own(repository)
+    put(repository, index, changes)
+    placed = {
+        path: (one, seen[path]) for path, one in changes.items() if one is not None and path in seen
+    }
+    timed = IndexFile(index, repository.object_format).write_times(placed)
+    refresh(repository, index, sorted(placed.keys() - timed))
+
+
+def copy_own(repository: Repository) -> Signature | None:
     """Make the private index a copy of the person's; its signature tells later whether it still is."""
     return copy_to(repository, repository.private_index)
 
 
-def copy_to(repository: Repository, target: bytes) -> tuple[int, int, int] | None:
+def copy_to(repository: Repository, target: bytes) -> Signature | None:
     """Copy the person's index (nothing is copied where there is none yet); its signature.
 
     The copy keeps the time: git reads a file again that is not older than the index (git's
@@ -62,6 +125,24 @@ def put(repository: Repository, index: bytes, entries: Mapping[bytes, Version | 
     repository.git(
         "update-index", "-z", "--replace", "--index-info", stdin=stdin, index=index, timeout=LONG
     )
+
+
+def entries(
+    repository: Repository, index: bytes, paths: Iterable[bytes]
+) -> dict[bytes, Version | None]:
+    """What an index has of these paths, and of none that is in conflict."""
+    wanted = set(paths)
+    found: dict[bytes, Version | None] = {}
+    for some in portions(sorted(wanted)) if len(wanted) <= FEW else [[]]:
+        said = repository.git(
+            "--literal-pathspecs", "ls-files", "-s", "-z", "--", *some, index=index, timeout=LONG
+        )
+        for record in said.records:
+            info, path = record.split(b"\t", 1)
+            mode, oid, stage = info.split(b" ")
+            if path in wanted and stage == b"0":
+                found[path] = Version(mode, oid)
+    return found
 
 
 def remove(repository: Repository, index: bytes, paths: Iterable[bytes]) -> None:

@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from autosyncd.errors import AutosyncError
 from autosyncd.model import TreeId
@@ -39,6 +40,24 @@ class Memory:
     roots: list[str] = field(default_factory=list)
 
 
+class Ending(Protocol):
+    """What has to be let go of."""
+
+    def end(self) -> None:
+        """Let go."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """What an index holds, as far as it can't be told from its tree."""
+
+    signature: object
+    tracked: int
+    """Files."""
+    set_aside: frozenset[bytes]
+    """Those that are marked assume-unchanged or skip-worktree, and those in conflict."""
+
+
 @dataclass(slots=True)
 class Repository:
     """An opened work tree."""
@@ -54,7 +73,15 @@ class Repository:
     file_modes: bool = True
     """Whether the file system knows what is executable (git-config(1), core.fileMode)."""
     clean: tuple[object, str] | None = None
-    """The signature of the person's index as we published it last, and the tree it stands for."""
+    """A signature of the person's index, and the tree that the index with it stands for."""
+    ready: object = None
+    """The signature of the index that is about to become the person's."""
+    inventory: Inventory | None = None
+    """What else is known of the index that `clean` is about."""
+    quick: "Ending | None" = None
+    """What a quick commit keeps from one to the next (quick.py), children among it."""
+    durable: str | None = None
+    """A commit that is on the disk with all its history (durable.py)."""
     unfetched: int = 0
     """Syncs in a row that did not fetch."""
     chosen: tuple[object, str | None] | None = None
@@ -117,16 +144,29 @@ class Repository:
             known = self._contained[tip, commit] = said.code == 0
         return known
 
-    def rest(self) -> None:
-        """A verb is done: no child stays, nothing is remembered that may be another tomorrow."""
-        self.git.rest()
-        self._trees.clear()
+    def pause(self) -> None:
+        """A verb is done: children stay for the next, and the tree that was asked for last (a commit's
+        tree never changes); what may be another tomorrow is forgotten."""
+        self._trees = dict([self._trees.popitem()] if self._trees else [])
         self._contained.clear()
+
+    def rest(self) -> None:
+        """There will be no verb for a while: no child stays."""
+        self.pause()
+        self.git.rest()
+        if self.quick is not None:
+            self.quick.end()
+            self.quick = None
+
+    @property
+    def ref(self) -> str:
+        """The adopted branch's full name."""
+        return f"refs/heads/{self.memory.branch}"
 
     @property
     def head(self) -> str | None:
         """The commit of the adopted branch, or None while it is unborn."""
-        return self.commit_at(f"refs/heads/{self.memory.branch}")
+        return self.commit_at(self.ref)
 
 
 def open_repository(

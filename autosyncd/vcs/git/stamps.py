@@ -1,0 +1,131 @@
+"""What a long-lived git child reads once: configuration, attributes, ignore rules.
+
+Each of these files has a stamp (stat(2)); a child whose files have other stamps now answers by rules
+that no longer hold, and has to go. Files that do not exist yet have a stamp as well.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from autosyncd.vcs.git.repository import Repository
+
+Stamp = tuple[int, int, int, int] | None
+RULES = (b".gitattributes", b".gitignore")
+SYSTEM_FILES = (b"/etc/gitconfig", b"/etc/gitattributes")
+NOT_PLAIN = (
+    "commit.gpgsign",
+    "core.ignorecase",
+    "core.precomposeunicode",
+    "core.protecthfs",
+    "core.sparsecheckout",
+)
+TRUE = {"", "true", "yes", "on", "1"}
+
+
+def stamp(path: bytes) -> Stamp:
+    """Inode, size, time of content and time of change; None where there is nothing."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The configuration as it was read, and the stamps of all files that it may come from."""
+
+    values: Mapping[str, str]
+    stamps: Mapping[bytes, Stamp]
+
+    @property
+    def still_hold(self) -> bool:
+        """Whether nobody has changed one of them."""
+        return all(stamp(path) == known for path, known in self.stamps.items())
+
+    def is_on(self, name: str) -> bool:
+        """Whether a setting (in small letters) is there, and true as git reads it."""
+        return name in self.values and self.values[name].lower() in TRUE
+
+    @property
+    def are_plain(self) -> bool:
+        """Whether nothing is set that changes what a commit or a tree is made of in ways that only
+        the general path has been shown to follow."""
+        if any(map(self.is_on, NOT_PLAIN)) or "i18n.commitencoding" in self.values:
+            return False
+        return "core.symlinks" not in self.values or self.is_on("core.symlinks")
+
+    @property
+    def may_convert(self) -> bool:
+        """Whether line ends may be converted where no .gitattributes says so."""
+        automatic = self.values.get("core.autocrlf", "false").lower()
+        elsewhere = (b"/attributes", b"/gitattributes")
+        return (
+            automatic not in {"false", "no", "off", "0"}
+            or "core.attributesfile" in self.values
+            or any(found and path.endswith(elsewhere) for path, found in self.stamps.items())
+        )
+
+
+def read_settings(repository: Repository) -> Settings:
+    """Ask git for its configuration, and note the stamps first: what changes meanwhile is seen."""
+    known = {path: stamp(path) for path in _usual_files(repository)}
+    listed = repository.git("config", "--list", "--show-origin", "-z").records
+    values: dict[str, str] = {}
+    for origin, setting in zip(listed[::2], listed[1::2], strict=False):
+        name, _, value = os.fsdecode(setting).partition("\n")
+        values[name] = value
+        kind, _, file = origin.partition(b":")
+        if kind == b"file":
+            file = os.path.join(repository.root, file)
+            known.setdefault(file, stamp(file))
+            if name == "include.path" or name.startswith("includeif."):
+                included = os.path.join(os.path.dirname(file), os.path.expanduser(value).encode())
+                known.setdefault(included, stamp(included))
+        if name == "core.attributesfile":
+            known.setdefault(_expanded(repository, value), stamp(_expanded(repository, value)))
+    return Settings(values, known)
+
+
+def _expanded(repository: Repository, value: str) -> bytes:
+    return os.path.join(repository.root, os.fsencode(os.path.expanduser(value)))
+
+
+def _usual_files(repository: Repository) -> list[bytes]:
+    """Where git looks in any case (git-config(1), gitattributes(5), gitignore(5))."""
+    home = os.fsencode(repository.git.variable("HOME") or "/nonexistent")
+    base = repository.git.variable("XDG_CONFIG_HOME")
+    personal = os.fsencode(base) if base else home + b"/.config"
+    common = repository.common_dir
+    files = [*SYSTEM_FILES, home + b"/.gitconfig"]
+    files += [personal + b"/git/" + name for name in (b"config", b"attributes")]
+    files += [common + b"/config", repository.git_dir + b"/config.worktree"]
+    files += [common + b"/info/" + name for name in (b"attributes", b"exclude", b"grafts")]
+    return [*files, repository.git.excludes or b"/nonexistent"]
+
+
+@dataclass(slots=True)
+class Rules:
+    """The rule files in folders of the work tree, as they were when a child may have read them."""
+
+    root: bytes
+    _known: dict[bytes, Stamp] = field(default_factory=dict)
+
+    def still_hold(self, folders: Iterable[bytes]) -> bool:
+        """Whether what was known of these folders is so still; they are known from now on."""
+        same = True
+        for folder in folders:
+            for name in RULES:
+                path = os.path.join(self.root, folder, name)
+                now = stamp(path)
+                same = self._known.setdefault(path, now) == now and same
+        return same
+
+    def exist(self, folder: bytes, name: bytes) -> bool:
+        """Whether a folder that still_hold() was asked about has such a file."""
+        return self._known.get(os.path.join(self.root, folder, name)) is not None
+
+    def forget(self) -> None:
+        """New children will read them anew."""
+        self._known.clear()

@@ -1,0 +1,169 @@
+"""What a commit of a few known paths costs beside `git add PATH..; git commit`.
+
+    python -m tests.bench.bench_commit [--files 100000] [--folders 2500] [--paths 1,10,200]
+                                       [--runs 30] [DIR]
+
+Alternating in one run, in one tree. Ours counts from the verb's begin until the branch has moved by
+compare-and-swap; the person's index, which follows at once, is a figure of its own (the whole verb).
+The general way is what is taken where the quick one isn't sure.
+The default takes about two minutes.
+"""
+
+import argparse
+import os
+import random
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from autosyncd.model import RepoConfig
+from autosyncd.vcs.driver import CommitMade, CommitOrder, Ready, Scope
+from autosyncd.vcs.git import commit as committing
+from autosyncd.vcs.git import history
+from autosyncd.vcs.git.children import Children
+from autosyncd.vcs.git.driver import GitDriver
+from autosyncd.vcs.git.trees import Doubtful
+from tests.bench.bench_start import committed_tree
+from tests.bench.figures import heading, row
+from tests.daemons import git
+from tests.trees import MACHINE, Record
+
+Timed = tuple[float, float]
+"""Seconds until the branch has moved, and of the whole."""
+
+
+class Moved:
+    """When the branch was moved last, whichever way."""
+
+    def __init__(self) -> None:
+        self.at = 0.0
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        places: list[tuple[object, str]] = [(Children, "end_move"), (history, "_swap")]
+        before = [getattr(place, name) for place, name in places]
+        for (place, name), original in zip(places, before, strict=True):
+            setattr(place, name, self._noting(original))
+        try:
+            yield
+        finally:
+            for (place, name), original in zip(places, before, strict=True):
+                setattr(place, name, original)
+
+    def _noting(self, original: Callable[..., object]) -> Callable[..., object]:
+        def noting(*arguments: object) -> object:
+            result = original(*arguments)
+            self.at = time.perf_counter()
+            return result
+
+        return noting
+
+
+@contextmanager
+def only_the_general_way() -> Iterator[None]:
+    def refuse(*_: object) -> None:
+        raise Doubtful("The general way is measured.")
+
+    original = committing.Attempt._run_quickly
+    committing.Attempt._run_quickly = refuse  # type: ignore[method-assign,assignment]
+    try:
+        yield
+    finally:
+        committing.Attempt._run_quickly = original  # type: ignore[method-assign]
+
+
+def driver_of(tree: Path) -> GitDriver:
+    driver = GitDriver(
+        RepoConfig(path=os.path.realpath(tree), name="notes"),
+        guard=lambda _: None,
+        compose=lambda *_: "edit",
+        watcher=Record(),
+        host="bench",
+        machine=MACHINE,
+        environment=dict(os.environ),
+    )
+    assert isinstance(driver.inspect(), Ready)
+    return driver
+
+
+def edit(tree: Path, names: list[str]) -> None:
+    for name in names:
+        with (tree / name).open("a") as file:
+            file.write(f"{random.random()}\n")
+
+
+def ours(driver: GitDriver, moved: Moved, names: list[str]) -> Timed:
+    scope = Scope(frozenset(map(os.fsencode, names)))
+    begin = time.perf_counter()
+    outcome = driver.commit(CommitOrder(scope))
+    end = time.perf_counter()
+    assert isinstance(outcome, CommitMade), outcome
+    return moved.at - begin, end - begin
+
+
+def by_hand(tree: Path, names: list[str]) -> Timed:
+    begin = time.perf_counter()
+    git(tree, "add", "--", *names)
+    git(tree, "commit", "-qm", "by hand")
+    return (time.perf_counter() - begin,) * 2
+
+
+def measure(tree: Path, files: list[str], paths: int, runs: int, *, general: bool) -> None:
+    driver, moved, chance = driver_of(tree), Moved(), random.Random(paths)
+    mine: list[Timed] = []
+    plain: list[Timed] = []
+    with moved.watched():
+        for number in range(runs + 2):
+            # each side works in a row of its own: after the person's git ours looks at the index anew
+            names = chance.sample(files, paths)
+            edit(tree, names)
+            mine.append(ours(driver, moved, names))
+            if number % 3 == 0:
+                names = chance.sample(files, paths)
+                edit(tree, names)
+                plain.append(by_hand(tree, names))
+                edit(tree, names[:1])
+                ours(driver, moved, names[:1])  # not counted: it learns what the index holds now
+    driver.close()
+    assert git(tree, "status", "--porcelain") == ""
+    report(paths, mine[2:], plain, general=general)
+
+
+def report(paths: int, mine: list[Timed], plain: list[Timed], *, general: bool) -> None:
+    moved, whole = (statistics.median(one[part] for one in mine) for part in (0, 1))
+    hand = statistics.median(one[0] for one in plain)
+    way = "the general way" if general else "quick"
+    aim = f"<= {12 if general else 3} %" if paths == 1 else ""
+    label = f"{paths} paths, {way}: until the branch moved"
+    row(label, f"{moved * 1000:.1f} ms, {moved / hand:.1%} of {hand * 1000:.0f} ms", aim)
+    row("    with the person's index", f"{whole * 1000:.0f} ms, {whole / hand:.1%}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--files", type=int, default=100_000)
+    parser.add_argument("--folders", type=int, default=2500)
+    parser.add_argument("--paths", default="1,10,200")
+    parser.add_argument("--runs", type=int, default=30)
+    parser.add_argument("where", nargs="?", help="a folder of the file system to measure on")
+    options = parser.parse_args()
+    heading(f"commits in a tree of {options.files} files in {options.folders} folders")
+    folder = Path(tempfile.mkdtemp(prefix="bench-commit-", dir=options.where))
+    try:
+        tree = folder / "archive"
+        committed_tree(tree, options.folders, options.files)
+        files = git(tree, "ls-files").split("\n")
+        for paths in map(int, options.paths.split(",")):
+            measure(tree, files, paths, options.runs, general=False)
+        with only_the_general_way():
+            measure(tree, files, 1, options.runs, general=True)
+    finally:
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()
