@@ -284,6 +284,66 @@ def test_the_version_that_gives_way_is_named_after_its_machine(world: World) -> 
     assert laptop.read(copy) == b"desktop\n"
 
 
+def test_a_version_that_a_person_committed_is_named_after_them(world: World) -> None:
+    """No trailer says which machine it was: the committer's name must do."""
+    laptop, desktop = world.share({"f.txt": "base\n"})
+    laptop.edit("other.txt", "one more commit\n")
+    laptop.committed()
+    desktop.edit("f.txt", "desktop\n")
+    desktop.git("-c", "user.name=Jörg von Übel, jr.", "commit", "-qam", "By hand")
+    desktop.sync()
+    laptop.edit("f.txt", "laptop\n")
+    laptop.committed()
+    laptop.sync()
+    (copy,) = (name for name in laptop.files() if b"sync-conflict" in name)
+    assert copy.startswith(b"f.sync-conflict-J-rg-von-bel-jr-")
+    desktop.sync()
+    assert desktop.files() == laptop.files()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ü" * 125 + ".txt",
+        "\N{GRINNING FACE}" * 62 + ".x",
+        os.fsdecode(b"\xff\xfe" * 125 + b".txt"),
+        "." + "n" * 254,
+        "a." + "e" * 253,
+    ],
+)
+def test_a_name_of_any_length_has_its_copy_on_every_machine(
+    world: World, tmp_path: Path, name: str
+) -> None:
+    laptop, desktop = world.share({name: "base\n"})
+    for clone in (laptop, desktop):
+        clone.edit(name, f"{clone.root.name}\n")
+        clone.committed()
+    other = world.copy(tmp_path / "other")
+    settle(laptop, desktop)
+    settle(other.clones["desktop"], other.clones["laptop"])
+    files = laptop.files()
+    assert files == desktop.files() == other.clones["desktop"].files()
+    assert {b"laptop\n", b"desktop\n"} == set(files.values())
+    assert all(len(found) <= 255 for found in files)
+
+
+def test_a_copy_never_takes_the_name_of_another_file(world: World) -> None:
+    """Somebody has made a file of just that name before."""
+    laptop, desktop = world.share({"f.txt": "base\n"})
+    blob = laptop.git("hash-object", "--stdin", stdin=b"desktop\n")[:8]
+    taken = f"f.sync-conflict-desktop-{blob}.txt"
+    laptop.edit(taken, "mine\n")
+    laptop.edit("other.txt", "one more commit\n")
+    laptop.committed()
+    laptop.edit("more.txt", "and one more\n")
+    laptop.committed()
+    clash(world, "laptop\n", "desktop\n")
+    assert laptop.read(taken) == b"mine\n"
+    assert laptop.read(f"f.sync-conflict-desktop-{blob}-1.txt") == b"desktop\n"
+    desktop.sync()
+    assert desktop.files() == laptop.files()
+
+
 def test_a_second_conflict_of_the_same_file_makes_a_second_copy(world: World) -> None:
     laptop, desktop = world.share({"f.txt": "base\n"})
     clash(world, "laptop\n", "desktop\n")

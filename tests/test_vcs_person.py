@@ -206,6 +206,67 @@ def test_nothing_is_done_in_the_middle_of_an_operation(laptop: Clone, operation:
     laptop.committed()
 
 
+def begin(laptop: Clone, what: str) -> str:
+    """The person is in the middle of something; the command that ends it."""
+    patch = laptop.git("format-patch", "-1", "--stdout", "side")
+    (laptop.root.parent / "side.patch").write_text(patch + "\n")
+    if what in OPERATIONS:
+        laptop.git(*OPERATIONS[what], status=None)
+        return f"{what} {'reset' if what == 'bisect' else '--abort'}"
+    laptop.git("switch", "-q", *(("--detach",) if what == "detached" else ("side",)))
+    return "switch -qf main"
+
+
+def as_it_is(laptop: Clone) -> tuple[str, ...]:
+    """What a snapshot must leave as it is."""
+    asked = ("rev-parse HEAD main", "ls-files -s -v", "status --porcelain", "stash list")
+    return tuple(laptop.git(*words.split()) for words in asked)
+
+
+@pytest.mark.parametrize("what", [*OPERATIONS, "detached", "another branch"])
+def test_what_is_written_in_the_middle_of_something_is_made_safe(
+    laptop: Clone, world: World, what: str
+) -> None:
+    """A snapshot here and on the remote; HEAD and index are the person's; it goes on afterwards."""
+    laptop.sync()
+    finish = begin(laptop, what)
+    laptop.edit("c.txt", "only a snapshot has it\n")
+    laptop.edit("new.txt", "nor was this ever added\n")
+    assert isinstance(laptop.commit(), Waiting)
+    before, index = as_it_is(laptop), laptop.read(".git/index")
+    assert laptop.driver.snapshot()
+    assert as_it_is(laptop) == before
+    assert laptop.read(".git/index") == index
+    (ref,) = world.hub_git("for-each-ref", "--format=%(refname)", "refs/autosync/wip").split("\n")
+    assert ref.startswith("refs/autosync/wip/")
+    assert world.hub_git("show", f"{ref}:c.txt") == "only a snapshot has it"
+    assert world.hub_git("show", f"{ref}:new.txt") == "nor was this ever added"
+    assert world.hub_git("show", f"{ref}:a.txt") == laptop.read("a.txt").decode().rstrip("\n")
+    assert not laptop.driver.snapshot()  # nothing is new
+    laptop.git(*finish.split())
+    laptop.edit("c.txt", "only a snapshot has it\n")
+    assert isinstance(laptop.commit(), CommitMade)
+    outcome = laptop.sync()
+    assert isinstance(outcome, Synced), outcome
+    assert outcome.pushed
+    assert world.hub_git("for-each-ref", "refs/autosync") == ""
+    assert laptop.git("for-each-ref", "refs/autosync/wip") == ""
+    laptop.is_clean()
+
+
+def test_a_snapshot_of_what_is_staged_in_part_holds_the_file_as_it_is(
+    laptop: Clone, world: World
+) -> None:
+    laptop.edit("a.txt", "staged\n")
+    laptop.git("add", "a.txt")
+    laptop.edit("a.txt", "staged\nand more\n")
+    assert isinstance(laptop.commit(), Waiting)
+    assert laptop.driver.snapshot()
+    assert laptop.status() == "MM a.txt"
+    ref = world.hub_git("for-each-ref", "--format=%(refname)", "refs/autosync/wip")
+    assert world.hub_git("show", f"{ref}:a.txt") == "staged\nand more"
+
+
 def test_a_stash_popped_into_a_conflict_is_waited_for(laptop: Clone, world: World) -> None:
     laptop.sync()
     desktop = world.clone("desktop")

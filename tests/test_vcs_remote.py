@@ -1,5 +1,6 @@
 """Remotes that refuse, are away, or hang: what a person is told, and that nothing secret is in it."""
 
+import os
 import socket
 import subprocess
 import threading
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from autosyncd.vcs.driver import Aborted, Away, AwayKind, Synced
-from autosyncd.vcs.git import command
+from autosyncd.vcs.git import command, publish
 from autosyncd.vcs.git.command import quiet_ssh, readable
 from autosyncd.vcs.git.complaint import PushVerdict, away, branch_missing, push_answer
 from tests.trees import Clone, World, make_world
@@ -97,6 +98,165 @@ def test_a_pre_push_hook_of_the_person_is_heard(laptop: Clone) -> None:
     assert "not today" in outcome.refused
 
 
+def test_a_pre_push_hook_of_the_person_runs_for_every_push_of_theirs_or_ours(
+    world: World, laptop: Clone
+) -> None:
+    hook = laptop.root / ".git/hooks/pre-push"
+    hook.write_text("#!/bin/sh\ncat >>../pushed\n")
+    hook.chmod(0o755)
+    outcome = laptop.sync()
+    assert isinstance(outcome, Synced)
+    assert outcome.pushed
+    said = (world.folder / "pushed").read_text()
+    assert "refs/heads/main" in said
+    assert said.count("\n") == 1
+
+
+def takes_no_own_refs(world: World) -> None:
+    """Some hosts take branches and tags alone."""
+    hook = world.hub / "hooks/update"
+    hook.write_text(
+        "#!/bin/sh\ncase $1 in refs/autosync/*) echo 'only branches' >&2; exit 1;; esac\n"
+    )
+    hook.chmod(0o755)
+
+
+def test_a_hub_that_takes_no_refs_of_ours_goes_on_and_is_told_once(
+    world: World, laptop: Clone
+) -> None:
+    takes_no_own_refs(world)
+    laptop.git("switch", "-q", "--detach")
+    laptop.edit("a.txt", "three\n")
+    assert laptop.driver.snapshot()
+    laptop.git("switch", "-qf", "main")
+    notes = []
+    for text in ("four\n", "five\n"):
+        laptop.edit("a.txt", text)
+        laptop.committed()
+        outcome = laptop.sync()
+        assert isinstance(outcome, Synced)
+        assert outcome.pushed
+        notes.append(outcome.note)
+    assert "refs/autosync" in notes[0]
+    assert "all else works" in notes[0]
+    assert notes[1:] == [""]
+    assert world.hub_git("for-each-ref", "refs/autosync") == ""
+
+
+def test_a_machine_that_always_loses_where_no_refs_of_ours_are_taken_goes_on(
+    world: World, laptop: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publish, "HELP_AFTER", 1)
+    desktop = world.clone("desktop")
+    desktop.edit("b.txt", "desktop\n")
+    desktop.committed()
+    desktop.sync()
+    takes_no_own_refs(world)
+    outcome = laptop.sync(fetch=False)
+    assert isinstance(outcome, Synced)
+    assert outcome.pushed
+    assert "refs/autosync" in outcome.note
+
+
+# damaged, full
+
+
+def damage(folder: Path) -> Path:
+    """Turn the bytes of the newest blob of the branch into others."""
+    name = subprocess.run(
+        ["git", "rev-parse", "main:a.txt"], cwd=folder, check=True, capture_output=True, text=True
+    ).stdout.strip()
+    git_dir = folder if folder.suffix == ".git" else folder / ".git"
+    file = git_dir / "objects" / name[:2] / name[2:]
+    file.chmod(0o644)
+    file.write_bytes(b"damaged" + file.read_bytes()[7:])
+    return file
+
+
+def test_a_damaged_hub_is_told_and_what_is_here_goes_on(world: World, laptop: Clone) -> None:
+    desktop = world.clone("desktop")
+    laptop.sync()
+    damage(world.hub)
+    outcome = desktop.sync()
+    assert isinstance(outcome, Away), outcome
+    assert outcome.kind is AwayKind.DAMAGED
+    assert "git fsck" in outcome.text
+    desktop.edit("b.txt", "goes on\n")
+    desktop.committed()
+    # a hub made anew is filled by whoever has it all
+    world.hub.rename(world.folder / "damaged.git")
+    subprocess.run(["git", "init", "-q", "--bare", world.hub], check=True, env=world.environment)
+    assert isinstance(laptop.sync(), Synced)
+    assert isinstance(desktop.sync(), Synced)
+    assert desktop.files() == {b"a.txt": b"two\n", b"b.txt": b"goes on\n"}
+
+
+def test_a_damaged_pack_of_the_hub_is_told(world: World, laptop: Clone) -> None:
+    desktop = world.clone("desktop")
+    laptop.edit("big.bin", os.urandom(30_000))
+    laptop.committed()
+    laptop.sync()
+    world.hub_git("repack", "-adq")
+    (pack,) = (world.hub / "objects/pack").glob("*.pack")
+    content = bytearray(pack.read_bytes())
+    content[len(content) // 2] ^= 255
+    pack.chmod(0o644)
+    pack.write_bytes(content)
+    outcome = desktop.sync()
+    assert isinstance(outcome, Away), outcome
+    assert outcome.kind is AwayKind.DAMAGED, outcome
+    assert desktop.read("a.txt") == b"one\n"
+
+
+def test_a_damaged_object_here_is_told_and_no_file_is_touched(world: World, laptop: Clone) -> None:
+    file = damage(laptop.root)
+    outcome = laptop.sync()
+    assert isinstance(outcome, Away), outcome
+    assert outcome.kind is AwayKind.DAMAGED
+    assert "git fsck" in outcome.text
+    assert laptop.read("a.txt") == b"two\n"
+    file.unlink()  # git takes what is there for good, so it must go before it is written anew
+    laptop.git("hash-object", "-w", "a.txt")
+    assert isinstance(laptop.sync(), Synced)
+
+
+@pytest.fixture
+def tiny(world: World) -> Iterator[Path]:
+    """A hub on a disk of its own with hardly any space."""
+    disk = world.folder / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(disk)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("no file system can be mounted here")
+    try:
+        yield disk
+    finally:
+        subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+@pytest.mark.root
+def test_a_full_disk_where_the_hub_is_is_told_in_its_words(
+    world: World, laptop: Clone, tiny: Path
+) -> None:
+    subprocess.run(
+        ["git", "init", "-q", "--bare", "--template=", tiny / "hub.git"],
+        check=True,
+        env=world.environment,
+    )
+    laptop.git("remote", "set-url", "origin", str(tiny / "hub.git"))
+    assert isinstance(laptop.sync(), Synced)
+    laptop.edit("big.bin", os.urandom(600_000))
+    laptop.committed()
+    outcome = laptop.sync()
+    text = outcome.refused if isinstance(outcome, Synced) else getattr(outcome, "text", "")
+    assert "No space left on device" in text, outcome
+    assert laptop.git("status", "--porcelain") == ""
+    subprocess.run(["mount", "-o", "remount,size=20m", str(tiny)], check=True)
+    outcome = laptop.sync()
+    assert isinstance(outcome, Synced)
+    assert outcome.pushed
+
+
 # away
 
 
@@ -130,12 +290,19 @@ def test_a_closed_port_is_away(laptop: Clone, scheme: str, fetch: bool) -> None:
     assert "tried again" in outcome.text
 
 
+@pytest.mark.parametrize("scheme", ["git", "http", "ssh"])
 @pytest.mark.parametrize("fetch", [True, False])
 def test_a_server_that_hangs_is_away(
-    laptop: Clone, silent: int, monkeypatch: pytest.MonkeyPatch, fetch: bool
+    laptop: Clone, silent: int, monkeypatch: pytest.MonkeyPatch, scheme: str, fetch: bool
 ) -> None:
     monkeypatch.setattr(command, "SILENCE", 0.3)
-    laptop.git("remote", "set-url", "origin", f"git://127.0.0.1:{silent}/x")
+    if scheme == "ssh":  # logged in, and then nothing comes; git sees only the pipe
+        stub = laptop.root.parent / "silent-ssh"
+        stub.write_text("#!/bin/sh\nexec sleep 1000\n")
+        stub.chmod(0o755)
+        laptop.git("config", "core.sshCommand", str(stub))
+        laptop.reopen()
+    laptop.git("remote", "set-url", "origin", f"{scheme}://127.0.0.1:{silent}/x")
     outcome = laptop.sync(fetch=fetch)
     assert isinstance(outcome, Away)
     assert outcome.kind is AwayKind.NETWORK
@@ -235,6 +402,11 @@ def test_words_of_a_server_cannot_steer_a_terminal(world: World, laptop: Clone) 
         ("ssh: connect to host example.org port 22: Connection refused", AwayKind.NETWORK),
         ("fatal: unable to access 'https://x/': Could not resolve host: x", AwayKind.NETWORK),
         ("fatal: the remote end hung up unexpectedly", AwayKind.NETWORK),
+        ("fatal: early EOF\nfatal: fetch-pack: invalid index-pack output", AwayKind.NETWORK),
+        ("remote: fatal: packed object 0f is corrupt\nfatal: early EOF", AwayKind.DAMAGED),
+        ("error: object file .git/objects/0f/1 is empty\nfatal: bad object", AwayKind.DAMAGED),
+        ("fatal: write error: No space left on device", AwayKind.FULL),
+        ("remote: fatal: Disk quota exceeded", AwayKind.FULL),
         ("", AwayKind.NETWORK),
         ("something never heard of", AwayKind.NETWORK),
     ],

@@ -12,12 +12,11 @@ from autosyncd.vcs.driver import (
     Dirty,
     Failed,
     NoRemote,
+    NothingToCommit,
     Question,
     Ready,
     Stage,
     Synced,
-    Waiting,
-    Why,
 )
 from tests.trees import Clone, World, make_world
 
@@ -203,31 +202,68 @@ def test_an_untracked_folder_where_a_file_comes_in_is_kept(world: World) -> None
 
 
 def holds_back(clone: Clone, name: str, content: bytes) -> None:
-    """An incoming change waits for the person, whose file stays and goes nowhere."""
-    for outcome in (clone.sync(), clone.commit() and clone.sync()):
+    """An incoming file waits for the person, whose file stays and goes nowhere; all else arrives."""
+    for _ in range(3):
+        synced = clone.sync()
+        assert isinstance(synced, Synced), synced
+        (sentence,) = synced.held
+        assert f"{name}, which git ignores here, has its place" in sentence
         assert clone.read(name) == content
-        assert isinstance(outcome, Waiting), outcome
-        assert outcome.why is Why.IN_THE_WAY
-        assert os.path.basename(name) in outcome.text
-    assert not clone.history_has(content)
+        assert clone.read("a.txt") == b"at the same time\n"
+        assert isinstance(clone.commit(), NothingToCommit)
+        clone.driver.snapshot()
+        assert not clone.history_has(content)
+        clone.reopen()
+
+
+def with_more(laptop: Clone, name: str, text: str) -> None:
+    """Another file changes in the same commit."""
+    laptop.edit("a.txt", "at the same time\n")
+    push_from(laptop, name, text)
 
 
 def test_an_ignored_file_in_the_way_is_kept_and_not_published(world: World) -> None:
     laptop, desktop = world.share({"a.txt": "one\n"})
     desktop.edit(".git/info/exclude", "*.cfg\n")
     desktop.edit("my.cfg", "mine\n")
-    push_from(laptop, "my.cfg", "from the laptop\n")
+    with_more(laptop, "my.cfg", "from the laptop\n")
+    holds_back(desktop, "my.cfg", b"mine\n")
+    push_from(laptop, "my.cfg", "and once more\n")
     holds_back(desktop, "my.cfg", b"mine\n")
     desktop.delete("my.cfg")
+    assert isinstance(desktop.commit(), NothingToCommit), "the way is free: nothing was deleted"
+    synced = desktop.sync()
+    assert isinstance(synced, Synced)
+    assert synced.held == ()
+    assert desktop.read("my.cfg") == b"and once more\n"
+    desktop.is_clean()
+
+
+def test_an_ignored_file_in_the_way_that_is_ignored_no_longer_still_waits(world: World) -> None:
+    """Nothing is published behind the person's back, and nothing is lost when it is moved."""
+    laptop, desktop = world.share({"a.txt": "one\n"})
+    desktop.edit(".git/info/exclude", "*.cfg\n")
+    desktop.edit("my.cfg", "mine\n")
+    with_more(laptop, "my.cfg", "from the laptop\n")
+    holds_back(desktop, "my.cfg", b"mine\n")
+    desktop.edit(".git/info/exclude", "")
+    desktop.commit()
+    synced = desktop.sync()
+    assert isinstance(synced, Synced)
+    assert "my.cfg" in synced.held[0]
+    assert desktop.read("my.cfg") == b"mine\n"
+    desktop.move("my.cfg", "mine.cfg")
+    desktop.commit()
     assert isinstance(desktop.sync(), Synced)
     assert desktop.read("my.cfg") == b"from the laptop\n"
+    assert desktop.history_has("mine\n")
 
 
 def test_a_secret_in_the_way_is_kept_and_not_published(world: World) -> None:
     laptop, desktop = world.share({"a.txt": "one\n"})
     laptop.reopen(exclude=("!.env",))
     desktop.edit(".env", "PASSWORD=mine\n")
-    push_from(laptop, ".env", "PASSWORD=none\n")
+    with_more(laptop, ".env", "PASSWORD=none\n")
     holds_back(desktop, ".env", b"PASSWORD=mine\n")
 
 
@@ -235,7 +271,7 @@ def test_an_ignored_file_where_a_folder_comes_in_is_kept(world: World) -> None:
     laptop, desktop = world.share({"a.txt": "one\n"})
     desktop.edit(".git/info/exclude", "/out\n")
     desktop.edit("out", "mine\n")
-    push_from(laptop, "out/deep/new.txt", "new\n")
+    with_more(laptop, "out/deep/new.txt", "new\n")
     holds_back(desktop, "out", b"mine\n")
 
 
@@ -243,7 +279,7 @@ def test_an_ignored_file_in_a_folder_where_a_file_comes_in_is_kept(world: World)
     laptop, desktop = world.share({"a.txt": "one\n"})
     desktop.edit(".git/info/exclude", "*.o\n")
     desktop.edit("out/mine.o", "mine\n")
-    push_from(laptop, "out", "a file\n")
+    with_more(laptop, "out", "a file\n")
     holds_back(desktop, "out/mine.o", b"mine\n")
 
 
@@ -252,7 +288,7 @@ def test_an_ignored_file_in_a_tracked_folder_that_becomes_a_file_is_kept(world: 
     desktop.edit(".git/info/exclude", "*.o\n")
     desktop.edit("out/x.o", "mine\n")
     laptop.delete("out")
-    push_from(laptop, "out", "a file\n")
+    with_more(laptop, "out", "a file\n")
     holds_back(desktop, "out/x.o", b"mine\n")
 
 
@@ -432,6 +468,39 @@ def test_a_shallow_clone_syncs_both_ways(world: World) -> None:
     assert laptop.files() == shallow.files()
 
 
+def test_a_shallow_clone_whose_fork_lies_beyond_its_border_fetches_more(world: World) -> None:
+    (laptop,) = world.share({"a.txt": "one\n", "b.txt": "one\n"}, "laptop")
+    for n in range(3):
+        push_from(laptop, "a.txt", f"{n}\n")
+    hub = f"file://{world.hub}"
+    clone = ("clone", "-q", "--depth=1", hub, "shallow")
+    subprocess.run(["git", *clone], cwd=world.folder, env=world.environment, check=True)
+    shallow = world.adopt("shallow", safety=Safety(min_files=0))
+    assert isinstance(shallow.driver.inspect(), Ready)
+    shallow.edit("b.txt", "shallow\n")
+    shallow.committed()
+    push_from(laptop, "a.txt", "laptop\n")
+    shallow.git("fetch", "-q", "--depth=1", "origin")  # loses the base
+    assert shallow.git("merge-base", "HEAD", "origin/main", status=1) == ""
+    outcome = shallow.sync()
+    assert isinstance(outcome, Synced), outcome
+    assert shallow.files() == {b"a.txt": b"laptop\n", b"b.txt": b"shallow\n"}
+    shallow.is_clean()
+
+
+def test_a_shallow_clone_with_nothing_in_common_fetches_all_then_asks(world: World) -> None:
+    desktop = unrelated(world, 3, 3)
+    laptop = world.clones["laptop"]
+    push_from(laptop, "there0.txt", "again\n")
+    desktop.git("fetch", "-q", "--depth=1", f"file://{world.hub}", "+main:refs/remotes/origin/main")
+    desktop.git("remote", "set-url", "origin", f"file://{world.hub}")
+    assert Path(desktop.path(".git/shallow")).exists()
+    question = desktop.sync()
+    assert isinstance(question, Question), question
+    assert question.kind == "unrelated-history"
+    assert not Path(desktop.path(".git/shallow")).exists()
+
+
 def test_clones_of_one_hub_share_their_channels(world: World) -> None:
     laptop, desktop = world.share({"a.txt": "one\n"})
     desktop.git("config", "url.../.insteadOf", "nearby:")
@@ -449,6 +518,7 @@ def test_clones_of_one_hub_share_their_channels(world: World) -> None:
 
 def test_a_branch_that_was_removed_is_asked_about(world: World) -> None:
     (laptop,) = world.share({"a.txt": "one\n"}, "laptop")
+    world.hub_git("branch", "other", "main")
     world.hub_git("branch", "-D", "main")
     question = laptop.sync()
     assert isinstance(question, Question)
@@ -460,13 +530,112 @@ def test_a_branch_that_was_removed_is_asked_about(world: World) -> None:
     assert world.hub_git("rev-parse", "main") == laptop.git("rev-parse", "HEAD")
 
 
-def test_a_rewritten_history_is_asked_about_and_merged_if_wanted(world: World) -> None:
-    laptop, desktop = world.share({"a.txt": "one\n"})
+def test_a_hub_made_anew_is_filled_again(world: World) -> None:
+    """Nothing can be lost by it, and a person who has set one up waits for just that."""
+    (laptop,) = world.share({"a.txt": "one\n"}, "laptop")
+    world.hub.rename(world.folder / "broken.git")
+    subprocess.run(["git", "init", "-q", "--bare", world.hub], env=world.environment, check=True)
+    outcome = laptop.sync()
+    assert isinstance(outcome, Synced), outcome
+    assert outcome.pushed
+    assert world.hub_git("rev-parse", "main") == laptop.git("rev-parse", "HEAD")
+
+
+def rewritten(world: World, *names: str) -> list[Clone]:
+    """All had "two"; the laptop has forced another version and another commit in its place."""
+    laptop, *others = world.share({"a.txt": "one\n", "b.txt": "b\n"}, "laptop", *names)
+    laptop.edit("gone.txt", "to be forgotten\n")
     push_from(laptop, "a.txt", "two\n")
-    desktop.sync()
+    for clone in others:
+        clone.sync()
+    laptop.delete("gone.txt")
     laptop.edit("a.txt", "rewritten\n")
     laptop.git("commit", "-qa", "--amend", "-m", "Another two")
     laptop.git("push", "-qf", "origin", "main")
+    return [laptop, *others]
+
+
+@pytest.mark.parametrize("fetched", [True, False])
+def test_a_rewritten_history_is_followed_where_nothing_is_lost_by_it(
+    world: World, fetched: bool
+) -> None:
+    laptop, desktop = rewritten(world, "desktop")
+    old = desktop.git("rev-parse", "HEAD")
+    if fetched:  # by hand, so that the remote-tracking branch has moved already
+        desktop.git("fetch", "-q", "origin")
+        desktop.reopen()
+    outcome = desktop.sync()
+    assert isinstance(outcome, Synced), outcome
+    assert desktop.files() == laptop.files()
+    assert desktop.git("rev-parse", "HEAD") == laptop.git("rev-parse", "HEAD")
+    assert f"/{old}" in outcome.note
+    kept = outcome.note.rpartition(" ")[2]
+    assert desktop.git("rev-parse", kept) == old
+    assert desktop.history_has("to be forgotten\n")
+    desktop.is_clean()
+    again = desktop.sync()
+    assert isinstance(again, Synced)
+    assert again.note == ""
+    push_from(desktop, "b.txt", "goes on\n")
+    laptop.sync()
+    assert laptop.files() == desktop.files()
+
+
+def test_a_branch_that_was_set_back_is_followed(world: World) -> None:
+    laptop, desktop = world.share({"a.txt": "one\n"})
+    push_from(laptop, "a.txt", "a mistake\n")
+    desktop.sync()
+    laptop.git("reset", "-q", "--hard", "HEAD~1")
+    laptop.git("push", "-qf", "origin", "main")
+    assert isinstance(desktop.sync(), Synced)
+    assert desktop.files() == {b"a.txt": b"one\n"}
+    assert isinstance(laptop.sync(), Synced)
+    assert laptop.files() == {b"a.txt": b"one\n"}
+
+
+def test_an_edit_meanwhile_is_carried_over_to_the_rewritten_history(world: World) -> None:
+    laptop, desktop = rewritten(world, "desktop")
+    desktop.edit("gone.txt", "edited just now\n")
+    desktop.edit("b.txt", "edited just now\n")
+    for _ in range(2):
+        assert isinstance(desktop.sync(), Synced | Dirty)
+        desktop.commit()
+    assert isinstance(desktop.sync(), Synced)
+    assert desktop.read("a.txt") == b"rewritten\n"
+    assert desktop.read("b.txt") == b"edited just now\n"
+    assert desktop.read("gone.txt") == b"edited just now\n"
+    assert "two" not in desktop.git("log", "--format=", "-p", "HEAD")
+    laptop.sync()
+    assert laptop.files() == desktop.files()
+    desktop.is_clean()
+
+
+def test_a_rewritten_history_that_takes_most_files_away_is_asked_about(world: World) -> None:
+    laptop, desktop = world.share({"a.txt": "one\n"})
+    for n in range(30):
+        laptop.edit(f"{n}.txt", f"{n}\n")
+    push_from(laptop, "a.txt", "two\n")
+    desktop.sync()
+    laptop.git("push", "-qf", "origin", "HEAD~1:main")
+    for _ in range(2):
+        question = desktop.sync()
+        assert isinstance(question, Question), question
+        assert question.kind == "incoming-mass-deletion"
+        assert len(desktop.files()) == 31
+    assert isinstance(desktop.sync(allowed=frozenset({question.kind})), Synced)
+    assert len(desktop.files()) == 1
+
+
+def test_a_person_who_rewrites_here_and_there_is_not_asked(world: World) -> None:
+    (laptop,) = rewritten(world)
+    outcome = laptop.sync()
+    assert outcome == Synced(Head("main", laptop.git("rev-parse", "HEAD")))
+
+
+def test_a_rewritten_history_is_asked_about_and_merged_if_wanted(world: World) -> None:
+    _, desktop = rewritten(world, "desktop")
+    desktop.edit("b.txt", "was never there\n")
+    desktop.committed()
     for _ in range(2):
         question = desktop.sync()
         assert isinstance(question, Question), question
@@ -476,7 +645,8 @@ def test_a_rewritten_history_is_asked_about_and_merged_if_wanted(world: World) -
     assert isinstance(question, Question)
     outcome = desktop.sync(allowed=frozenset({"rewritten-history"}))
     assert isinstance(outcome, Synced)
-    assert {b"two\n", b"rewritten\n"} == set(desktop.files().values())
+    assert {b"two\n", b"rewritten\n", b"was never there\n"} <= set(desktop.files().values())
+    assert isinstance(desktop.sync(), Synced)
 
 
 def test_a_rewritten_history_is_not_pushed_over_without_a_fetch(world: World) -> None:

@@ -34,6 +34,12 @@ def _remove(parser: ArgumentParser) -> None:
     parser.add_argument("repository", metavar="REPO", help="a name, or a path in it")
 
 
+def _unpush(parser: ArgumentParser) -> None:
+    parser.add_argument("path", metavar="PATH", help="the file or folder that is refused")
+    parser.add_argument("--dry-run", action="store_true", help="show it, and change nothing")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+
+
 def _demo(parser: ArgumentParser) -> None:
     parser.add_argument("--once", action="store_true", help="end after the show")
 
@@ -51,6 +57,11 @@ LOCAL = {
         "no longer keep a folder in sync (its files stay)",
         "autosyncd.control.remove:remove",
         _remove,
+    ),
+    "unpush": Verb(
+        "take a file that the remote refuses out of what is still to be pushed (it stays here)",
+        "autosyncd.control.unpush:unpush",
+        _unpush,
     ),
     "doctor": Verb("find out what is in the way", "autosyncd.control.doctor:doctor", _nothing),
     "demo": Verb("two machines in a temporary folder", "autosyncd.control.demo:demo", _demo),

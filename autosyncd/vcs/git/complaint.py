@@ -37,11 +37,32 @@ _REFUSED = re.compile(
     r"|service not enabled|prohibited|quota",
     re.I,
 )
+_DAMAGED = re.compile(
+    r"bad object|bad tree object|is corrupt|corrupt (loose )?object|object file .* is empty"
+    r"|missing (blob|tree|commit)|unable to (read|find|unpack) [0-9a-f]{40}|inflate: data stream"
+    r"|unable to read (tree|source object)|did not send all necessary objects|object corrupt",
+    re.I,
+)
+_FULL = re.compile(r"no space left|disk quota|quota exceeded|file too large", re.I)
 _MOVED = re.compile(
     r"non-fast-forward|fetch first|cannot lock ref|failed to update ref|incorrect old value"
     r"|stale info|needs force|already exists|failed to lock|remote ref updated",
     re.I,
 )
+
+_NAMED = (
+    # GitHub, GH001: large files detected
+    re.compile(r"File (.+?) is [\d.]+ [KMGT]i?B; this (?:exceeds|is larger)"),
+    # GitHub, GH013: push protection, below "locations:"
+    re.compile(r"^path: (.+?)(?::\d+)?$"),
+    # GitLab: secret push protection
+    re.compile(r"^-- (.+?):\d+ \| "),
+    # GitLab: push rules
+    re.compile(r"File name (.+?) was (?:prohibited|blacklisted) by the pattern"),
+    # Gitea, Forgejo: protected files of a branch
+    re.compile(r"protected from changing file (.+?)\.?$"),
+)
+_BLOB = re.compile(r"- ([0-9a-f]{40}|[0-9a-f]{64}) \(")
 
 
 class PushVerdict(Enum):
@@ -74,9 +95,13 @@ def push_answer(code: int, porcelain: str, complaint: str) -> PushAnswer:
         reason = rest.rpartition("\t")[2]
         if "[remote rejected]" not in reason or _MOVED.search(reason):
             return PushAnswer(PushVerdict.MOVED, reason)
+        if "unpacker error" in reason and _DAMAGED.search(complaint):
+            return PushAnswer(PushVerdict.AWAY, complaint)  # what we sent broke off
         return PushAnswer(PushVerdict.REFUSED, _servers_words(complaint) or reason)
     if code == 0:
         return PushAnswer(PushVerdict.ACCEPTED)
+    if _DAMAGED.search(complaint):
+        return PushAnswer(PushVerdict.AWAY, complaint)
     # only a hook of the person's own (pre-push) ends a push before the remote has answered
     own_hook = code == 1 and "failed to push some refs" in complaint
     if own_hook or (_REFUSED.search(complaint) and not _HOST_KEY.search(complaint)):
@@ -87,6 +112,10 @@ def push_answer(code: int, porcelain: str, complaint: str) -> PushAnswer:
 def away(complaint: str, remote: str) -> Away:
     """Why a remote could not be read, and what the person could do about it."""
     said = _last_words(complaint)
+    for sign, told in ((_DAMAGED, _damaged), (_FULL, _full)):
+        if sign.search(complaint):
+            theirs = bool(sign.search("\n".join(servers_lines(complaint))))
+            return told(remote, said, theirs=theirs)
     if _HOST_KEY.search(complaint):
         return Away(
             AwayKind.HOST_KEY,
@@ -110,6 +139,25 @@ def away(complaint: str, remote: str) -> Away:
     )
 
 
+def _damaged(remote: str, said: str, *, theirs: bool) -> Away:
+    if theirs:
+        text = (
+            f"{remote} is damaged, so nothing can be had from it; look there with git fsck, or make "
+            f"it anew: every machine here has its history. ({said})"
+        )
+    else:
+        text = (
+            f"{remote} can't be compared with what is here, since something that is stored here, or "
+            f"that it sends, is damaged; look here with: git fsck. ({said})"
+        )
+    return Away(AwayKind.DAMAGED, text)
+
+
+def _full(remote: str, said: str, *, theirs: bool) -> Away:
+    full = "has no space left" if theirs else "has more than there is space left for here"
+    return Away(AwayKind.FULL, f"{remote} {full}; it is tried again by itself. ({said})")
+
+
 def branch_missing(complaint: str) -> bool:
     """The remote is there, but has no such branch."""
     return "couldn't find remote ref" in complaint.lower()
@@ -117,13 +165,32 @@ def branch_missing(complaint: str) -> bool:
 
 def _servers_words(complaint: str) -> str:
     """What the server itself said (the `remote:` lines), else git's last words."""
-    said = [
-        line.removeprefix("remote:").strip(" *=-\t")
+    words = " ".join(filter(None, (line.strip(" *=-\t") for line in servers_lines(complaint))))
+    return words[:500] or _last_words(complaint)
+
+
+def servers_lines(complaint: str) -> list[str]:
+    """The lines that the server has sent for people (git marks them `remote:`)."""
+    return [
+        line.removeprefix("remote:").strip()
         for line in complaint.splitlines()
         if line.startswith("remote:")
     ]
-    words = " ".join(word for word in said if word)
-    return words[:500] or _last_words(complaint)
+
+
+def named_paths(complaint: str) -> list[str]:
+    """The files that a server says it refuses the push for, in the words of the known hosts."""
+    found = []
+    for line in servers_lines(complaint):
+        for pattern in _NAMED:
+            found += pattern.findall(line)
+    return list(dict.fromkeys(found))
+
+
+def named_blobs(complaint: str) -> list[str]:
+    """Ids of blobs that a server says it refuses: GitLab lists `- ID (120 MiB)`."""
+    lines = servers_lines(complaint)
+    return [found[1] for found in map(_BLOB.match, lines) if found]
 
 
 def _last_words(complaint: str) -> str:

@@ -25,6 +25,13 @@ def obstacle(repository: Repository) -> Waiting | None:
     if not os.path.isdir(repository.root) or not os.path.isdir(repository.git_dir):
         path = os.fsdecode(repository.root)
         return Waiting(Why.GONE, f"{path} isn't there; it goes on when it comes back.")
+    if not os.path.lexists(repository.root + b"/.git"):
+        path = os.fsdecode(repository.root)
+        return Waiting(
+            Why.GONE,
+            f"{path} holds no .git any more (perhaps a file system was mounted there, or unmounted); "
+            "it goes on when that comes back.",
+        )
     for mark, what, finish in OPERATIONS:
         if os.path.exists(repository.git_dir + b"/" + mark):
             return Waiting(

@@ -1,11 +1,76 @@
 """What a fetch can bring that a person should decide: a branch gone, rewritten, or a stranger's."""
 
+from enum import Enum
+
 from autosyncd.vcs.driver import Question
 from autosyncd.vcs.git.repository import Repository
 
 BRANCH_GONE = "branch-gone"
 REWRITTEN = "rewritten-history"
 UNRELATED = "unrelated-history"
+
+
+class Rewriting(Enum):
+    """What it means here that the remote's branch is not what it was."""
+
+    NONE = "none"
+    """Nothing that was taken away there would come back from here."""
+    FOLLOWED = "followed"
+    """All that is here was there once: it can be left, and is kept beside."""
+    ASKED = "asked"
+    """Here is something that was never there: a person must say."""
+
+
+def seen_ref(repository: Repository) -> str:
+    """Where we remember the remote's branch as we last agreed with it. A person's own `git fetch`
+    moves the remote-tracking branch, and must not hide from us that history was rewritten."""
+    memory = repository.memory
+    return f"refs/autosync/seen/{memory.tree}/{memory.branch}"
+
+
+def saw(repository: Repository, tip: str | None) -> None:
+    """Remember it."""
+    ref = seen_ref(repository)
+    if tip is not None and repository.commit_at(ref) != tip:
+        repository.git("update-ref", ref, tip)
+
+
+def rewriting(
+    repository: Repository, here: str | None, there: str | None, before: str | None
+) -> Rewriting:
+    """How `there` came about; `before` is where it was before the fetch, should nothing be
+    remembered."""
+    seen = repository.commit_at(seen_ref(repository)) or before
+    if seen is None or here is None or there is None or repository.contains(there, seen):
+        return Rewriting.NONE
+    shared = repository.git("merge-base", here, seen, ok=(0, 1)).text
+    if not shared or repository.contains(there, shared):
+        return Rewriting.NONE
+    return Rewriting.FOLLOWED if repository.contains(seen, here) else Rewriting.ASKED
+
+
+def _kept_ref(repository: Repository, left: str) -> str:
+    return f"refs/autosync/before/{repository.memory.tree}/{left}"
+
+
+def keep(repository: Repository, left: str) -> None:
+    """Hold a history that is about to be left."""
+    repository.git("update-ref", _kept_ref(repository, left), left)
+
+
+def followed(repository: Repository, remote: str, left: str) -> str:
+    """The branch has left that history: nothing of it is to be merged again. The sentence to say."""
+    side = f"refs/autosync/side/{repository.memory.tree}/"
+    said = repository.git("for-each-ref", "--format=%(objectname) %(refname)", side)
+    for line in filter(None, said.text.split("\n")):
+        commit, _, ref = line.partition(" ")
+        if repository.contains(commit, left):  # an edit during the update, which was carried over
+            keep(repository, commit)
+            repository.git("update-ref", "-d", ref)
+    return (
+        f"The history of {repository.memory.branch} on {remote} was rewritten, and this tree has "
+        f"followed it; what was here is kept: git log {_kept_ref(repository, left)}"
+    )
 
 
 def branch_gone(repository: Repository, remote: str) -> Question:
@@ -20,8 +85,8 @@ def rewritten(repository: Repository, remote: str) -> Question:
     """Somebody forced the branch to another history: merging would bring back what was removed."""
     return Question(
         REWRITTEN,
-        f"The history of {repository.memory.branch} on {remote} was rewritten; going on merges it "
-        "with what is here, which brings back what was removed there.",
+        f"The history of {repository.memory.branch} on {remote} was rewritten, and here are commits "
+        "that were never there; going on merges both, which brings back what was removed there.",
     )
 
 

@@ -1,10 +1,11 @@
 """git behind the door of vcs/driver.py: each verb, with what can go wrong turned into a value."""
 
+import contextlib
 import fcntl
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from autosyncd.errors import ChildAborted
 from autosyncd.model import RepoConfig
@@ -26,7 +27,7 @@ from autosyncd.vcs.driver import (
     Why,
 )
 from autosyncd.vcs.git import commit as committing
-from autosyncd.vcs.git import excludes, held, history, lock
+from autosyncd.vcs.git import excludes, heal, held, history, lock, mark
 from autosyncd.vcs.git import housekeep as housekeeping
 from autosyncd.vcs.git import remote as remotes
 from autosyncd.vcs.git import sweep as sweeping
@@ -35,6 +36,7 @@ from autosyncd.vcs.git.command import GitFailed
 from autosyncd.vcs.git.condition import current_branch
 from autosyncd.vcs.git.disk import Hasher
 from autosyncd.vcs.git.lease import leases_work
+from autosyncd.vcs.git.refill import refill
 from autosyncd.vcs.git.repository import (
     NotARepository,
     Repository,
@@ -129,34 +131,71 @@ class GitDriver:
         swept = self._guarded(lambda: sweeping.sweep_all(repository, hasher, leases=leases))
         return swept if isinstance(swept, bool) else True
 
+    @property
+    def stays(self) -> Mapping[str, object]:
+        """The runner of children: each process has its own."""
+        return {"runner": self._runner}
+
+    def hand_over(self) -> tuple[object, int | None]:
+        """The opened repository, the author of our commits, and the lock of the tree."""
+        self._end_cleanly()
+        lock, self._held = self._held, None
+        if self._opened is None:
+            return None, lock
+        repository, committer = self._opened
+        repository.rest()
+        return (repository, committer.author), lock
+
+    def take_over(self, known: Any, lock: int | None) -> None:
+        """Have the tree open as it was handed over."""
+        self._held = lock
+        if known is not None:
+            repository, author = known
+            self._runner.ledger = _ledger(repository)
+            self._opened = (repository, self._committer(author))
+            with contextlib.suppress(OSError):
+                mark.begin(repository, healed=False)
+
     def abort(self, *, network_only: bool) -> None:
         """From another thread: end the running verb's children; for good."""
         self._runner.abort(network_only=network_only)
 
     def close(self) -> None:
         """Let another worker have the tree."""
+        if self._opened is not None:
+            self._opened[0].rest()
         if self._held is not None:
+            self._end_cleanly()
             os.close(self._held)
             self._held = None
+
+    def _end_cleanly(self) -> None:
+        """At rest: nothing need be looked at when it goes on in the same boot."""
+        if self._opened is not None:
+            with contextlib.suppress(OSError):
+                mark.end(self._opened[0])
 
     def _guarded(self, verb: Callable[[], T]) -> T | Waiting | Failed | Aborted:
         """Run a verb; what it can't go on from becomes an outcome."""
         try:
+            if self._opened is not None:
+                history.settle(self._opened[0])
             return verb()
         except ChildAborted:
             return Aborted()
         except (GitFailed, OSError) as problem:
-            if not os.path.isdir(self._config.path):
+            if not os.path.lexists(self._config.path + "/.git"):
                 return _gone(self._config.path)
             return Failed(_kind(problem), f"{problem}; it is tried again.")
         finally:
             if self._opened is not None:
-                self._opened[0].rest()
+                self._opened[0].pause()
 
     def _inspect(self) -> InspectOutcome:
         path = self._config.path
         if not os.path.isdir(path):
             return _gone(path)
+        begun = heal.before_opening(path)
         try:
             repository = open_repository(
                 path, self._runner, self._environment, machine=self._machine
@@ -165,11 +204,15 @@ class GitDriver:
             return Unfit(str(problem))
         if not self._hold(repository):
             return Unfit(f"Another autosyncd already works in {path}; it goes on when that ends.")
-        self._runner.ledger = Path(os.fsdecode(repository.state), "children")
-        interrupted = self._runner.was_interrupted
+        self._runner.ledger = _ledger(repository)
+        known = mark.read(repository.state)
+        interrupted = self._runner.was_interrupted or known.cut_off
         self._runner.end_predecessors()
         lock.recover(repository)
         lock.recover_private(repository)
+        if interrupted:
+            lock.recover_others(repository, None)  # what healing may need to write
+        healed = heal.heal(repository, lambda: remotes.choose(repository, self._config), begun)
         if interrupted:
             lock.recover_others(repository, remotes.choose(repository, self._config))
         unfit = self._adopt_branch(repository)
@@ -178,11 +221,14 @@ class GitDriver:
         history.settle(repository)
         hasher, leases = Hasher(repository.object_format), leases_work(repository.root)
         sweeping.sweep_all(repository, hasher, leases=leases)
+        refilled = refill(repository, known)
         excludes.install(repository, self._config)
         author = history.author(repository, self._host)
-        committer = committing.Committer(self._config, self._guard, self._compose, author)
-        self._opened = (repository, committer)
-        return self._ready(repository, author.note)
+        self._opened = (repository, self._committer(author))
+        return self._ready(repository, " ".join(filter(None, (author.note, healed, refilled))))
+
+    def _committer(self, author: history.Author) -> committing.Committer:
+        return committing.Committer(self._config, self._guard, self._compose, author)
 
     def _ready(self, repository: Repository, note: str) -> Ready:
         remote = remotes.choose(repository, self._config)
@@ -223,6 +269,10 @@ class GitDriver:
             return False
         self._held = handle
         return True
+
+
+def _ledger(repository: Repository) -> Path:
+    return Path(os.fsdecode(repository.state), "children")
 
 
 def _not_inspected() -> Failed:

@@ -56,7 +56,7 @@ def merge(repository: Repository, ours: str, theirs: str) -> Merged:
     counts = repository.git("rev-list", "--left-right", "--count", f"{first}...{second}").text
     left, right = map(int, counts.split())
     tips = Tips(first, second, 2 if left > right else 3)
-    resolution = resolve(stages, _names_in(repository, tree, stages), tips, _Hosts(repository))
+    resolution = resolve(stages, _names_in(repository, tree, stages), tips, Hosts(repository))
     merged = tree_with(repository, tree, resolution.entries)
     return Merged(merged, tuple(resolution.conflicts))
 
@@ -119,7 +119,7 @@ def _names_in(
     return names
 
 
-class _Hosts:
+class Hosts:
     """The host that a version came from, asked of git once per file and tip."""
 
     def __init__(self, repository: Repository) -> None:
@@ -144,7 +144,7 @@ def resolve(
     stages: dict[bytes, dict[int, Version]],
     taken: dict[bytes, Version],
     tips: Tips,
-    hosts: "_Hosts",
+    hosts: Hosts,
 ) -> Resolution:
     """Pure but for the asking of host names: decide every conflicted path."""
     resolution = Resolution()

@@ -6,16 +6,24 @@ commits where nobody contests them, `refs/autosync/tips/TREE/BRANCH`: its bytes 
 fetches takes them along.
 """
 
+import os
+import shlex
 from dataclasses import dataclass
 
 from autosyncd.model import Head
 from autosyncd.vcs.driver import Away, Stage, Watcher
+from autosyncd.vcs.git import durable
 from autosyncd.vcs.git import remote as remotes
 from autosyncd.vcs.git.complaint import PushVerdict, away, push_answer
+from autosyncd.vcs.git.doubts import seen_ref
 from autosyncd.vcs.git.repository import Repository
+from autosyncd.vcs.git.unpush import blamed
 
 HELP_AFTER = 4
 """Rejected pushes in a row after which we ask the others to take our commits along."""
+
+WORDS = 300
+"""Characters of a server's words where a command is to follow."""
 
 
 @dataclass(slots=True)
@@ -36,6 +44,7 @@ class Publisher:
             return PushVerdict.ACCEPTED
         if known is not None and self._has(known, tip):
             return PushVerdict.ACCEPTED
+        durable.ensure(self.repository, self.repository.head)
         self.watcher.stage(Stage.PUSH)
         branch = self.repository.memory.branch
         said = self.repository.git.network(
@@ -51,13 +60,25 @@ class Publisher:
         if answer.verdict is PushVerdict.AWAY:
             return away(said.complaint, self.remote)
         if answer.verdict is PushVerdict.REFUSED:
-            self.refused = answer.text
+            self.refused = self._way_out(answer.text, said.complaint)
         elif answer.verdict is PushVerdict.ACCEPTED:
             self.pushed = True
             self.watcher.pushed(Head(branch, tip))  # at once: others wait for it
-            ref = remotes.tracking_ref(self.repository, self.remote)
-            self.repository.git("update-ref", ref, tip)
+            refs = remotes.tracking_ref(self.repository, self.remote), seen_ref(self.repository)
+            stdin = "".join(f"update {ref} {tip}\n" for ref in refs).encode()
+            self.repository.git("update-ref", "--stdin", stdin=stdin)
         return answer.verdict
+
+    def _way_out(self, words: str, complaint: str) -> str:
+        """The server's words; and where they name a file of ours, the command that helps."""
+        path = blamed(self.repository, complaint)
+        if path is None:
+            return words
+        full = os.path.join(os.fsdecode(self.repository.root), os.fsdecode(path))
+        return (
+            f"{words[:WORDS]} To push all but that file, which stays here: "
+            f"autosyncctl unpush {shlex.quote(full)}"
+        )
 
     def _has(self, known: str, tip: str) -> bool:
         """Whether the remote has the tip already. (One that contains what it has is newer.)"""
@@ -82,7 +103,18 @@ class Publisher:
         return f"refs/autosync/tips/{memory.tree}/{memory.branch}"
 
     def _push_help(self, refspec: str) -> bool:
-        return self.repository.git.network("push", "--no-verify", self.remote, refspec).code == 0
+        return push_own(self.repository, self.remote, refspec)
+
+
+def push_own(repository: Repository, remote: str, refspec: str) -> bool:
+    """Push one of our own refs; a hub that takes none of them costs only the try."""
+    said = repository.git.network(
+        "push", "--no-verify", "--progress", "--porcelain", remote, refspec
+    )
+    answer = push_answer(said.code, said.out.decode("utf-8", "replace"), said.complaint)
+    if answer.verdict is PushVerdict.REFUSED:
+        remotes.own_refs_refused(repository)
+    return answer.verdict is PushVerdict.ACCEPTED
 
 
 def waiting_commits(repository: Repository, head: str) -> list[str]:

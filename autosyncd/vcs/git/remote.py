@@ -1,5 +1,6 @@
 """Which remote, what it is called on the wire, and bringing its branch here."""
 
+import contextlib
 import os
 import re
 from pathlib import Path
@@ -12,6 +13,9 @@ from autosyncd.vcs.git.repository import Repository
 
 BRANCH_MISSING = "branch-missing"
 """fetch(): the remote is there and has no such branch."""
+
+DEEPEN_FIRST, DEEPEN_MOST = 32, 1 << 16
+"""Commits of history that a shallow clone fetches more, doubling, before it fetches all."""
 
 
 def choose(repository: Repository, config: RepoConfig) -> str | None:
@@ -78,6 +82,57 @@ def _absolute(repository: Repository, url: str) -> str:
 
 def _shallow(repository: Repository) -> bool:
     return Path(os.fsdecode(repository.common_dir), "shallow").exists()
+
+
+def is_empty(repository: Repository, remote: str) -> bool:
+    """Whether the remote answers and has no branch at all: somebody has made it anew."""
+    said = repository.git.network("ls-remote", "--heads", remote)
+    return said.code == 0 and not said.out.strip()
+
+
+def deepen(repository: Repository, remote: str, here: str, there: str) -> Away | None:
+    """In a shallow clone, fetch older history until the two have a common beginning or there is no
+    more (git-fetch(1), --deepen). None: done."""
+    depth = DEEPEN_FIRST
+    while _shallow(repository) and repository.git("merge-base", here, there, ok=(0, 1)).code:
+        how = f"--deepen={depth}" if depth <= DEEPEN_MOST else "--unshallow"
+        branch = repository.memory.branch
+        said = repository.git.network(
+            "fetch",
+            "--progress",
+            "--no-tags",
+            "--no-auto-maintenance",
+            "--no-recurse-submodules",
+            "--no-write-fetch-head",
+            how,
+            remote,
+            f"+refs/heads/{branch}:{tracking_ref(repository, remote)}",
+        )
+        if said.code:
+            return away(said.complaint, remote)
+        repository.rest()  # what was known of who contains whom
+        if depth > DEEPEN_MOST:
+            break
+        depth *= 2
+    return None
+
+
+def own_refs_refused(repository: Repository) -> None:
+    """The remote takes none of refs/autosync: to be told, once."""
+    with contextlib.suppress(FileExistsError):
+        Path(os.fsdecode(repository.state), "own-refs-refused").touch(exist_ok=False)
+
+
+def to_tell(repository: Repository, remote: str) -> str:
+    """The sentence about that, the first time it is asked for; else an empty text."""
+    file = Path(os.fsdecode(repository.state), "own-refs-refused")
+    if not file.exists() or file.stat().st_size:
+        return ""
+    file.write_text("told\n", encoding="ascii")
+    return (
+        f"{remote} takes no refs below refs/autosync, so other machines can't help this one when it "
+        "is always too slow, and snapshots stay here; all else works."
+    )
 
 
 def fetch(repository: Repository, remote: str) -> Away | str | None:

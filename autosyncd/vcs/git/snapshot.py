@@ -12,6 +12,7 @@ from autosyncd.model import RepoConfig
 from autosyncd.vcs.driver import EVERYTHING
 from autosyncd.vcs.git import indexes
 from autosyncd.vcs.git.history import Author, make_commit
+from autosyncd.vcs.git.publish import push_own
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.scan import scan
 
@@ -51,9 +52,7 @@ class Snapshots:
 
     def push(self, remote: str) -> bool:
         """Bring the newest to the remote; a hub that takes no such refs costs only the try."""
-        refspec = f"+{self.ref}:{self.ref}"
-        said = self.repository.git.network("push", "--no-verify", "--progress", remote, refspec)
-        return said.code == 0
+        return push_own(self.repository, remote, f"+{self.ref}:{self.ref}")
 
     def forget(self, remote: str | None) -> None:
         """It has served: what it held is in history."""

@@ -6,7 +6,7 @@ one merge long. A rejected merge is thrown away and made anew from the newer tip
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from autosyncd.model import Head, RepoConfig
 from autosyncd.vcs.driver import (
@@ -15,13 +15,14 @@ from autosyncd.vcs.driver import (
     Dirty,
     Failed,
     NoRemote,
+    Question,
     Stage,
     Synced,
     SyncOrder,
     SyncOutcome,
     Watcher,
 )
-from autosyncd.vcs.git import doubts, held
+from autosyncd.vcs.git import case, doubts, held
 from autosyncd.vcs.git import remote as remotes
 from autosyncd.vcs.git.commit import Committer
 from autosyncd.vcs.git.complaint import PushVerdict
@@ -54,6 +55,10 @@ class Sync:
     watcher: Watcher
     wait: Callable[[float], bool]
     """Sleeps so many seconds; True when the worker is stopping."""
+    base: str | None = None
+    """The commit here that the target was made from."""
+    before: str | None = None
+    """Where the remote's branch was before the first fetch."""
 
     @property
     def config(self) -> RepoConfig:
@@ -66,8 +71,8 @@ class Sync:
         if waiting is not None:
             return waiting
         if self.order.local:
-            head = self.repository.head
-            return self._adopt(head) if head else Synced(None)
+            self.base = self.repository.head
+            return self._adopt(self.base) if self.base else Synced(None)
         must_fetch = self._must_fetch()
         for tries in range(1, TRIES + 1):
             if must_fetch:
@@ -103,24 +108,21 @@ class Sync:
     def _fetch(self) -> SyncOutcome | None:
         """None: fetched, or the hub is still empty."""
         self.watcher.stage(Stage.FETCH)
-        self.repository.unfetched = 0
+        repository, memory = self.repository, self.repository.memory
+        repository.unfetched = 0
         known = self._known()
-        said = remotes.fetch(self.repository, self.remote)
+        self.before = self.before or known
+        said = remotes.fetch(repository, self.remote)
         if isinstance(said, Away):
             return said
-        ref = remotes.tracking_ref(self.repository, self.remote)
         if said == remotes.BRANCH_MISSING:
-            memory = self.repository.memory
-            if memory.published == memory.branch and not self._allowed(doubts.BRANCH_GONE):
-                return doubts.branch_gone(self.repository, self.remote)
+            was_there = memory.published == memory.branch
+            asked = was_there and not remotes.is_empty(repository, self.remote)
+            if asked and not self._allowed(doubts.BRANCH_GONE):
+                return doubts.branch_gone(repository, self.remote)
             if known is not None:
-                self.repository.git("update-ref", "-d", ref)
-            return None
-        tip = self._known()
-        rewritten = known and tip and not self.repository.contains(tip, known)
-        if rewritten and not self._allowed(doubts.REWRITTEN):
-            self.repository.git("update-ref", ref, known or "")  # so that it is seen again
-            return doubts.rewritten(self.repository, self.remote)
+                ref = remotes.tracking_ref(repository, self.remote)
+                repository.git("update-ref", "-d", ref)
         return None
 
     def _allowed(self, kind: str) -> bool:
@@ -128,23 +130,45 @@ class Sync:
 
     def _target(self) -> str | SyncOutcome | None:
         """The commit both sides should agree on; None when there is none anywhere."""
-        here, there = self.repository.head, self._known()
+        repository = self.repository
+        here, there = repository.head, self._known()
+        self.base = here
+        self.joiner.conflicts.clear()
+        self.joiner.left = None
         if not self.config.pull:
             return self._without_pull(here, there) if here and there else here
         if here is None or there is None:
             return here or there
-        repository = self.repository
         related = repository.contains(here, there) or repository.contains(there, here)
-        if not related and not self._allowed(doubts.UNRELATED):
-            limit = self.config.safety.min_files
-            question = doubts.unrelated(self.repository, self.remote, here, there, limit)
-            if question is not None:
-                return question
-        self.joiner.conflicts.clear()
+        if not related:
+            stop = remotes.deepen(repository, self.remote, here, there)
+            if stop is not None:
+                return stop
+        question = self._doubt(here, there, related=related)
+        if question is not None:
+            return question
+        if self.joiner.left is not None:
+            return there
         target = self.joiner.join(here, there)
         for more in waiting_commits(repository, here):
             target = self.joiner.join(target, more)
-        return target
+        return case.distinct(repository, here, target, self.joiner)
+
+    def _doubt(self, here: str, there: str, *, related: bool) -> Question | None:
+        """What of the two a person should decide. A rewritten history is followed where all that
+        is here has been there: then `joiner.left` says so."""
+        repository = self.repository
+        found = doubts.rewriting(repository, here, there, self.before)
+        if found is not doubts.Rewriting.NONE and not self._allowed(doubts.REWRITTEN):
+            edits = held.recall(repository) or waiting_commits(repository, here)
+            if found is doubts.Rewriting.ASKED or edits:
+                return doubts.rewritten(repository, self.remote)
+            self.joiner.left = here
+            return None
+        if related or self._allowed(doubts.UNRELATED):
+            return None
+        limit = self.config.safety.min_files
+        return doubts.unrelated(repository, self.remote, here, there, limit)
 
     def _without_pull(self, here: str, there: str) -> str | Failed:
         """`pull: false`: what the remote has more than we is left there."""
@@ -158,33 +182,46 @@ class Sync:
 
     def _adopt(self, target: str) -> SyncOutcome:
         """The remote has it (or will not take it): bring branch, index and work tree to it."""
-        memory = self.repository.memory
+        repository, memory = self.repository, self.repository.memory
         if memory.published != memory.branch and (self.publisher.pushed or self._known()):
             memory.published = memory.branch
-            self.repository.remember()
-        here = self.repository.head
-        refused, pushed = self.publisher.refused, self.publisher.pushed
+            repository.remember()
+        here = repository.head
+        if self.base and not (here and repository.contains(here, self.base)):
+            return Dirty("The branch was rewritten meanwhile.")  # joining would bring that back
         if not self.order.local:
-            snapshots = Snapshots(self.repository, self.config, self.committer.author)
+            snapshots = Snapshots(repository, self.config, self.committer.author)
             snapshots.forget(self.remote if self.config.push else None)
-        if here == target and not held.recall(self.repository):
-            return Synced(Head(memory.branch, target), pushed, refused=refused)
+        if here == target and not held.recall(repository):
+            return self._synced(Synced(Head(memory.branch, target)))
         self.watcher.stage(Stage.UPDATE)
-        update = Update(self.repository, self.committer, self.order, self.joiner)
-        updated = update.run(target)
+        if self.joiner.left is not None:
+            doubts.keep(repository, self.joiner.left)
+        updated = Update(repository, self.committer, self.order, self.joiner).run(target)
         if not isinstance(updated, Updated):
             return updated
-        return Synced(
-            Head(memory.branch, updated.head),
-            pushed,
-            pulled=updated.files,
-            hosts=incoming_hosts(self.repository, here, updated.head),
-            conflicts=tuple(self.joiner.conflicts),
-            refused=refused,
-            ahead=updated.head != target,
-            held=held.describe(self.repository, updated.held),
-            sweep=True,
+        return self._synced(
+            Synced(
+                Head(memory.branch, updated.head),
+                pulled=updated.files,
+                hosts=incoming_hosts(repository, here, updated.head),
+                conflicts=tuple(self.joiner.conflicts),
+                ahead=updated.head != target,
+                held=held.describe(repository, updated.held),
+                sweep=True,
+            )
         )
+
+    def _synced(self, synced: Synced) -> Synced:
+        """Here and there agree: remember it, and say what is to be said."""
+        note = ""
+        if not self.order.local:
+            doubts.saw(self.repository, self._known())
+            note = remotes.to_tell(self.repository, self.remote)
+        if self.joiner.left is not None:
+            note = doubts.followed(self.repository, self.remote, self.joiner.left)
+        publisher = self.publisher
+        return replace(synced, pushed=publisher.pushed, refused=publisher.refused, note=note)
 
 
 def sync(

@@ -1,0 +1,367 @@
+"""Repositories that are special in some way: each is honoured, or refused with a sentence."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from autosyncd.vcs.driver import CommitMade, Ready, Synced
+from autosyncd.vcs.git import hooks, signing
+from autosyncd.vcs.git.repository import Repository, open_repository
+from autosyncd.vcs.process import Runner
+from tests.trees import MACHINE, Clone, World, make_world
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    return make_world(tmp_path, monkeypatch)
+
+
+def pushed(clone: Clone) -> None:
+    assert isinstance(clone.commit(), CommitMade)
+    outcome = clone.sync()
+    assert isinstance(outcome, Synced), outcome
+    assert outcome.pushed
+    clone.is_clean()
+
+
+def pulled(clone: Clone) -> None:
+    assert isinstance(clone.sync(), Synced)
+    clone.has_nothing_to_commit()
+    clone.is_clean()
+
+
+def opened(clone: Clone) -> Repository:
+    return open_repository(str(clone.config.path), Runner(), clone.environment, machine=MACHINE)
+
+
+# where things lie
+
+
+def test_a_git_directory_elsewhere(world: World) -> None:
+    laptop, desktop = world.share({"a.txt": "one\n"})
+    laptop.driver.close()
+    laptop.git("init", "-q", f"--separate-git-dir={world.folder}/elsewhere.git")
+    assert Path(laptop.path(".git")).is_file()
+    assert isinstance(laptop.reopen(), Ready)
+    laptop.edit("a.txt", "two\n")
+    pushed(laptop)
+    desktop.edit("b.txt", "desktop\n")
+    desktop.committed()
+    assert isinstance(desktop.sync(), Synced)
+    pulled(laptop)
+    assert laptop.read("b.txt") == b"desktop\n"
+    assert os.listdir(world.folder / "elsewhere.git/autosync")
+
+
+def test_two_linked_worktrees_sync_each_its_branch(world: World) -> None:
+    laptop, desktop = world.share({"a.txt": "one\n"})
+    laptop.git("worktree", "add", "-q", "-b", "topic", "../linked")
+    linked = world.adopt("linked")
+    assert isinstance(linked.driver.inspect(), Ready)
+    linked.edit("a.txt", "on topic\n")
+    laptop.edit("a.txt", "on main\n")
+    pushed(linked)
+    pushed(laptop)
+    assert world.hub_git("show", "topic:a.txt") == "on topic"
+    assert world.hub_git("show", "main:a.txt") == "on main"
+    pulled(desktop)
+    assert desktop.read("a.txt") == b"on main\n"
+
+
+def test_reftable(world: World, tmp_path: Path) -> None:
+    made = subprocess.run(
+        ["git", "init", "-q", "--ref-format=reftable", world.folder / "laptop"],
+        env=world.environment,
+        capture_output=True,
+        check=False,
+    )
+    if made.returncode:
+        pytest.skip("this git has no reftable")
+    laptop = world.adopt("laptop")
+    laptop.git("remote", "add", "origin", "../hub.git")
+    assert isinstance(laptop.driver.inspect(), Ready)
+    laptop.edit("a.txt", "one\n")
+    pushed(laptop)
+    desktop = world.clone("desktop")
+    desktop.edit("a.txt", "two\n")
+    pushed(desktop)
+    pulled(laptop)
+    assert laptop.read("a.txt") == b"two\n"
+
+
+# what git makes of a file's bytes
+
+
+def test_line_ends_encodings_and_idents_are_gits(world: World) -> None:
+    text = (
+        "*.txt text\n*.win text eol=crlf\n*.u16 working-tree-encoding=UTF-16LE text\n*.id ident\n"
+    )
+    laptop, desktop = world.share({".gitattributes": text})
+    laptop.edit("u.u16", "grüße\n".encode("utf-16-le"))
+    laptop.edit("w.win", "one\r\ntwo\r\n")
+    laptop.edit("i.id", "$Id$\n")
+    pushed(laptop)
+    assert laptop.git("show", "HEAD:u.u16") == "grüße"
+    assert laptop.git("show", "HEAD:i.id") == "$Id$"
+    pulled(desktop)
+    assert desktop.read("u.u16") == "grüße\n".encode("utf-16-le")
+    assert desktop.read("w.win") == b"one\r\ntwo\r\n"
+    assert desktop.read("i.id").startswith(b"$Id: ")
+    desktop.edit("u.u16", "grüße zurück\n".encode("utf-16-le"))
+    desktop.edit("i.id", desktop.read("i.id") + b"more\n")
+    pushed(desktop)
+    assert desktop.git("show", "HEAD:i.id") == "$Id$\nmore"
+    pulled(laptop)
+    assert laptop.read("u.u16") == "grüße zurück\n".encode("utf-16-le")
+
+
+def test_autocrlf_on_one_machine(world: World) -> None:
+    laptop, desktop = world.share({"a.txt": "one\ntwo\n"})
+    desktop.git("config", "core.autocrlf", "true")
+    laptop.edit("a.txt", "one\ntwo\nthree\n")
+    laptop.edit("new.txt", "new\n")
+    pushed(laptop)
+    pulled(desktop)
+    assert desktop.read("new.txt") == b"new\r\n"
+    desktop.edit("new.txt", "new\r\nand more\r\n")
+    pushed(desktop)
+    assert desktop.git("show", "HEAD:new.txt") == "new\nand more"
+    pulled(laptop)
+    assert laptop.read("new.txt") == b"new\nand more\n"
+
+
+def lfs_like(clone: Clone, smudge: str) -> None:
+    clone.git("config", "filter.big.clean", "sed s/^/clean:/")
+    clone.git("config", "filter.big.smudge", smudge)
+    clone.git("config", "filter.big.required", "true")
+
+
+def test_a_filter_that_fails_on_the_way_out_holds_its_file_alone(world: World) -> None:
+    """A server of large files that is away."""
+    laptop, desktop = world.share({".gitattributes": "*.big filter=big\n", "a.txt": "one\n"})
+    lfs_like(laptop, "sed s/^clean://")
+    lfs_like(desktop, "false")
+    laptop.edit("film.big", "frames\n")
+    laptop.edit("a.txt", "two\n")
+    pushed(laptop)
+    outcome = desktop.sync()
+    assert isinstance(outcome, Synced), outcome
+    assert desktop.read("a.txt") == b"two\n"
+    assert not os.path.exists(desktop.path("film.big"))
+    assert any("film.big" in sentence for sentence in outcome.held), outcome
+    desktop.commit()
+    assert "film.big" in desktop.git("ls-tree", "--name-only", "HEAD")
+    lfs_like(desktop, "sed s/^clean://")
+    assert isinstance(desktop.sync(), Synced)
+    assert desktop.read("film.big") == b"frames\n"
+    desktop.is_clean()
+
+
+# what else a person may have set up
+
+
+def test_replaced_commits_change_nothing_for_others(world: World) -> None:
+    """git-replace(1): what only one machine sees must not get into what all get."""
+    laptop, desktop = world.share({"a.txt": "one\n", "b.txt": "one\n"})
+    laptop.edit("a.txt", "two\n")
+    pushed(laptop)
+    pulled(desktop)
+    laptop.git("replace", "--graft", "HEAD")
+    laptop.edit("b.txt", "laptop\n")
+    desktop.edit("a.txt", "desktop\n")
+    pushed(desktop)
+    pushed(laptop)
+    pulled(desktop)
+    assert desktop.files() == laptop.files()
+    assert desktop.read("b.txt") == b"laptop\n"
+    assert desktop.read("a.txt") == b"desktop\n"
+    assert int(world.hub_git("rev-list", "--count", "main")) == 5
+
+
+def test_a_gc_at_the_same_time(world: World) -> None:
+    laptop, desktop = world.share({"a.txt": "one\n"})
+    for number in range(5):
+        laptop.edit("a.txt", f"{number}\n")
+        gc = subprocess.Popen(["git", "gc", "-q"], cwd=laptop.root, env=laptop.environment)
+        try:
+            pushed(laptop)
+        finally:
+            assert gc.wait() == 0
+        laptop.is_sound()
+    pulled(desktop)
+    assert desktop.read("a.txt") == b"4\n"
+
+
+def ignoring_case(world: World) -> list[Clone]:
+    clones = world.share({"a.txt": "one\n", "folder/x": "x\n"})
+    clones[0].git("config", "core.ignorecase", "true")
+    return clones
+
+
+@pytest.mark.parametrize(
+    ("mine", "theirs"),
+    [("read.me", "READ.me"), ("Ünï", "ÜNÏ"), ("folder/new", "Folder/NEW"), ("z", "A.TXT")],
+)
+def test_names_that_differ_in_case_alone_are_both_kept(
+    world: World, mine: str, theirs: str
+) -> None:
+    """core.ignorecase on a file system that does tell them apart: what matters is what is made."""
+    laptop, desktop = ignoring_case(world)
+    laptop.edit(mine, "laptop\n")
+    desktop.edit(theirs, "desktop\n")
+    pushed(desktop)
+    assert isinstance(laptop.commit(), CommitMade)
+    outcome = laptop.sync()
+    assert isinstance(outcome, Synced), outcome
+    pulled(desktop)
+    assert desktop.files() == laptop.files()
+    assert {b"laptop\n", b"desktop\n"} <= set(laptop.files().values())
+    folded = [os.fsdecode(name).casefold() for name in laptop.files()]
+    assert len(set(folded)) == len(folded)
+    assert outcome.conflicts == (os.fsencode(theirs),)
+    (copy,) = (name for name in laptop.files() if b"sync-conflict" in name)
+    assert b"-desktop-" in copy
+    assert laptop.read(copy) == b"desktop\n"
+
+
+def test_names_that_differ_in_case_alone_are_two_files_elsewhere(world: World) -> None:
+    laptop, desktop = world.share({"read.me": "one\n"})
+    desktop.edit("READ.me", "two\n")
+    pushed(desktop)
+    pulled(laptop)
+    assert laptop.files() == {b"read.me": b"one\n", b"READ.me": b"two\n"}
+
+
+# hooks of the person
+
+
+def hook(clone: Clone, name: str, script: str) -> None:
+    path = clone.root / ".git/hooks" / name
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+
+
+def test_hooks_that_do_not_run_are_named(world: World) -> None:
+    (laptop,) = world.share({"a.txt": "one\n"}, "laptop")
+    repository = opened(laptop)
+    assert hooks.silence(repository) == ""
+    hook(laptop, "pre-commit", "exit 1")
+    assert "pre-commit does not run" in hooks.silence(repository)
+    hook(laptop, "commit-msg", "exit 1")
+    assert "pre-commit and commit-msg do not run" in hooks.silence(repository)
+    repository.rest()
+
+
+@pytest.mark.parametrize("place", [".git/hooks", "own/hooks", "absolute"])
+def test_hooks_see_the_private_index_and_may_change_what_is_committed(
+    world: World, place: str
+) -> None:
+    (laptop,) = world.share({"a.txt": "one\n"}, "laptop")
+    hook(
+        laptop,
+        "pre-commit",
+        "git diff --cached --name-only >../seen; echo two >a.txt; git add a.txt",
+    )
+    hook(laptop, "commit-msg", 'echo "changed" >>"$1"')
+    if place != ".git/hooks":
+        folder = laptop.root / "own/hooks"
+        shutil.move(laptop.root / ".git/hooks", folder)
+        laptop.git("config", "core.hooksPath", "own/hooks" if place == "own/hooks" else str(folder))
+    repository = opened(laptop)
+    index = repository.state + b"/test.index"
+    shutil.copyfile(repository.index, index)
+    laptop.edit("b.txt", "new\n")
+    repository.git("update-index", "--add", "b.txt", index=index)
+    message = hooks.before_commit(repository, index, "Subject\n")
+    assert message == "Subject\nchanged\n"
+    assert (world.folder / "seen").read_text() == "b.txt\n"
+    tree = repository.git("write-tree", index=index).text
+    assert laptop.git("show", f"{tree}:a.txt") == "two"
+    assert laptop.git("diff", "--cached", "--name-only") == ""  # the person's own is untouched
+    repository.rest()
+
+
+@pytest.mark.parametrize("name", ["pre-commit", "commit-msg"])
+def test_a_hook_that_declines_is_heard(world: World, name: str) -> None:
+    (laptop,) = world.share({"a.txt": "one\n"}, "laptop")
+    hook(laptop, name, "echo 'line 3 is too long'; exit 3")
+    repository = opened(laptop)
+    declined = hooks.before_commit(repository, repository.index, "Subject\n")
+    repository.rest()
+    assert declined == hooks.Declined(
+        name, f"The hook {name} declines the commit: line 3 is too long"
+    )
+
+
+def test_a_hook_that_waits_for_somebody_is_ended(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hooks, "PATIENCE", 0.3)
+    (laptop,) = world.share({"a.txt": "one\n"}, "laptop")
+    hook(laptop, "pre-commit", "exec sleep 1000")
+    repository = opened(laptop)
+    declined = hooks.before_commit(repository, repository.index, "Subject\n")
+    repository.rest()
+    assert isinstance(declined, hooks.Declined)
+    assert "took longer" in declined.text
+
+
+# signatures
+
+
+def ssh_key(clone: Clone, passphrase: str) -> None:
+    key = clone.root.parent / f"{clone.root.name}.id"
+    make = ["ssh-keygen", "-q", "-t", "ed25519", "-N", passphrase, "-f", str(key)]
+    subprocess.run(make, check=True, stdin=subprocess.DEVNULL)
+    for setting in ("gpg.format=ssh", f"user.signingKey={key}", "commit.gpgSign=true"):
+        clone.git("config", *setting.split("=", 1))
+
+
+def signed_commit(clone: Clone) -> tuple[str, str]:
+    """The raw commit, and what is to be told."""
+    repository = opened(clone)
+    assert signing.wanted(repository)
+    arguments = [repository.tree_of(repository.head), "-F", "-"]
+    made = signing.commit_tree(repository, arguments, b"Subject\n", {})
+    told = signing.to_tell(repository)
+    assert signing.to_tell(repository) == ""
+    repository.rest()
+    return clone.git("cat-file", "commit", made), told
+
+
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="needs ssh-keygen(1)")
+def test_commits_are_signed_where_that_goes_without_asking(world: World) -> None:
+    (laptop,) = world.share({"a.txt": "one\n"}, "laptop")
+    ssh_key(laptop, "")
+    commit, told = signed_commit(laptop)
+    assert "gpgsig -----BEGIN SSH SIGNATURE-----" in commit
+    assert told == ""
+
+
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="needs ssh-keygen(1)")
+def test_a_key_with_a_passphrase_never_asks_and_never_blocks(world: World) -> None:
+    (laptop,) = world.share({"a.txt": "one\n"}, "laptop")
+    ssh_key(laptop, "geheim")
+    commit, told = signed_commit(laptop)
+    assert "gpgsig" not in commit
+    assert "no signature" in told
+
+
+@pytest.mark.skipif(shutil.which("gpg") is None, reason="needs gpg(1)")
+def test_gpg_without_the_key_does_not_keep_the_commit_back(world: World) -> None:
+    (laptop,) = world.share({"a.txt": "one\n"}, "laptop")
+    laptop.git("config", "commit.gpgSign", "true")
+    laptop.git("config", "gpg.program", "gpg")
+    commit, told = signed_commit(laptop)
+    assert "gpgsig" not in commit
+    assert "no signature" in told
+
+
+def test_nobody_who_does_not_sign_is_asked_for_a_signature(world: World) -> None:
+    (laptop,) = world.share({"a.txt": "one\n"}, "laptop")
+    repository = opened(laptop)
+    assert not signing.wanted(repository)
+    repository.rest()
