@@ -97,6 +97,8 @@ class RepoConfig:
     large_file: int = 100_000_000
     """0: no limit."""
     staged_wait: float = 600.0
+    commit_hooks: bool = False
+    """Whether the person's pre-commit and commit-msg run for our commits too."""
     alerts: frozenset[AlertKind] = frozenset({AlertKind.CONFLICT, AlertKind.PROBLEM})
     safety: Safety = field(default_factory=Safety)
 

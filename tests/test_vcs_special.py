@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from autosyncd.vcs.driver import CommitMade, Ready, Synced
-from autosyncd.vcs.git import hooks, signing
+from autosyncd.vcs.driver import CommitMade, Ready, Synced, Waiting, Why
+from autosyncd.vcs.git import commit, hooks, signing
 from autosyncd.vcs.git.repository import Repository, open_repository
 from autosyncd.vcs.process import Runner
 from tests.trees import MACHINE, Clone, World, make_world
@@ -309,7 +309,60 @@ def test_a_hook_that_waits_for_somebody_is_ended(
     assert "took longer" in declined.text
 
 
+def test_a_commit_that_a_hook_declines_waits_with_its_words(world: World) -> None:
+    (laptop,) = world.share({"a.txt": "one\n"}, "laptop")
+    hook(laptop, "pre-commit", "echo 'line 3 is too long'; test -e ../accept")
+    laptop.reopen(commit_hooks=True)
+    laptop.edit("a.txt", "two\n")
+    declined = laptop.commit("a.txt")
+    assert isinstance(declined, Waiting)
+    assert declined.why is Why.HOOK
+    assert "line 3 is too long" in declined.text
+    assert laptop.git("show", "HEAD:a.txt") == "one"
+    assert laptop.driver.snapshot()
+    (world.folder / "accept").touch()
+    laptop.committed("a.txt")
+    assert laptop.git("show", "HEAD:a.txt") == "two"
+
+
+def test_hooks_run_for_a_commit_only_where_that_is_wanted(world: World) -> None:
+    (laptop,) = world.share({"a.txt": "one\n"}, "laptop")
+    hook(laptop, "pre-commit", "echo hooked >b.txt; git add b.txt")
+    hook(laptop, "commit-msg", 'echo "as the hook says" >"$1"')
+    ready = laptop.reopen()
+    assert isinstance(ready, Ready)
+    assert "pre-commit and commit-msg do not run" in ready.note
+    laptop.edit("a.txt", "two\n")
+    laptop.committed("a.txt")
+    assert "as the hook says" not in laptop.git("log", "-1")
+    ready = laptop.reopen(commit_hooks=True)
+    assert isinstance(ready, Ready)
+    assert "do not run" not in ready.note
+    laptop.edit("a.txt", "three\n")
+    laptop.committed("a.txt")
+    assert "as the hook says" in laptop.git("log", "-1")
+    assert laptop.git("show", "HEAD:b.txt") == "hooked"
+    assert laptop.git("status", "--porcelain") == ""
+
+
 # signatures
+
+
+@pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="needs ssh-keygen(1)")
+@pytest.mark.parametrize("passphrase", ["", "geheim"])
+def test_the_verb_signs_where_it_can_and_says_once_where_not(world: World, passphrase: str) -> None:
+    (laptop,) = world.share({"a.txt": "one\n"}, "laptop")
+    ssh_key(laptop, passphrase)
+    laptop.reopen()
+    notes = []
+    for text in ("two\n", "three\n"):
+        laptop.edit("a.txt", text)
+        laptop.committed("a.txt")
+        assert ("gpgsig" in laptop.git("cat-file", "commit", "HEAD")) == (not passphrase)
+        synced = laptop.sync()
+        assert isinstance(synced, Synced)
+        notes.append(synced.note)
+    assert ["no signature" in note for note in notes] == [bool(passphrase), False]
 
 
 def ssh_key(clone: Clone, passphrase: str) -> None:
@@ -365,3 +418,28 @@ def test_nobody_who_does_not_sign_is_asked_for_a_signature(world: World) -> None
     repository = opened(laptop)
     assert not signing.wanted(repository)
     repository.rest()
+
+
+def test_a_lost_commit_does_not_bring_back_what_was_taken_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (laptop,) = world.share({"a.txt": "one\n"}, "laptop")
+    laptop.edit("secret.txt", "geheim\n")
+    laptop.committed("secret.txt")
+    laptop.edit("a.txt", "two\n")
+    began: list[bool] = []
+
+    def compose_and_lose(*_: object) -> str:
+        if not began:  # the person takes their commit back while ours is being made
+            began.append(True)
+            laptop.git("rm", "-q", "--cached", "secret.txt")
+            laptop.git("commit", "-q", "--amend", "--allow-empty", "-m", "without the secret")
+            (laptop.root / "secret.txt").unlink()
+        return "ours"
+
+    monkeypatch.setattr(commit.Attempt, "_message", compose_and_lose)
+    assert isinstance(laptop.commit("a.txt", "secret.txt"), CommitMade)
+    assert laptop.git("show", "HEAD:a.txt") == "two"
+    assert "secret.txt" not in laptop.git("log", "--name-only", "--format=", "HEAD")
+    kept = laptop.git("for-each-ref", "--format=%(refname)", "refs/autosync/before")
+    assert laptop.git("show", f"{kept}:a.txt") == "two"

@@ -108,6 +108,7 @@ REPOSITORY = Section(
         "poll_every": Key(_POLL, "auto"),
         "large_file": Key(_SIZE, "100MB"),
         "staged_wait": Key(_DELAY, "10m"),
+        "commit_hooks": Key(_SWITCH, "false"),
         "alerts": Key(_ALERTS, "[conflict, problem]"),
         "safety": Key(SAFETY),
     },

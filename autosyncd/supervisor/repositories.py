@@ -212,7 +212,9 @@ class Repositories:
         self._children.keep_all(entries, self._limits)
         for path in paths:
             child = self._children[path]
-            if child.life is Life.KILLING:  # an older process that does not end is what is to be seen
+            if (
+                child.life is Life.KILLING
+            ):  # an older process that does not end is what is to be seen
                 self._views[path] = news.lived(self._views[path], child, self._limits, clock.wall())
                 self._show(path)
         return len(paths)

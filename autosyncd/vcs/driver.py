@@ -86,6 +86,8 @@ class Why(Enum):
     """Somebody has staged something and is about to commit."""
     IN_THE_WAY = "in-the-way"
     """An ignored file lies where an incoming one belongs."""
+    HOOK = "hook"
+    """A hook of the person's declines the commit."""
     GONE = "gone"
     """The folder, or the repository in it, isn't there."""
 

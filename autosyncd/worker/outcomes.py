@@ -118,6 +118,7 @@ def _clean(turn: Turn, left_out: tuple[LeftOut, ...]) -> None:
         turn.change(hurry=False)
     turn.change(snapshot_due=NEVER)
     turn.solved("waiting", "git-failed", "disk-full", "read-only", "operation", "staged", "locked")
+    turn.solved("hook")
     if turn.state.remote is None:
         turn.change(allowed=frozenset(), unpushed=False, hurry=False)
     kept = frozenset() if working.everything else turn.state.left_out
@@ -137,7 +138,8 @@ def _tell_left_out(turn: Turn, left_out: frozenset[LeftOut]) -> None:
             names = ", ".join(cut(name, 80) for name in now[:3])
             more = f" and {len(now) - 3} more" if len(now) > 3 else ""
             turn.solved(f"left-out-{kind}")
-            turn.problem(f"left-out-{kind}", f"Not committed: {names}{more}: {text}.")
+            lead = "" if kind == "stale" else "Not committed: "
+            turn.problem(f"left-out-{kind}", f"{lead}{names}{more}: {text}.")
 
 
 def _put_back(turn: Turn) -> None:

@@ -36,6 +36,8 @@ def wait(turn: Turn, waiting: Waiting) -> None:
     if waiting.why is Why.GONE:
         turn.change(inspected=False, inspect_due=-NEVER, scope=EVERYTHING, unfit="")
         turn.problem("gone", waiting.text)
+    if waiting.why is Why.HOOK:
+        turn.problem("hook", waiting.text)
     if waiting.why is Why.IN_THE_WAY:
         turn.problem("in-the-way", waiting.text)
     if waiting.why is Why.STAGED:
@@ -46,8 +48,15 @@ def wait(turn: Turn, waiting: Waiting) -> None:
 
 
 def snapshots_help(state: State) -> bool:
-    """Whether it is the person's own git that keeps us from committing."""
-    busy = (Why.OPERATION, Why.DETACHED, Why.OTHER_BRANCH, Why.LOCKED, Why.STAGED)
+    """Whether it is the person's own git, or a hook, that keeps us from committing."""
+    busy = (
+        Why.OPERATION,
+        Why.DETACHED,
+        Why.OTHER_BRANCH,
+        Why.LOCKED,
+        Why.STAGED,
+        Why.HOOK,
+    )
     return state.waiting is not None and state.waiting.why in busy
 
 

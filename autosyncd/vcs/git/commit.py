@@ -24,7 +24,17 @@ from autosyncd.vcs.driver import (
     Waiting,
     Why,
 )
-from autosyncd.vcs.git import condition, durable, excludes, held, indexes, quick, quickcommit
+from autosyncd.vcs.git import (
+    condition,
+    doubts,
+    durable,
+    excludes,
+    held,
+    hooks,
+    indexes,
+    quick,
+    quickcommit,
+)
 from autosyncd.vcs.git.command import LONG
 from autosyncd.vcs.git.condition import locked, obstacle
 from autosyncd.vcs.git.history import (
@@ -81,12 +91,15 @@ class Attempt:
     order: CommitOrder
     missed: list[str] = field(default_factory=list)
     """Commits that were made but could not be published: parents of the next one."""
+    missed_on: str | None = None
+    """What the branch was at when they were made."""
     aside: list[SetAside] = field(default_factory=list)
     """Saves of an older version, which the next Sync merges."""
 
     def run(self) -> CommitOutcome | None:
         """One try; None when somebody moved the branch or the index meanwhile."""
         head = self.repository.head
+        self._look_back(head)
         before = self.repository.tree_of(head)
         author, name = self.committer.author, self.committer.config.name
         self.aside += set_aside(self.repository, self.order.scope, author, name)
@@ -96,12 +109,23 @@ class Attempt:
             log.debug("The general way to a commit is taken: %s", doubt)
         return self._run_surely(head, before)
 
+    def _look_back(self, head: str | None) -> None:
+        """Where somebody has taken commits back meanwhile (amend, reset), a commit on top of those
+        must not bring them back as a parent: it stays, but beside the branch."""
+        base, self.missed_on = self.missed_on, head
+        if self.missed and base and not (head and self.repository.contains(head, base)):
+            for lost in self.missed:
+                doubts.keep(self.repository, lost)
+            self.missed = []
+
     def _run_quickly(self, head: str | None, before: str) -> CommitOutcome | None:
         """Without an index, for a few known paths (quick.py). Raises Doubtful."""
         repository = self.repository
         scope = self.order.scope
         if head is None or scope.everything or len(scope.paths) > quick.MOST:
             raise Doubtful("These are not a few known paths.")
+        if self.committer.config.commit_hooks:
+            raise Doubtful("Hooks want an index to look at.")
         if self.aside:
             raise Doubtful("A save of an older version was set aside.")
         signature = indexes.signature(repository)
@@ -157,6 +181,11 @@ class Attempt:
         if question is not None:
             return question
         message = self._message(changes)
+        if self.committer.config.commit_hooks:
+            heard = hooks.before_commit(repository, repository.private_index, message)
+            if isinstance(heard, hooks.Declined):
+                return Waiting(Why.HOOK, heard.text)
+            message, after = heard, indexes.write_tree(repository, repository.private_index)
         new = self._make([staged, before, after], head, message)
         if not self._publish(signature, head, new):
             self.missed = [new]

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +20,7 @@ from autosyncd.vcs.driver import (
     InspectOutcome,
     Ready,
     Stage,
+    Synced,
     SyncOrder,
     SyncOutcome,
     Unfit,
@@ -27,7 +29,7 @@ from autosyncd.vcs.driver import (
     Why,
 )
 from autosyncd.vcs.git import commit as committing
-from autosyncd.vcs.git import excludes, heal, held, history, lock, mark
+from autosyncd.vcs.git import excludes, heal, held, history, hooks, lock, mark, signing
 from autosyncd.vcs.git import housekeep as housekeeping
 from autosyncd.vcs.git import remote as remotes
 from autosyncd.vcs.git import sweep as sweeping
@@ -96,7 +98,15 @@ class GitDriver:
         if self._opened is None:
             return _not_inspected()
         opened, wait = self._opened, self._runner.stopping.wait
-        return self._guarded(lambda: syncing.sync(*opened, order, watcher=self._watcher, wait=wait))
+
+        def work() -> SyncOutcome:
+            outcome = syncing.sync(*opened, order, watcher=self._watcher, wait=wait)
+            if isinstance(outcome, Synced):
+                note = _together(outcome.note, signing.to_tell(opened[0]))
+                return replace(outcome, note=note)
+            return outcome
+
+        return self._guarded(work)
 
     def snapshot(self) -> bool:
         """Make the bytes of the work tree safe beside history; whether there was anything new."""
@@ -225,7 +235,8 @@ class GitDriver:
         excludes.install(repository, self._config)
         author = history.author(repository, self._host)
         self._opened = (repository, self._committer(author))
-        return self._ready(repository, " ".join(filter(None, (author.note, healed, refilled))))
+        unheard = "" if self._config.commit_hooks else hooks.silence(repository)
+        return self._ready(repository, _together(author.note, healed, refilled, unheard))
 
     def _committer(self, author: history.Author) -> committing.Committer:
         return committing.Committer(self._config, self._guard, self._compose, author)
@@ -269,6 +280,10 @@ class GitDriver:
             return False
         self._held = handle
         return True
+
+
+def _together(*notes: str) -> str:
+    return " ".join(filter(None, notes))
 
 
 def _ledger(repository: Repository) -> Path:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autosyncd.vcs.driver import Change, ChangeKind
-from autosyncd.vcs.git import durable, indexes
+from autosyncd.vcs.git import durable, indexes, signing
 from autosyncd.vcs.git.command import LONG, GitFailed
 from autosyncd.vcs.git.entries import entries_between
 from autosyncd.vcs.git.lock import IndexBusy, IndexLock
@@ -75,8 +75,11 @@ def make_commit(
     arguments = ["commit-tree", tree]
     for parent in parents:
         arguments += ["-p", parent]
+    arguments += ["-F", "-"]
     stdin = whole_message(message, author)
-    return repository.git(*arguments, "-F", "-", stdin=stdin, environment=author.environment).text
+    if signing.wanted(repository):
+        return signing.commit_tree(repository, arguments[1:], stdin, author.environment)
+    return repository.git(*arguments, stdin=stdin, environment=author.environment).text
 
 
 def whole_message(message: str, author: Author) -> bytes:
