@@ -103,6 +103,26 @@ def test_sigkill_of_the_supervisor_leaves_no_process_behind(tmp_path: Path, proc
         eventually(lambda: machine.processes() == [], 2)
 
 
+def test_a_worker_that_has_rested_goes_on_where_it_was(tmp_path: Path) -> None:
+    one, other = two_trees(tmp_path)
+    with daemon(tmp_path) as machine:
+        machine.configure({"path": str(one)}, {"path": str(other)})
+        machine.start().ready("laptop-notes", "desktop-notes")
+        places = ["todo.md", "new/deep/first.md", "new/deep/second.md", "moved/deep/third.md"]
+        for place in places:
+            eventually(lambda: len(machine.processes()) == 4, 20)  # nobody but those who sleep
+            if place.startswith("moved"):
+                (one / "new").rename(one / "moved")
+            (one / place).parent.mkdir(parents=True, exist_ok=True)
+            (one / place).write_text(f"this is {place}\n")
+            eventually(lambda path=other / place: path.exists(), 20)
+            assert (other / place).read_text() == f"this is {place}\n"
+        eventually(lambda: tree(one) == tree(other), 20)
+        log = machine.text()
+    assert log.count("Identity(") == 2  # each tree was looked at once, and never anew
+    assert "process" not in log
+
+
 def hanging_ssh(folder: Path) -> str:
     """An ssh that never answers."""
     program = folder / "ssh"
