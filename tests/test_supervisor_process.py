@@ -186,11 +186,14 @@ def test_no_descriptor_is_left_when_no_process_can_be_made(monkeypatch):
 
 
 def test_a_child_without_a_descriptor_to_watch_it_by_does_not_live(monkeypatch):
+    refused = []
+
     def refuse(pid: int) -> int:
+        refused.append(pid)
         raise OSError(24, "Too many open files")
 
     monkeypatch.setattr(os, "pidfd_open", refuse)
     with pytest.raises(OSError, match="Too many"):
         fork("notes", sleep_until_shutdown)
     with pytest.raises(ChildProcessError):
-        os.waitpid(-1, os.WNOHANG)
+        os.waitpid(refused[0], os.WNOHANG)
