@@ -43,7 +43,7 @@ from autosyncd.worker.watching import Watching
 
 END_QUICKLY = 0.5
 """Seconds for the engine to end when there is no supervisor any more, before it is asked again."""
-LINGER = 2.0
+LINGER = 5.0
 """Seconds without anything to do after which a shift ends."""
 WORTH_RESTING = 10.0
 """Seconds; what is due sooner is waited for."""

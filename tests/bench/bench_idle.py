@@ -143,7 +143,7 @@ def main() -> None:
     parser.add_argument("--counts", type=int, nargs="+", default=[1, 20, 100])
     parser.add_argument("--seconds", type=float, default=60.0, help="of rest, for the wakeups")
     parser.add_argument(
-        "--settle", type=float, default=3.0, help="seconds of rest before memory is read"
+        "--settle", type=float, default=6.0, help="seconds of rest before memory is read"
     )
     options = parser.parse_args()
     heading("idle repositories")
