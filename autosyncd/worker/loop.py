@@ -45,7 +45,7 @@ END_QUICKLY = 0.5
 """Seconds for the engine to end when there is no supervisor any more, before it is asked again."""
 LINGER = 5.0
 """Seconds without anything to do after which a shift ends."""
-WORTH_RESTING = 10.0
+WORTH_RESTING = 5.0
 """Seconds; what is due sooner is waited for."""
 FOLDERS_TO_HAND_OVER = 5000
 """A larger tree's map would take longer to hand over than its memory is worth."""
