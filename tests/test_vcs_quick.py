@@ -2,6 +2,7 @@
 
 import os
 import random
+import resource
 import stat
 import threading
 import time
@@ -502,6 +503,9 @@ def test_an_abort_ends_the_verb_soon(laptop: Clone, monkeypatch: pytest.MonkeyPa
 
 # partners
 
+FD_SETSIZE = 1024
+"""Descriptors that select(2) knows."""
+
 
 def a_partner(script: str, given_up: Callable[[], bool] = lambda: False) -> Partner:
     return Partner(["sh", "-c", script], cwd=b"/", env=dict(os.environ), given_up=given_up)
@@ -665,3 +669,19 @@ def test_whatever_is_edited_the_tree_is_that_of_git_add(
         assert clone.status() == "", (turn, paths)
     clone.is_sound()
     assert quick > 15
+
+
+def test_a_partner_answers_in_a_process_with_very_many_descriptors() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    opened: list[int] = []
+    try:
+        while not opened or opened[-1] < FD_SETSIZE:
+            opened.append(os.open(os.devnull, os.O_RDONLY))
+        asked = a_partner("while read -r line; do echo $line; done")
+        assert asked.ask(b"are you there?") == b"are you there?"
+        asked.end()
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

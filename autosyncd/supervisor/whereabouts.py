@@ -70,7 +70,9 @@ def objection(config: RepoConfig, real: str, neighbours: Neighbours) -> str:
 def _wait(link: Link) -> bool:
     """Until an order or a minute has come; False: the process is to end."""
     link.outbox.flush()
-    select.select([link.inbox], [], [], ALIVE_EVERY - clock.now() % ALIVE_EVERY)
+    watched = select.poll()
+    watched.register(link.inbox, select.POLLIN)
+    watched.poll((ALIVE_EVERY - clock.now() % ALIVE_EVERY) * 1000)
     try:
         orders = link.inbox.receive()
     except LinkClosed:

@@ -137,11 +137,10 @@ class Partner:
                 if self._given_up():
                     raise ChildAborted("The command was ended, since the worker is stopping.")
                 raise PartnerFailed(self._end_failed("it did not answer in time"))
-            wanted = [child.asked] if left else []
-            readable, writable, _ = select.select([child.answers], wanted, [], min(wait, GLANCE))
-            if writable:
+            ready = _ready([child.answers], [child.asked] if left else [], min(wait, GLANCE))
+            if child.asked in ready:
                 left = _written(child, left)
-            if readable:
+            if child.answers in ready:
                 data = os.read(child.answers, 1 << 16)
                 if not data:
                     raise PartnerFailed(self._end_failed("it has ended"))
@@ -174,6 +173,16 @@ class Partner:
         os.close(child.complaints)
 
 
+def _ready(readable: Sequence[int], writable: Sequence[int], within: float) -> set[int]:
+    """Those that can be read or written; poll(2), since select(2) knows descriptors below 1,024 only."""
+    watched = select.poll()
+    for descriptor in readable:
+        watched.register(descriptor, select.POLLIN)
+    for descriptor in writable:
+        watched.register(descriptor, select.POLLOUT)
+    return {descriptor for descriptor, _ in watched.poll(within * 1000)}
+
+
 def _written(child: _Child, left: memoryview) -> memoryview:
     """Write what the pipe takes now; the rest."""
     try:
@@ -185,9 +194,9 @@ def _written(child: _Child, left: memoryview) -> memoryview:
 def _end_process(child: _Child) -> None:
     handle = os.pidfd_open(child.number)
     try:
-        if not select.select([handle], [], [], ENDED_WITHIN)[0]:
+        if not _ready([handle], [], ENDED_WITHIN):
             signal_all(child.number, signal.SIGTERM)  # git takes its lock files away then
-            if not select.select([handle], [], [], ENDED_WITHIN)[0]:
+            if not _ready([handle], [], ENDED_WITHIN):
                 for number in members(child.number, child.started):
                     kill_and_wait(number)
         os.waitpid(child.number, os.WNOHANG)

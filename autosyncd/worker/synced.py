@@ -144,19 +144,17 @@ def _dirty(turn: Turn, text: str) -> None:
 
 
 def _away(turn: Turn, kind: AwayKind, text: str) -> None:
-    failures = turn.state.failures + 1
-    turn.change(
-        failures=failures,
-        pull_ordered=True,
-        hurry=False,
-        sync_trouble=text,
-        sync_not_before=turn.now + retry_after(failures),
-    )
-    if kind is not AwayKind.NETWORK or failures >= WORTH_AN_ALERT:
+    _try_later(turn, text)
+    if kind is not AwayKind.NETWORK or turn.state.failures >= WORTH_AN_ALERT:
         turn.problem(kind.value, text)
 
 
 def _sync_failed(turn: Turn, kind: str, text: str) -> None:
+    _try_later(turn, text)
+    turn.problem("diverged" if kind == "diverged" else "sync-failed", text)
+
+
+def _try_later(turn: Turn, text: str) -> None:
     failures = turn.state.failures + 1
     turn.change(
         failures=failures,
@@ -165,4 +163,3 @@ def _sync_failed(turn: Turn, kind: str, text: str) -> None:
         sync_trouble=text,
         sync_not_before=turn.now + retry_after(failures),
     )
-    turn.problem("diverged" if kind == "diverged" else "sync-failed", text)

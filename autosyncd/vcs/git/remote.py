@@ -14,6 +14,14 @@ from autosyncd.vcs.git.repository import Repository
 BRANCH_MISSING = "branch-missing"
 """fetch(): the remote is there and has no such branch."""
 
+FETCH = (
+    "fetch",
+    "--progress",
+    "--no-tags",
+    "--no-auto-maintenance",
+    "--no-recurse-submodules",
+    "--no-write-fetch-head",
+)
 DEEPEN_FIRST, DEEPEN_MOST = 32, 1 << 16
 """Commits of history that a shallow clone fetches more, doubling, before it fetches all."""
 
@@ -98,12 +106,7 @@ def deepen(repository: Repository, remote: str, here: str, there: str) -> Away |
         how = f"--deepen={depth}" if depth <= DEEPEN_MOST else "--unshallow"
         branch = repository.memory.branch
         said = repository.git.network(
-            "fetch",
-            "--progress",
-            "--no-tags",
-            "--no-auto-maintenance",
-            "--no-recurse-submodules",
-            "--no-write-fetch-head",
+            *FETCH,
             how,
             remote,
             f"+refs/heads/{branch}:{tracking_ref(repository, remote)}",
@@ -139,12 +142,7 @@ def fetch(repository: Repository, remote: str) -> Away | str | None:
     """Bring the remote's branch here. None: done; BRANCH_MISSING; or why it could not be read."""
     branch = repository.memory.branch
     said = repository.git.network(
-        "fetch",
-        "--progress",
-        "--no-tags",
-        "--no-auto-maintenance",
-        "--no-recurse-submodules",
-        "--no-write-fetch-head",
+        *FETCH,
         "--prune",
         remote,
         f"+refs/heads/{branch}:{tracking_ref(repository, remote)}",
