@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 
 from autosyncd.vcs.driver import CommitMade, NothingToCommit, Ready, Synced
-from autosyncd.vcs.git import apply, batch, replace
-from autosyncd.vcs.git import sweep as sweep_room
-from autosyncd.vcs.git.batch import Batch, stage
 from autosyncd.vcs.git.command import Git
 from autosyncd.vcs.git.disk import Hasher, Place, Version
 from autosyncd.vcs.git.indexes import put
-from autosyncd.vcs.git.lease import ignore_breaks
-from autosyncd.vcs.git.replace import Step
 from autosyncd.vcs.git.repository import Repository, open_repository
-from autosyncd.vcs.git.sweep import sweep_all
+from autosyncd.vcs.git.updating import apply, batch, replace
+from autosyncd.vcs.git.updating import sweep as sweep_room
+from autosyncd.vcs.git.updating.batch import Batch, stage
+from autosyncd.vcs.git.updating.lease import ignore_breaks
+from autosyncd.vcs.git.updating.replace import Step
+from autosyncd.vcs.git.updating.sweep import sweep_all
 from autosyncd.vcs.process import Runner
 from tests.trees import MACHINE, Clone, World, make_world
 

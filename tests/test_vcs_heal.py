@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from autosyncd.vcs.driver import CommitMade, NothingToCommit, Ready, Synced
-from autosyncd.vcs.git import heal, mark, torn
+from autosyncd.vcs.git.healing import heal, mark, torn
 from tests.trees import Clone, World, make_world
 
 Damage = Callable[[str], None]

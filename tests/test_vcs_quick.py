@@ -14,10 +14,11 @@ import pytest
 from autosyncd.errors import ChildAborted
 from autosyncd.vcs import partner
 from autosyncd.vcs.driver import Aborted, CommitMade, NothingToCommit, Question, Waiting, Why
-from autosyncd.vcs.git import children, commit, indexes, quickcommit
+from autosyncd.vcs.git import indexes
 from autosyncd.vcs.git.command import GitFailed
+from autosyncd.vcs.git.committing import children, commit, quickcommit
+from autosyncd.vcs.git.committing.trees import parse, tree_id
 from autosyncd.vcs.git.disk import Version
-from autosyncd.vcs.git.trees import parse, tree_id
 from autosyncd.vcs.partner import Partner, PartnerFailed, lines
 from tests.trees import Clone, World, make_world
 
@@ -437,7 +438,7 @@ def test_a_killed_predecessors_objects_are_flushed_before_they_are_relied_on(
     laptop: Clone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flushed: list[object] = []
-    monkeypatch.setattr("autosyncd.vcs.git.durable.flush_all", flushed.append)
+    monkeypatch.setattr("autosyncd.vcs.git.committing.durable.flush_all", flushed.append)
     Path(laptop.path(".git/autosync/unflushed")).touch()
     laptop.edit("a.txt", "edited\n")
     laptop.committed("a.txt")

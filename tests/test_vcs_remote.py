@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from autosyncd.vcs.driver import Aborted, Away, AwayKind, Synced
-from autosyncd.vcs.git import command, publish
+from autosyncd.vcs.git import command
 from autosyncd.vcs.git.command import quiet_ssh, readable
 from autosyncd.vcs.git.complaint import PushVerdict, away, branch_missing, push_answer
+from autosyncd.vcs.git.remotes import publish
 from tests.trees import Clone, World, make_world
 from tests.waiting import eventually
 

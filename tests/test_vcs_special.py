@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from autosyncd.vcs.driver import CommitMade, Ready, Synced, Waiting, Why
-from autosyncd.vcs.git import commit, hooks, signing
+from autosyncd.vcs.git.committing import commit, hooks, signing
 from autosyncd.vcs.git.repository import Repository, open_repository
 from autosyncd.vcs.process import Runner
 from tests.trees import MACHINE, Clone, World, make_world

@@ -11,8 +11,8 @@ from hypothesis import strategies as some
 
 from autosyncd import clock
 from autosyncd.vcs.driver import CommitMade, NothingToCommit, Ready, Scope, Synced
-from autosyncd.vcs.git import arrivals
-from autosyncd.vcs.git.stale import (
+from autosyncd.vcs.git.updating import arrivals
+from autosyncd.vcs.git.updating.stale import (
     IN_ALL,
     PER_PATH,
     SET_ASIDE_MOST,
@@ -555,7 +555,7 @@ def test_killed_while_it_is_set_aside(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(f"autosyncd.vcs.git.held.{until}", kill)
+        patch.setattr(f"autosyncd.vcs.git.updating.held.{until}", kill)
         with pytest.raises(KeyboardInterrupt):
             desktop.commit("f")
     assert isinstance(desktop.reopen(), Ready)

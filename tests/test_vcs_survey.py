@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autosyncd.vcs.driver import EVERYTHING, NOTHING_CHANGED, PATHS_WORTH_NAMING, LeftOut, Scope
-from autosyncd.vcs.git.survey import Difference, FileFacts, Plan, parse_status, plan
+from autosyncd.vcs.git.committing.survey import Difference, FileFacts, Plan, parse_status, plan
 
 OID = b"1" * 40
 

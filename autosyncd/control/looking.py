@@ -12,9 +12,11 @@ from autosyncd.machine import machine_id
 from autosyncd.model import RepoConfig
 from autosyncd.vcs.channel import without_secrets
 from autosyncd.vcs.driver import EVERYTHING
-from autosyncd.vcs.git import excludes, remote, survey
+from autosyncd.vcs.git import excludes
 from autosyncd.vcs.git.command import Git
+from autosyncd.vcs.git.committing import survey
 from autosyncd.vcs.git.condition import current_branch, obstacle
+from autosyncd.vcs.git.remotes import remote
 from autosyncd.vcs.git.repository import Memory, Repository, open_repository
 from autosyncd.vcs.process import Runner
 

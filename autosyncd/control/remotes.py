@@ -8,8 +8,9 @@ from autosyncd.control.looking import branch
 from autosyncd.errors import AutosyncError
 from autosyncd.machine import machine_id
 from autosyncd.model import RepoConfig
-from autosyncd.vcs.git import excludes, history, remote
+from autosyncd.vcs.git import excludes, history
 from autosyncd.vcs.git.complaint import away
+from autosyncd.vcs.git.remotes import remote
 from autosyncd.vcs.git.repository import Repository, open_repository
 from autosyncd.vcs.process import Runner
 from autosyncd.watch.limits import unreliable

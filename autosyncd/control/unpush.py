@@ -15,8 +15,8 @@ from autosyncd.control.render import plain
 from autosyncd.control.verb import DONE, PROBLEM_FOUND, WrongUsage
 from autosyncd.errors import NotReachable
 from autosyncd.model import RepoConfig
-from autosyncd.vcs.git.unpush import Done, Plan, plan
-from autosyncd.vcs.git.unpush import unpush as take_out
+from autosyncd.vcs.git.remotes.unpush import Done, Plan, plan
+from autosyncd.vcs.git.remotes.unpush import unpush as take_out
 
 SHOWN = 10
 """Files that are listed by name."""

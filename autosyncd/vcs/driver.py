@@ -148,7 +148,7 @@ class Ready:
     state_folder: bytes
     """Where what belongs to this tree alone is remembered; never inside what is committed."""
     held: bool = False
-    """Incoming versions of some files still wait (vcs/git/held.py)."""
+    """Incoming versions of some files still wait (vcs/git/updating/held.py)."""
     note: str = ""
     """Something a person should be told once (no author known to git, say)."""
 

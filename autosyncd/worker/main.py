@@ -11,7 +11,7 @@ from autosyncd.machine import machine_id
 from autosyncd.model import RepoConfig
 from autosyncd.vcs.driver import ChangeSet, Question
 from autosyncd.vcs.git.driver import GitDriver
-from autosyncd.vcs.git.lease import ignore_breaks
+from autosyncd.vcs.git.updating.lease import ignore_breaks
 from autosyncd.watch.instance import Instance
 from autosyncd.worker import message, safety
 from autosyncd.worker.engine import Herald, Mailbox

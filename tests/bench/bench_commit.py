@@ -22,11 +22,11 @@ from pathlib import Path
 
 from autosyncd.model import RepoConfig
 from autosyncd.vcs.driver import CommitMade, CommitOrder, Ready, Scope
-from autosyncd.vcs.git import commit as committing
 from autosyncd.vcs.git import history
-from autosyncd.vcs.git.children import Children
+from autosyncd.vcs.git.committing import commit as committing
+from autosyncd.vcs.git.committing.children import Children
+from autosyncd.vcs.git.committing.trees import Doubtful
 from autosyncd.vcs.git.driver import GitDriver
-from autosyncd.vcs.git.trees import Doubtful
 from tests.bench.bench_start import committed_tree
 from tests.bench.figures import heading, row
 from tests.daemons import git

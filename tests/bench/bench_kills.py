@@ -24,7 +24,7 @@ from pathlib import Path
 from autosyncd.model import RepoConfig
 from autosyncd.vcs.driver import EVERYTHING, CommitOrder, Ready, SyncOrder
 from autosyncd.vcs.git.driver import GitDriver
-from autosyncd.vcs.git.lease import ignore_breaks
+from autosyncd.vcs.git.updating.lease import ignore_breaks
 from tests.bench.figures import heading, row
 from tests.trees import MACHINE, Record
 

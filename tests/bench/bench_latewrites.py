@@ -25,13 +25,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from autosyncd.vcs.git import apply as engine
-from autosyncd.vcs.git import batch, indexes, sweep
+from autosyncd.vcs.git import indexes
 from autosyncd.vcs.git.disk import Hasher
 from autosyncd.vcs.git.entries import steps_between
-from autosyncd.vcs.git.lease import ignore_breaks, leases_work
-from autosyncd.vcs.git.replace import Step
 from autosyncd.vcs.git.repository import Repository, open_repository
+from autosyncd.vcs.git.updating import apply as engine
+from autosyncd.vcs.git.updating import batch, sweep
+from autosyncd.vcs.git.updating.lease import ignore_breaks, leases_work
+from autosyncd.vcs.git.updating.replace import Step
 from autosyncd.vcs.process import Runner
 from tests.bench.figures import heading, row
 

@@ -29,10 +29,12 @@ from unittest import mock
 
 from autosyncd.model import Head
 from autosyncd.vcs.driver import CommitMade, NothingToCommit, Ready
-from autosyncd.vcs.git.lease import ignore_breaks
+from autosyncd.vcs.git.updating.lease import ignore_breaks
 from tests.bench.figures import heading, row
 from tests.testbed.recorded_disk import Cut, RecordedDisk
 from tests.trees import Clone, Record
+
+BOOT_ID = "autosyncd.vcs.git.healing.mark.boot_id"
 
 BY_HAND = 0.15
 """Share of the rounds in which the person commits with their own git, which flushes less."""
@@ -206,7 +208,7 @@ def measure(folder: Path, kind: str, *, rounds: int, cuts: int, seed: int) -> Ta
             instants += [chance.choice(machines.reported)[0] for _ in range(cuts // 2)]
             for number, cut in enumerate(disk.cuts(instants, chance)):
                 boot = f"boot{number}"
-                with cut.mounted(), mock.patch("autosyncd.vcs.git.mark.boot_id", lambda b=boot: b):
+                with cut.mounted(), mock.patch(BOOT_ID, lambda b=boot: b):
                     examine(machines, cut, tally)
             machines.there.driver.close()
     finally:

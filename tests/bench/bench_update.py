@@ -31,8 +31,8 @@ from autosyncd.model import RepoConfig
 from autosyncd.vcs.driver import Ready, Synced, SyncOrder
 from autosyncd.vcs.git.command import Git
 from autosyncd.vcs.git.driver import GitDriver
-from autosyncd.vcs.git.lease import ignore_breaks
-from autosyncd.vcs.git.update import Update, Updated
+from autosyncd.vcs.git.updating.lease import ignore_breaks
+from autosyncd.vcs.git.updating.update import Update, Updated
 from tests.bench.figures import heading, row
 from tests.trees import MACHINE, Record
 

@@ -25,7 +25,7 @@ from autosyncd.vcs.driver import (
     Scope,
     SyncOrder,
 )
-from autosyncd.vcs.git.lease import ignore_breaks
+from autosyncd.vcs.git.updating.lease import ignore_breaks
 from tests.convergence.oracle import Scanned
 from tests.trees import Clone
 

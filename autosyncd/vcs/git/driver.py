@@ -28,24 +28,27 @@ from autosyncd.vcs.driver import (
     Watcher,
     Why,
 )
-from autosyncd.vcs.git import commit as committing
-from autosyncd.vcs.git import excludes, heal, held, history, hooks, lock, mark, signing
+from autosyncd.vcs.git import excludes, history, lock
 from autosyncd.vcs.git import housekeep as housekeeping
-from autosyncd.vcs.git import remote as remotes
-from autosyncd.vcs.git import sweep as sweeping
 from autosyncd.vcs.git import sync as syncing
 from autosyncd.vcs.git.command import GitFailed
+from autosyncd.vcs.git.committing import commit as committing
+from autosyncd.vcs.git.committing import hooks, signing
+from autosyncd.vcs.git.committing.snapshot import Snapshots
 from autosyncd.vcs.git.condition import current_branch
 from autosyncd.vcs.git.disk import Hasher
-from autosyncd.vcs.git.lease import leases_work
-from autosyncd.vcs.git.refill import refill
+from autosyncd.vcs.git.healing import heal, mark
+from autosyncd.vcs.git.healing.refill import refill
+from autosyncd.vcs.git.remotes import remote as remotes
 from autosyncd.vcs.git.repository import (
     NotARepository,
     Repository,
     open_repository,
     tree_id,
 )
-from autosyncd.vcs.git.snapshot import Snapshots
+from autosyncd.vcs.git.updating import held
+from autosyncd.vcs.git.updating import sweep as sweeping
+from autosyncd.vcs.git.updating.lease import leases_work
 from autosyncd.vcs.process import Runner
 
 T = TypeVar("T")

@@ -22,17 +22,19 @@ from autosyncd.vcs.driver import (
     SyncOutcome,
     Watcher,
 )
-from autosyncd.vcs.git import case, doubts, held
-from autosyncd.vcs.git import remote as remotes
-from autosyncd.vcs.git.commit import Committer
+from autosyncd.vcs.git.committing.commit import Committer
+from autosyncd.vcs.git.committing.snapshot import Snapshots
 from autosyncd.vcs.git.complaint import PushVerdict
 from autosyncd.vcs.git.condition import obstacle
-from autosyncd.vcs.git.join import Joiner
-from autosyncd.vcs.git.merge import incoming_hosts
-from autosyncd.vcs.git.publish import Publisher, waiting_commits
+from autosyncd.vcs.git.merging import case
+from autosyncd.vcs.git.merging.join import Joiner
+from autosyncd.vcs.git.merging.merge import incoming_hosts
+from autosyncd.vcs.git.remotes import doubts
+from autosyncd.vcs.git.remotes import remote as remotes
+from autosyncd.vcs.git.remotes.publish import Publisher, waiting_commits
 from autosyncd.vcs.git.repository import Repository
-from autosyncd.vcs.git.snapshot import Snapshots
-from autosyncd.vcs.git.update import Update, Updated
+from autosyncd.vcs.git.updating import held
+from autosyncd.vcs.git.updating.update import Update, Updated
 
 TRIES = 200
 """Lost races in a row before the verb gives way for a moment; it is due again at once."""

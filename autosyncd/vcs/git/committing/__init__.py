@@ -1,0 +1,1 @@
+"""Commit: what changed in the work tree comes into history."""

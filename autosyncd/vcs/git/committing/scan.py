@@ -1,0 +1,142 @@
+"""What of the work tree goes into an index: survey, plan, then git takes each path literally."""
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from autosyncd.model import RepoConfig
+from autosyncd.vcs.driver import LeftOut, Scope
+from autosyncd.vcs.git import indexes
+from autosyncd.vcs.git.command import LONG, GitFailed, readable
+from autosyncd.vcs.git.committing import survey
+from autosyncd.vcs.git.disk import Version
+from autosyncd.vcs.git.repository import Repository
+from autosyncd.vcs.git.updating import held
+
+_UNTAKEABLE = re.compile(r"Unable to process path (.*)", re.S)
+_NOT_THE_FILES = re.compile(
+    r"no space left|disk quota|read-only file system|input/output error|unable to write"
+    r"|unable to create|index file|cannot allocate|out of memory|too many open files",
+    re.I,
+)
+"""Failures that are not about one file: leaving it out would help nobody."""
+
+
+@dataclass(slots=True)
+class Found:
+    """What differs, decided but not yet taken."""
+
+    plan: survey.Plan
+    reread: dict[bytes, Version] = field(default_factory=dict)
+    """Tracked files that were found to differ by their content; git would go by their times."""
+    left_out: list[LeftOut] = field(default_factory=list)
+
+    def take(self, repository: Repository, index: bytes) -> dict[bytes, Version]:
+        """Bring it into the index. Edits of held files are not: they are returned, since they
+        belong on the version that they were made from."""
+        self.left_out = [*self.plan.left_out]
+        waiting = held.recall(repository)
+        mine = [path for path in self.plan.take if path in waiting]
+        edits = _edits(repository, waiting, mine)
+        taken = [path for path in self.plan.take if path not in waiting]
+        indexes.remove(repository, index, [path for path in self.plan.gone if path not in waiting])
+        doubtful = {path: self.reread[path] for path in taken if path in self.reread}
+        indexes.put(repository, index, dict(doubtful))  # entries without times: git looks again
+        self.left_out += stage(repository, index, taken)
+        return edits
+
+
+def scan(
+    repository: Repository,
+    scope: Scope,
+    config: RepoConfig,
+    index: bytes | None = None,
+    *,
+    beside: bool = False,
+) -> Found:
+    """What in `scope` differs from the index (the private one, unless another is named). With
+    `beside`, nothing is changed on record, and what lies on disk of a file in conflict counts."""
+    found = survey.differences(repository, scope, index=index or repository.private_index)
+    found = [one for one in found if beside or not one.unmerged]
+    facts = survey.facts_on_disk(repository.root)
+    plan = survey.plan(found, facts, large_file=config.large_file)
+    if not beside:
+        _forget_freed(repository, scope, {one.path for one in found})
+    reread = {one.path: one.indexed for one in found if one.indexed and not one.submodule}
+    return Found(plan, {} if scope.everything else reread)
+
+
+def _forget_freed(repository: Repository, scope: Scope, differing: set[bytes]) -> None:
+    """A held file that is as HEAD has it, or is no file any more, is held no longer."""
+    waiting = held.recall(repository)
+    freed = [
+        path
+        for path in waiting
+        if (scope.everything or path in scope.paths)
+        and (path not in differing or _was_taken_away(repository, waiting[path], path))
+    ]
+    if freed:
+        for path in freed:
+            del waiting[path]
+        held.record(repository, waiting)
+
+
+def _was_taken_away(repository: Repository, base: str, path: bytes) -> bool:
+    """Whether the file that was held is no more (one that never came could not go)."""
+    if os.path.isfile(os.path.join(repository.root, path)):
+        return False
+    return held.version_in(repository, base, path) is not None
+
+
+def _edits(repository: Repository, waiting: held.Held, paths: list[bytes]) -> dict[bytes, Version]:
+    """Those held files whose bytes are no longer those of the version on record."""
+    edits = {}
+    for path in paths:
+        full = os.path.join(repository.root, path)
+        said = repository.git("hash-object", "-w", "--", full, ok=(0, 128), timeout=LONG)
+        base = held.version_in(repository, waiting[path], path)
+        if said.code == 0 and base is not None and said.text.encode() != base.oid:
+            edits[path] = Version(base.mode, said.text.encode())
+    return edits
+
+
+def stage(repository: Repository, index: bytes, paths: Sequence[bytes]) -> list[LeftOut]:
+    """Bring these paths into an index, each taken literally; those git can't take are found, named
+    and left out, so that one bad file never keeps the others from history."""
+    if not paths:
+        return []
+    said = repository.git(
+        "update-index",
+        "--add",
+        "--remove",
+        "--replace",
+        "-z",
+        "--stdin",
+        stdin=b"".join(path + b"\0" for path in paths),
+        index=index,
+        ok=(0, 1, 128),
+        timeout=LONG,
+    )
+    if said.code == 0:
+        return _ignored(said.complaint, paths) if said.complaint else []
+    if _NOT_THE_FILES.search(said.complaint):
+        raise GitFailed("update-index", said.code, said.complaint)
+    if len(paths) == 1:
+        return [LeftOut(paths[0], "unreadable", f"can't be taken by git: {said.complaint}")]
+    named = _UNTAKEABLE.search(said.complaint)
+    bad = [path for path in paths if named and readable(path) == named[1].strip()]
+    if bad:
+        rest = [path for path in paths if path not in bad]
+        return stage(repository, index, bad) + stage(repository, index, rest)
+    middle = len(paths) // 2
+    return stage(repository, index, paths[:middle]) + stage(repository, index, paths[middle:])
+
+
+def _ignored(complaint: str, paths: Sequence[bytes]) -> list[LeftOut]:
+    """Names that git forbids (`.git`, `git~1` and the like) it passes over with a word."""
+    return [
+        LeftOut(path, "name", "has a name that git forbids")
+        for path in paths
+        if f"Ignoring path {readable(path)}" in complaint
+    ]

@@ -1,0 +1,1 @@
+"""Heal: what a power cut tore is put right."""

@@ -1,0 +1,1 @@
+"""Merge: histories become one, off the work tree."""

@@ -1,0 +1,215 @@
+"""Merge two tips off the work tree: `git merge-tree` computes, this decides what is kept where.
+
+Nothing here touches a file, and no conflict marker ever reaches one. Where git can't merge, both
+versions are kept: the side with more commits since the fork keeps the name (a tie: the larger id),
+the other's version lies beside it as `name.sync-conflict-HOST-<8 of the blob id>.ext`. Two machines
+that merge the same tips make the same tree, whichever calls itself "ours".
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from autosyncd.vcs.git.command import LONG
+from autosyncd.vcs.git.disk import Version
+from autosyncd.vcs.git.indexes import tree_with
+from autosyncd.vcs.git.merging.bypath import merge_by_path
+from autosyncd.vcs.git.merging.conflict import conflict_name, host_slug
+from autosyncd.vcs.git.repository import Repository
+
+
+@dataclass(slots=True)
+class Tips:
+    """The two tips in the order of their ids, and which of them keeps the names."""
+
+    first: str
+    second: str
+    winner: int
+    """2 or 3: the stage that merge-tree gives to the first and the second tip."""
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """A merged tree, and the names of files whose other version was put beside them."""
+
+    tree: str
+    conflicts: tuple[bytes, ...] = ()
+
+
+@dataclass(slots=True)
+class Resolution:
+    """What the conflicted part of the tree becomes."""
+
+    entries: dict[bytes, Version | None] = field(default_factory=dict)
+    conflicts: list[bytes] = field(default_factory=list)
+
+
+def merge(repository: Repository, ours: str, theirs: str) -> Merged:
+    """The tree of both tips."""
+    first, second = sorted((ours, theirs))
+    tree, stages = _merge_tree(repository, first, second)
+    if not stages:
+        return Merged(tree)
+    if _synthetic(repository, stages, (first, second)):
+        # a rename met a rename: git has put markers into a blob; path by path it never does
+        tree, stages = merge_by_path(repository, first, second)
+    counts = repository.git("rev-list", "--left-right", "--count", f"{first}...{second}").text
+    left, right = map(int, counts.split())
+    tips = Tips(first, second, 2 if left > right else 3)
+    resolution = resolve(stages, _names_in(repository, tree, stages), tips, Hosts(repository))
+    merged = tree_with(repository, tree, resolution.entries)
+    return Merged(merged, tuple(resolution.conflicts))
+
+
+def _merge_tree(
+    repository: Repository, first: str, second: str
+) -> tuple[str, dict[bytes, dict[int, Version]]]:
+    """git-merge-tree(1): the tree, then `<mode> <object> <stage> TAB <path>` of what conflicts."""
+    said = repository.git(
+        "-c",
+        "core.attributesFile=/dev/null",
+        "merge-tree",
+        "--write-tree",
+        "-z",
+        "--no-messages",
+        "--allow-unrelated-histories",
+        first,
+        second,
+        ok=(0, 1),
+        environment={"GIT_ATTR_NOSYSTEM": "1"},  # what only one machine has must not decide
+        timeout=LONG,
+    )
+    parts = said.out.split(b"\0")
+    stages: dict[bytes, dict[int, Version]] = {}
+    for part in parts[1:]:
+        if not part:
+            break
+        info, path = part.split(b"\t", 1)
+        mode, oid, stage = info.split(b" ")
+        stages.setdefault(path, {})[int(stage)] = Version(mode, oid)
+    return parts[0].decode(), stages
+
+
+def _synthetic(
+    repository: Repository, stages: dict[bytes, dict[int, Version]], tips: tuple[str, str]
+) -> bool:
+    """Whether a conflicted entry is content that neither side ever had."""
+    for stage, tip in ((2, tips[0]), (3, tips[1])):
+        wanted = {entries[stage].oid for entries in stages.values() if stage in entries}
+        if not wanted:
+            continue
+        listed = repository.git("ls-tree", "-r", "-z", tip, timeout=LONG)
+        if wanted - {record.split(b"\t", 1)[0].split(b" ")[2] for record in listed.records}:
+            return True
+    return False
+
+
+def _names_in(
+    repository: Repository, tree: str, stages: dict[bytes, dict[int, Version]]
+) -> dict[bytes, Version]:
+    """Every file of the merged tree but the conflicted ones: names that are taken."""
+    listed = repository.git("ls-tree", "-r", "-z", tree, timeout=LONG)
+    names = {}
+    for record in listed.records:
+        info, path = record.split(b"\t", 1)
+        mode, _type, oid = info.split(b" ")
+        names[path] = Version(mode, oid)
+    for path in stages:
+        names.pop(path, None)
+    return names
+
+
+class Hosts:
+    """The host that a version came from, asked of git once per file and tip."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._git = repository.git
+
+    def of(self, tip: str, path: bytes) -> bytes:
+        """The trailer of the commit that brought it, else a slug of its committer."""
+        said = self._git(
+            "--literal-pathspecs",
+            "log",
+            "-1",
+            "--format=%(trailers:key=Autosync-Host,valueonly,separator=%x00)%x00%cn",
+            tip,
+            "--",
+            path,
+        )
+        names = [name for name in said.out.strip(b"\n").split(b"\0") if name]
+        return host_slug(names[0] if names else b"")
+
+
+def resolve(
+    stages: dict[bytes, dict[int, Version]],
+    taken: dict[bytes, Version],
+    tips: Tips,
+    hosts: Hosts,
+) -> Resolution:
+    """Pure but for the asking of host names: decide every conflicted path."""
+    resolution = Resolution()
+    names = dict(taken)
+    winner, loser = tips.winner, 5 - tips.winner
+    tip_of = {2: tips.first, 3: tips.second}
+    for path in sorted(stages):
+        resolution.entries[path] = None
+    beside: list[tuple[bytes, int, Version]] = []
+    folders = _folders({*taken, *stages})
+    for path, entries in sorted(stages.items()):
+        real = _real_name(path, tips)
+        kept = entries.get(winner) or entries.get(loser)
+        if kept is None:
+            continue  # only the base is left: both sides moved it elsewhere
+        if real != path or path in folders:
+            stage = winner if winner in entries else loser
+            beside.append((real, stage, entries[stage]))
+            continue
+        resolution.entries[path] = names[path] = kept
+        other = entries.get(loser)
+        if winner in entries and other is not None and other != kept:
+            if other.oid == kept.oid:  # only the mode differs: executable wins
+                resolution.entries[path] = Version(max(kept.mode, other.mode), kept.oid)
+            else:
+                beside.append((path, loser, other))
+    for path, stage, entry in beside:
+        host = hosts.of(tip_of[stage], path)
+        name = conflict_name(path, host, entry.oid, _free_for(entry, names))
+        resolution.entries[name] = names[name] = entry
+        resolution.conflicts.append(path)
+    return resolution
+
+
+def _folders(names: set[bytes]) -> set[bytes]:
+    """Every folder that these files need: a file of that name has to give way."""
+    found: set[bytes] = set()
+    for name in names:
+        parent = name.rpartition(b"/")[0]
+        while parent and parent not in found:
+            found.add(parent)
+            parent = parent.rpartition(b"/")[0]
+    return found
+
+
+def _free_for(entry: Version, names: dict[bytes, Version]) -> Callable[[bytes], bool]:
+    """A name is free for a version that already has it."""
+    return lambda name: names.get(name, entry) == entry
+
+
+def _real_name(path: bytes, tips: Tips) -> bytes:
+    """merge-tree calls a file that lost its name to a folder or a link `name~TIP`."""
+    for tip in (tips.first, tips.second):
+        found = re.match(rb"(.+)~" + re.escape(tip.encode()) + rb"(_\d+)?\Z", path, re.S)
+        if found:
+            return found[1]
+    return path
+
+
+def incoming_hosts(repository: Repository, old: str | None, new: str) -> tuple[str, ...]:
+    """Which other machines' commits came with `new`, for the person's eyes."""
+    span = f"{old}..{new}" if old else new
+    trailers = "%(trailers:key=Autosync-{},valueonly,separator=%x20)"
+    form = trailers.format("Tree") + "%x09" + trailers.format("Host")
+    said = repository.git("log", "-n", "50", f"--format={form}", span)
+    rows = [line.partition("\t") for line in said.text.split("\n")]
+    own = repository.memory.tree
+    return tuple(sorted({host for tree, _, host in rows if host and tree != own}))[:3]

@@ -1,0 +1,1 @@
+"""Remotes: fetch, push, and what they refuse or bring."""

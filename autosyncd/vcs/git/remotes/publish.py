@@ -1,0 +1,135 @@
+"""Push the target, and ask for help when other machines are always faster.
+
+A push that is accepted proves that the remote has the commit: only then is it announced. One that is
+rejected lost a race: the merge is thrown away and made anew. A machine that keeps losing puts its own
+commits where nobody contests them, `refs/autosync/tips/TREE/BRANCH`: its bytes are safe, and whoever
+fetches takes them along.
+"""
+
+import os
+import shlex
+from dataclasses import dataclass
+
+from autosyncd.model import Head
+from autosyncd.vcs.driver import Away, Stage, Watcher
+from autosyncd.vcs.git.committing import durable
+from autosyncd.vcs.git.complaint import PushVerdict, away, push_answer
+from autosyncd.vcs.git.remotes import remote as remotes
+from autosyncd.vcs.git.remotes.doubts import seen_ref
+from autosyncd.vcs.git.remotes.unpush import blamed
+from autosyncd.vcs.git.repository import Repository
+
+HELP_AFTER = 4
+"""Rejected pushes in a row after which we ask the others to take our commits along."""
+
+WORDS = 300
+"""Characters of a server's words where a command is to follow."""
+
+
+@dataclass(slots=True)
+class Publisher:
+    """Pushes of one Sync."""
+
+    repository: Repository
+    remote: str
+    watcher: Watcher
+    wanted: bool
+    refused: str = ""
+    pushed: bool = False
+    asked: bool = False
+
+    def publish(self, tip: str, known: str | None) -> PushVerdict | Away:
+        """Push `tip`, unless the remote has it, it is not wanted, or was refused for good."""
+        if not self.wanted or self.refused:
+            return PushVerdict.ACCEPTED
+        if known is not None and self._has(known, tip):
+            return PushVerdict.ACCEPTED
+        durable.ensure(self.repository, self.repository.head)
+        self.watcher.stage(Stage.PUSH)
+        branch = self.repository.memory.branch
+        said = self.repository.git.network(
+            "push",
+            "--progress",
+            "--porcelain",
+            "--no-follow-tags",
+            "--recurse-submodules=no",
+            self.remote,
+            f"{tip}:refs/heads/{branch}",
+        )
+        answer = push_answer(said.code, said.out.decode("utf-8", "replace"), said.complaint)
+        if answer.verdict is PushVerdict.AWAY:
+            return away(said.complaint, self.remote)
+        if answer.verdict is PushVerdict.REFUSED:
+            self.refused = self._way_out(answer.text, said.complaint)
+        elif answer.verdict is PushVerdict.ACCEPTED:
+            self.pushed = True
+            self.watcher.pushed(Head(branch, tip))  # at once: others wait for it
+            refs = remotes.tracking_ref(self.repository, self.remote), seen_ref(self.repository)
+            stdin = "".join(f"update {ref} {tip}\n" for ref in refs).encode()
+            self.repository.git("update-ref", "--stdin", stdin=stdin)
+        return answer.verdict
+
+    def _way_out(self, words: str, complaint: str) -> str:
+        """The server's words; and where they name a file of ours, the command that helps."""
+        path = blamed(self.repository, complaint)
+        if path is None:
+            return words
+        full = os.path.join(os.fsdecode(self.repository.root), os.fsdecode(path))
+        return (
+            f"{words[:WORDS]} To push all but that file, which stays here: "
+            f"autosyncctl unpush {shlex.quote(full)}"
+        )
+
+    def _has(self, known: str, tip: str) -> bool:
+        """Whether the remote has the tip already. (One that contains what it has is newer.)"""
+        newer = tip != known and self.repository.contains(tip, known)
+        return not newer and self.repository.contains(known, tip)
+
+    def ask_for_help(self, tries: int) -> None:
+        """After some lost races; a hub that takes no such refs costs nothing but the try."""
+        tip = self.repository.head
+        if tries == HELP_AFTER and tip is not None and self.wanted:
+            said = self._push_help(f"+{tip}:{self._own_tip}")
+            self.asked = said
+
+    def thank(self) -> None:
+        """Our commits are in the branch: take the request for help back."""
+        if self.asked:
+            self.asked = not self._push_help(f":{self._own_tip}")
+
+    @property
+    def _own_tip(self) -> str:
+        memory = self.repository.memory
+        return f"refs/autosync/tips/{memory.tree}/{memory.branch}"
+
+    def _push_help(self, refspec: str) -> bool:
+        return push_own(self.repository, self.remote, refspec)
+
+
+def push_own(repository: Repository, remote: str, refspec: str) -> bool:
+    """Push one of our own refs; a hub that takes none of them costs only the try."""
+    said = repository.git.network(
+        "push", "--no-verify", "--progress", "--porcelain", remote, refspec
+    )
+    answer = push_answer(said.code, said.out.decode("utf-8", "replace"), said.complaint)
+    if answer.verdict is PushVerdict.REFUSED:
+        remotes.own_refs_refused(repository)
+    return answer.verdict is PushVerdict.ACCEPTED
+
+
+def waiting_commits(repository: Repository, head: str) -> list[str]:
+    """What is to be merged besides the branch: edits of our own that could not be published yet
+    (held.py), and the tips of other machines that keep losing."""
+    said = repository.git("for-each-ref", "--format=%(objectname) %(refname)", "refs/autosync/")
+    found = []
+    for line in said.text.split("\n"):
+        commit, _, ref = line.partition(" ")
+        memory = repository.memory
+        side = ref.startswith(f"refs/autosync/side/{memory.tree}/")
+        theirs = ref.startswith("refs/autosync/theirs/") and ref.endswith("/" + memory.branch)
+        own = ref.startswith(f"refs/autosync/theirs/{memory.tree}/")
+        if side and repository.contains(head, commit):
+            repository.git("update-ref", "-d", ref)  # it has served
+        elif side or (theirs and not own):
+            found.append(commit)
+    return sorted(found)

@@ -1,0 +1,1 @@
+"""Update: the work tree follows, under the person's hands."""

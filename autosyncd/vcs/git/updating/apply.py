@@ -1,0 +1,97 @@
+"""Carry the steps of one update out: stage, then replace file by file, then say what came of each."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from autosyncd.vcs.git.disk import Folders, Hasher, Version
+from autosyncd.vcs.git.repository import Repository
+from autosyncd.vcs.git.updating.batch import Batch, stage
+from autosyncd.vcs.git.updating.filtered import Learned, learn
+from autosyncd.vcs.git.updating.intheway import occupant
+from autosyncd.vcs.git.updating.lease import leases_work
+from autosyncd.vcs.git.updating.replace import Replacer
+from autosyncd.vcs.git.updating.step import Result, Step
+
+
+@dataclass(slots=True)
+class Applied:
+    """What became of the steps."""
+
+    done: set[bytes] = field(default_factory=set)
+    entries: dict[bytes, Version | None] = field(default_factory=dict)
+    """What lies there now, for the paths that are done."""
+    placed: dict[bytes, tuple[Version, os.stat_result]] = field(default_factory=dict)
+    """What lies there, and its lstat(2), where that proves that nobody has written to it."""
+    dirty: set[bytes] = field(default_factory=set)
+    held: set[bytes] = field(default_factory=set)
+    problems: dict[bytes, str] = field(default_factory=dict)
+    """Why a held path is: what the file system said."""
+    in_the_way: set[bytes] = field(default_factory=set)
+    """Things of the person's that block a path, above it."""
+
+
+def apply(repository: Repository, steps: Sequence[Step], index: bytes, learned: Learned) -> Applied:
+    """Bring these files from their old to their new versions (which `index` has), as far as nobody
+    is in the way."""
+    applied = Applied()
+    attributes = [step for step in steps if step.path.rpartition(b"/")[2] == b".gitattributes"]
+    rest = [step for step in steps if step not in attributes] if attributes else steps
+    if attributes and rest:  # what lies on disk was written by the attributes of before
+        hasher = Hasher(repository.object_format)
+        learn(repository, hasher, [step for step in rest if step.old is not None], learned)
+    for some in (attributes, rest):  # what git writes depends on the attributes that lie there
+        if some:
+            _apply_some(repository, some, index, learned, applied)
+    return applied
+
+
+def _apply_some(
+    repository: Repository,
+    steps: Sequence[Step],
+    index: bytes,
+    learned: Learned,
+    applied: Applied,
+) -> None:
+    batch = stage(repository, steps, index, learned)
+    hasher = Hasher(repository.object_format)
+    tree, staged = Folders(repository.root), Folders(batch.folder, private=True)
+    modes = repository.file_modes
+    replacer = Replacer(tree, staged, hasher, leases=leases_work(repository.root), modes=modes)
+    replacer.knows(learned)
+    try:
+        for number in _in_order(steps):
+            _note(applied, steps[number], _carry_out(replacer, batch, number), repository)
+    finally:
+        tree.close()
+        staged.close()
+    applied.problems |= replacer.problems
+    for step in steps:
+        if step.new is not None and step.path in replacer.placed:
+            applied.placed[step.path] = (step.new, replacer.placed[step.path])
+    learn(repository, hasher, [step for step in steps if step.path in applied.dirty], learned)
+
+
+def _in_order(steps: Sequence[Step]) -> list[int]:
+    """Deletions first, the deepest first: a folder's place may be wanted by a file."""
+    gone = [number for number, step in enumerate(steps) if step.new is None]
+    come = [number for number, step in enumerate(steps) if step.new is not None]
+    return sorted(gone, key=lambda number: steps[number].path, reverse=True) + come
+
+
+def _carry_out(replacer: Replacer, batch: Batch, number: int) -> Result:
+    step, spot = batch.steps[number], batch.spot(number)
+    return replacer.remove(step, spot) if step.new is None else replacer.put(step, spot)
+
+
+def _note(applied: Applied, step: Step, result: Result, repository: Repository) -> None:
+    if result is Result.DONE:
+        applied.done.add(step.path)
+        applied.entries[step.path] = step.new
+    elif result is Result.HELD:
+        applied.held.add(step.path)
+    else:
+        applied.dirty.add(step.path)
+        above = occupant(repository.root, step.path)
+        if above is not None:
+            applied.in_the_way.add(above)
