@@ -1,7 +1,7 @@
 """Pure: the exception tree.
 
 An outcome that can be expected (a rejected push, a remote that is away) is a value, see
-vcs/driver.py. What is raised here leaves a room: the caller can do nothing with it but stop or say so.
+vcs/outcomes.py. What is raised here leaves a room: the caller can do nothing with it but stop or say so.
 Each text is a sentence: what could not be done, why, what happens next.
 """
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from autosyncd.vcs.driver import EVERYTHING, Scope
+from autosyncd.vcs.changes import EVERYTHING, Scope
 from tests.convergence.oracle import Oracle, Scanned
 from tests.convergence.run import inprocess, killed, realtime
 from tests.convergence.world import World
@@ -66,29 +66,32 @@ def test_a_few_rounds_converge(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_many_rounds_converge(tmp_path: Path) -> None:
-    report = inprocess(tmp_path, 3, 120, SEEDS, 30, calm=True)
-    assert report.faults == [], report.line()
-    assert report.totals["contents verified"] > 100
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(SEEDS, SEEDS + 2))
-def test_machines_converge_while_people_keep_typing(tmp_path: Path, seed: int) -> None:
-    report = inprocess(tmp_path, 3, 20, seed, 10)
+def test_many_rounds_converge(tmp_path: Path, seed: int) -> None:
+    report = inprocess(tmp_path, 3, 60, seed, 30, calm=True)
     assert report.faults == [], report.line()
-    assert report.totals["contents verified"] > 100
+    assert report.totals["contents verified"] > 40
 
 
 @pytest.mark.slow
-def test_machines_converge_though_workers_are_killed(tmp_path: Path) -> None:
-    report = killed(tmp_path, 3, 40, SEEDS, 20)
+@pytest.mark.parametrize("seed", range(SEEDS, SEEDS + 4))
+def test_machines_converge_while_people_keep_typing(tmp_path: Path, seed: int) -> None:
+    report = inprocess(tmp_path, 3, 10, seed, 10)
     assert report.faults == [], report.line()
-    assert report.totals["kills at a gate"] + report.totals["kills by time"] > 10
+    assert report.totals["contents verified"] > 50
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(SEEDS, SEEDS + 4))
+def test_machines_converge_though_workers_are_killed(tmp_path: Path, seed: int) -> None:
+    report = killed(tmp_path, 3, 10, seed, 10)
+    assert report.faults == [], report.line()
+    assert report.totals["kills at a gate"] + report.totals["kills by time"] > 0
 
 
 @pytest.mark.slow
 def test_no_machine_is_starved_by_others_that_push_all_the_time(tmp_path: Path) -> None:
     report = realtime(tmp_path, 3, 15, SEEDS, 0)
     assert report.faults == [], report.line()
-    assert report.worst < 10, report.notes
+    # on a machine that others use as well all take longer: none may take far longer than usual
+    assert report.worst < max(10, 40 * report.usual), report.notes

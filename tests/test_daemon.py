@@ -236,6 +236,43 @@ def test_a_drop_in_is_taken_up_changed_and_taken_away(tmp_path: Path) -> None:
         assert machine.workers()["laptop"] == before["laptop"]
 
 
+def test_two_links_to_one_repository_have_one_worker(tmp_path: Path) -> None:
+    """Neither path is the other as it is written; only at work it shows."""
+    one, _ = two_trees(tmp_path)
+    links = [tmp_path / name for name in ("here", "there")]
+    for link in links:
+        link.symlink_to(one)
+    with daemon(tmp_path) as machine:
+        machine.configure(*({"path": str(link)} for link in links))
+        text = machine.start().says("Another autosyncd already works in")
+        assert f"Another autosyncd already works in {one}; it goes on when that ends." in text
+        eventually(lambda: "idle" in machine.text(), 10)
+        (one / "todo.md").write_text("once\n")
+        eventually(lambda: git(tmp_path / "hub.git", "log", "--oneline", "main", check=False), 15)
+        assert len(git(one, "log", "--oneline").splitlines()) == 1
+        assert machine.stop() == 0
+
+
+def test_a_storm_of_sighups_leaves_the_newest_configuration(tmp_path: Path) -> None:
+    one, other = two_trees(tmp_path)
+    with daemon(tmp_path) as machine:
+        machine.configure({"path": str(one)})
+        machine.start().ready("laptop-notes")
+        before = machine.workers()["laptop"]
+        assert machine.process is not None
+        for number in range(100):
+            more = [{"path": str(other), "commit_after": f"{number + 1}s"}] * (number % 2)
+            machine.configure({"path": str(one)}, *more)
+            machine.process.send_signal(signal.SIGHUP)
+        eventually(lambda: "deskto" in machine.workers(), 20)
+        machine.configure({"path": str(one)}, {"path": str(other)})
+        machine.process.send_signal(signal.SIGHUP)
+        (one / "todo.md").write_text("hello\n")
+        eventually(lambda: (other / "todo.md").exists(), 30)
+        assert machine.workers()["laptop"] == before
+        assert machine.stop() == 0
+
+
 def test_a_broken_main_file_never_stops_a_running_daemon(tmp_path: Path) -> None:
     one, other = two_trees(tmp_path)
     with daemon(tmp_path) as machine:

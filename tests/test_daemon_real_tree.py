@@ -123,7 +123,7 @@ def running(folder: Path, url: str, environment: dict[str, str]) -> Iterator[Pai
     assert fill(one) > 500
     git(one, "add", "--all", "--force")
     git(one, "commit", "--quiet", "--message", "a real tree")
-    git(one, "push", "--quiet", "origin", "main")
+    git(one, "-c", "http.version=HTTP/1.1", "push", "--quiet", "origin", "main")
     other = clone(url, folder / "other")
     git(other, "reset", "--quiet", "--hard", "origin/main")
     with daemon(folder, **environment) as machine:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from autosyncd import clock
-from autosyncd.vcs.driver import CommitMade, Failed, Ready, Synced
+from autosyncd.vcs.outcomes import CommitMade, Failed, Ready, Synced
 from tests.bench.bench_powercuts import measure
 from tests.testbed import Disk, require
 from tests.testbed.recorded_disk import RecordedDisk, run
@@ -131,6 +131,7 @@ def test_a_disk_that_no_longer_takes_writes(world: World) -> None:
             clone.driver.close()
             disk.remount()
             assert isinstance(failed, Failed), failed
+            assert failed.kind == "disk-error", failed
             ready = clone.reopen()
             assert isinstance(ready, Ready), ready
             assert reported in clone.git("rev-list", "HEAD").split()
@@ -159,6 +160,66 @@ def test_a_quota(world: World) -> None:
             assert isinstance(failed, Failed), failed
             assert failed.kind == "disk-full"
             run("btrfs", "qgroup", "limit", "none", home)
+            goes_on(clone)
+            clone.driver.close()
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.mark.root
+def test_a_quota_where_the_hub_is(world: World) -> None:
+    require(root=True, programs={"mkfs.btrfs": "btrfs-progs", "losetup": "mount"})
+    folder = Path("/dev/shm", f"durability-{os.getpid()}")
+    folder.mkdir()
+    try:
+        with RecordedDisk(folder, "btrfs") as disk:
+            home = disk.path / "home"
+            run("btrfs", "subvolume", "create", home)
+            run("btrfs", "quota", "enable", disk.path)
+            run("git", "init", "-q", "--bare", home / "hub.git")
+            (clone,) = world.share({"a.txt": "one\n"}, "laptop")
+            clone.git("remote", "set-url", "origin", str(home / "hub.git"))
+            assert isinstance(clone.sync(), Synced)
+            run("sync", "-f", home)
+            run("btrfs", "qgroup", "limit", "2M", home)
+            clone.edit("b.bin", os.urandom(4_000_000))
+            clone.committed()
+            outcome = clone.sync()
+            assert isinstance(outcome, Synced), outcome
+            assert "quota" in outcome.full
+            run("btrfs", "qgroup", "limit", "none", home)
+            clone.edit("c.txt", "after\n")
+            goes_on(clone)
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.mark.root
+def test_a_file_that_the_disk_can_not_give_back(world: World) -> None:
+    """git, which has mapped it, dies by SIGBUS."""
+    require(root=True, programs={"mkfs.ext4": "e2fsprogs", "losetup": "mount"})
+    folder = Path("/dev/shm", f"durability-{os.getpid()}")
+    folder.mkdir()
+    try:
+        with RecordedDisk(folder, "ext4") as disk:
+            clone = clone_on(world, disk.path)
+            clone.edit("big.bin", os.urandom(3_000_000))
+            clone.driver.close()
+            disk.remount()
+            assert isinstance(clone.reopen(), Ready)
+            for number in range(3):  # what git itself needs is read by then
+                clone.edit("a.txt", f"{number}\n")
+                assert isinstance(clone.commit("a.txt"), CommitMade)
+            clone.edit("a.txt", "three\n")
+            disk.break_down("read")
+            made = clone.commit()
+            clone.driver.close()
+            disk.remount()
+            assert isinstance(made, CommitMade), made
+            assert [(one.path, one.kind) for one in made.left_out] == [(b"big.bin", "unreadable")]
+            assert "journalctl -k" in made.left_out[0].text
+            assert clone.git("show", "HEAD:a.txt") == "three"
+            assert isinstance(clone.reopen(), Ready)
             goes_on(clone)
             clone.driver.close()
     finally:

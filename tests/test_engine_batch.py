@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from autosyncd.vcs.driver import CommitMade, NothingToCommit, Ready, Synced
 from autosyncd.vcs.git.command import Git
 from autosyncd.vcs.git.disk import Hasher, Place, Version
 from autosyncd.vcs.git.indexes import put
@@ -18,8 +17,9 @@ from autosyncd.vcs.git.updating import apply, batch, replace
 from autosyncd.vcs.git.updating import sweep as sweep_room
 from autosyncd.vcs.git.updating.batch import Batch, stage
 from autosyncd.vcs.git.updating.lease import ignore_breaks
-from autosyncd.vcs.git.updating.replace import Step
+from autosyncd.vcs.git.updating.step import Step
 from autosyncd.vcs.git.updating.sweep import sweep_all
+from autosyncd.vcs.outcomes import CommitMade, NothingToCommit, Ready, Synced
 from autosyncd.vcs.process import Runner
 from tests.trees import MACHINE, Clone, World, make_world
 

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from autosyncd.vcs.driver import CommitMade, NothingToCommit, Ready, Synced, Waiting, Why
 from autosyncd.vcs.git.disk import RENAME_EXCHANGE, Folders, NoExchange, Place, rename
 from autosyncd.vcs.git.updating import replace, stepwise, sweep
 from autosyncd.vcs.git.updating.lease import ignore_breaks, leases_work
 from autosyncd.vcs.git.updating.stepwise import Stepwise
+from autosyncd.vcs.outcomes import CommitMade, NothingToCommit, Ready, Synced, Waiting, Why
 from tests.test_engine_held import Logger
 from tests.trees import Clone, World, make_world
 

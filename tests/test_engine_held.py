@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from autosyncd.vcs.driver import CommitMade, NothingToCommit, Synced
 from autosyncd.vcs.git.updating.lease import ignore_breaks
+from autosyncd.vcs.outcomes import CommitMade, NothingToCommit, Synced
 from tests.trees import Clone, World, make_world
 
 OLD = "".join(f"old line {number}\n" for number in range(8))

@@ -14,11 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from autosyncd.vcs.driver import CommitMade, NothingToCommit, Ready, Synced
 from autosyncd.vcs.git.disk import Folders, Hasher, Place, Version
 from autosyncd.vcs.git.updating import replace
 from autosyncd.vcs.git.updating.lease import Lease, ignore_breaks
-from autosyncd.vcs.git.updating.replace import Replacer, Result, Step
+from autosyncd.vcs.git.updating.replace import Replacer
+from autosyncd.vcs.git.updating.step import Result, Step
+from autosyncd.vcs.outcomes import CommitMade, NothingToCommit, Ready, Synced
 from tests.trees import World, make_world
 from tests.waiting import eventually
 

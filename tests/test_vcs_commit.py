@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from autosyncd.model import Safety
-from autosyncd.vcs.driver import CommitMade, NothingToCommit, Question, Ready
+from autosyncd.vcs.changes import Scope
+from autosyncd.vcs.orders import CommitOrder
+from autosyncd.vcs.outcomes import CommitMade, NothingToCommit, Question, Ready
 from tests.trees import Clone, make_world
 
 
@@ -489,8 +491,10 @@ def test_the_first_commit_of_a_big_tree_is_asked_about(
     assert isinstance(laptop.commit(), CommitMade)
 
 
-def test_a_late_store_through_a_mapping_is_committed(laptop: Clone) -> None:
-    """It moves neither of the file's times, so `git status` sees nothing (on tmpfs, say)."""
+@pytest.mark.parametrize("everything", [False, True])
+def test_a_late_store_through_a_mapping_is_committed(laptop: Clone, *, everything: bool) -> None:
+    """It moves neither of the file's times, so `git status` sees nothing (on tmpfs, say); also not
+    where the path was named and then everything is looked at."""
     laptop.edit("a", "A" * 80)
     laptop.edit("b", "x")
     laptop.committed()
@@ -505,5 +509,5 @@ def test_a_late_store_through_a_mapping_is_committed(laptop: Clone) -> None:
     os.utime(laptop.path("a"), ns=(before.st_atime_ns, before.st_mtime_ns))
     laptop.git("config", "core.trustctime", "false")
     os.utime(laptop.path(".git/index"))
-    laptop.commit("a")
+    laptop.driver.commit(CommitOrder(Scope(frozenset({b"a"}), everything)))
     assert laptop.history_has(b"CCCC" + b"A" * 76)

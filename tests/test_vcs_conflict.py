@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autosyncd.vcs.driver import Synced
 from autosyncd.vcs.git.merging.conflict import conflict_name, host_slug
+from autosyncd.vcs.outcomes import Synced
 from tests.trees import Clone, World, make_world
 
 LINES = "".join(f"line {number}\n" for number in range(20))

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from autosyncd.vcs.driver import CommitMade, NothingToCommit, Ready, Synced
 from autosyncd.vcs.git.healing import heal, mark, torn
+from autosyncd.vcs.outcomes import CommitMade, NothingToCommit, Ready, Synced
 from tests.trees import Clone, World, make_world
 
 Damage = Callable[[str], None]
@@ -67,7 +67,7 @@ def laptop(world: World) -> Clone:
 def power_cut(clone: Clone) -> None:
     """The worker is gone without a word, and the machine has another boot id."""
     state = os.fsencode(clone.path(".git/autosync"))
-    handle, clone.driver._held = clone.driver._held, None
+    handle = clone.driver._lock.pass_on()
     assert handle is not None
     os.close(handle)
     assert not mark.read(state).holds

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from autosyncd.vcs.driver import Ready, Synced
 from autosyncd.vcs.git import housekeep
 from autosyncd.vcs.git.command import Git
 from autosyncd.vcs.git.housekeep import (
@@ -19,6 +18,7 @@ from autosyncd.vcs.git.housekeep import (
     Gathered,
     is_due,
 )
+from autosyncd.vcs.outcomes import Ready, Synced
 from tests.trees import Clone, World, make_world
 from tests.waiting import eventually
 
@@ -136,7 +136,7 @@ def test_it_runs_behind_everything_else(laptop: Clone, monkeypatch: pytest.Monke
 
     def call(self: Git, *arguments: str | bytes, **words: object) -> object:
         verb = next(str(one) for one in arguments if str(one).isalpha() or "-" in str(one)[1:])
-        seen[verb] = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+        seen.setdefault(verb, os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
         return real(self, *arguments, **words)  # type: ignore[arg-type]
 
     usual = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
@@ -177,6 +177,28 @@ def test_what_a_killed_git_left_half_done_is_removed_when_it_is_nobodys(laptop: 
     assert [file for file in old if file.exists()] == []
     assert [file for file in young if not file.exists()] == []
     assert kept.exists()
+
+
+def test_folders_that_a_killed_git_has_not_taken_over_are_removed(laptop: Clone) -> None:
+    objects = laptop.root / ".git/objects"
+    days = 2 * LEFT_BEHIND / 86400
+    names = ("tmp_objdir-incoming-abc123", "tmp_objdir-bulk-fsync-abc123", "incoming-abc123")
+    old = [objects / name for name in names]
+    for folder in old:
+        leave(folder / "17/0123", days=days)
+    young = objects / "tmp_objdir-incoming-young1"
+    leave(young / "17/0123", days=0)
+    leave(young / "18/0123", days=days)
+    kept = objects / "incoming-mail"
+    leave(kept / "letter", days=days)
+    for folder in (*old, young, kept):
+        for one in (*folder.iterdir(), folder):
+            when = one.stat().st_mtime - days * 86400
+            os.utime(one, (when, when))
+    assert laptop.driver.housekeep() is True
+    assert [folder for folder in old if folder.exists()] == []
+    assert (young / "18/0123").exists()
+    assert (kept / "letter").exists()
 
 
 def test_the_lock_that_a_killed_housekeeping_left_is_removed(laptop: Clone) -> None:
@@ -253,6 +275,40 @@ def test_it_is_ended_at_once_when_the_worker_stops(laptop: Clone, tmp_path: Path
     laptop.is_clean()
 
 
+@pytest.mark.parametrize("early", [False, True])
+def test_it_gives_way_at_once_and_may_be_done_again(
+    laptop: Clone, tmp_path: Path, *, early: bool
+) -> None:
+    begun = slowly(laptop, tmp_path)
+    said: list[bool] = []
+    thread = threading.Thread(target=lambda: said.append(laptop.driver.housekeep()))
+    if early:  # it was ordered, and the thread has not come to it yet
+        laptop.driver.interrupt()
+    thread.start()
+    if not early:
+        eventually(begun.exists, 30)
+        laptop.driver.interrupt()
+    thread.join(5)
+    assert said == [False]
+    assert begun.exists() is not early
+    laptop.edit("a", "meanwhile\n")
+    laptop.committed()
+    assert isinstance(laptop.sync(), Synced)
+    laptop.environment["PATH"] = os.environ["PATH"]
+    assert isinstance(laptop.reopen(), Ready)
+    assert laptop.driver.housekeep() is True
+    assert every_loose(laptop) == []
+    assert not list(laptop.root.glob(".git/objects/pack/*tmp*"))
+
+
+def test_other_verbs_are_not_interrupted(laptop: Clone) -> None:
+    laptop.edit("a", "4\n")
+    laptop.driver.interrupt()
+    laptop.committed()
+    assert laptop.driver.housekeep() is False  # it was meant for one that had just ended
+    assert laptop.driver.housekeep() is True
+
+
 def test_the_child_of_a_killed_housekeeping_is_ended_by_the_next_start(
     laptop: Clone, tmp_path: Path
 ) -> None:
@@ -299,6 +355,41 @@ def test_refs_that_have_served_go_and_all_others_stay(laptop: Clone) -> None:
         f"refs/autosync/before/{tree}/1",
         "refs/autosync/theirs/another/main",
     }
+
+
+@pytest.mark.parametrize(
+    ("days", "content", "packed", "stays"),
+    [
+        (91, "2\n", False, False),
+        (91, "2\n", True, False),
+        (89, "2\n", False, True),
+        (89, "2\n", True, True),
+        (91, "nowhere else\n", False, True),
+    ],
+    ids=["old", "old-packed", "young", "young-packed", "holds-alone"],
+)
+def test_a_history_that_was_left_long_ago_goes_where_it_holds_nothing_alone(
+    laptop: Clone, days: int, content: str, *, packed: bool, stays: bool
+) -> None:
+    tree = laptop.driver.inspect().tree  # type: ignore[union-attr]
+    blob = laptop.git("hash-object", "-w", "--stdin", stdin=content.encode())
+    folder = laptop.git("mktree", stdin=f"100644 blob {blob}\ta\n".encode())
+    left = laptop.git("commit-tree", folder, "-p", "HEAD~2", "-m", "left")
+    refs = [f"refs/autosync/{kind}/{tree}/{left}" for kind in ("before", "unpushed")]
+    seen = f"refs/autosync/seen/{tree}/other"
+    strangers = f"refs/autosync/before/another/{left}"
+    for ref in (*refs, seen, strangers):
+        laptop.git("update-ref", ref, left)
+    if packed:
+        laptop.git("pack-refs", "--all")
+    files = [laptop.root / ".git" / ref for ref in (*refs, seen, strangers)]
+    for file in [laptop.root / ".git/packed-refs"] if packed else files:
+        when = file.stat().st_mtime - days * 86400
+        os.utime(file, (when, when))
+    laptop.driver.housekeep()
+    listed = laptop.git("for-each-ref", "--format=%(refname)", "refs/autosync").split("\n")
+    assert {seen, strangers} <= set(listed)
+    assert [ref in listed for ref in refs] == [stays, stays]
 
 
 def test_logs_of_refs_do_not_grow_for_ever(laptop: Clone) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from autosyncd.vcs.driver import CommitMade, CommitOutcome, NothingToCommit, Ready, Synced
+from autosyncd.vcs.outcomes import CommitMade, CommitOutcome, NothingToCommit, Ready, Synced
 from tests.trees import Clone, World, make_world
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from autosyncd.vcs.driver import (
+from autosyncd.vcs.outcomes import (
     CommitMade,
     NothingToCommit,
     Ready,
@@ -314,6 +314,25 @@ def test_another_branch_is_waited_for(laptop: Clone) -> None:
         assert "main" in outcome.text
     laptop.git("switch", "-q", "main")
     assert laptop.committed().head.branch == "main"
+
+
+def test_what_is_pushed_while_another_branch_is_checked_out_comes_afterwards(world: World) -> None:
+    laptop, desktop = world.share({"a.txt": "one\n", "b.txt": "one\n"})
+    laptop.git("switch", "-qc", "side")
+    desktop.edit("a.txt", "desktop\n")
+    desktop.committed()
+    desktop.sync()
+    before = laptop.git("rev-parse", "refs/remotes/origin/main", "main")
+    for fetch in (True, False):
+        assert isinstance(laptop.sync(fetch=fetch), Waiting)
+    assert laptop.git("rev-parse", "refs/remotes/origin/main", "main") == before
+    assert laptop.read("a.txt") == b"one\n"
+    laptop.git("switch", "-q", "main")
+    laptop.edit("b.txt", "laptop\n")
+    laptop.committed()
+    assert isinstance(laptop.sync(), Synced)
+    assert isinstance(desktop.sync(), Synced)
+    assert laptop.files() == desktop.files() == {b"a.txt": b"desktop\n", b"b.txt": b"laptop\n"}
 
 
 def test_a_branch_that_is_configured_is_the_one(laptop: Clone) -> None:

@@ -230,7 +230,9 @@ def test_after_an_abort_of_the_network_only_local_children_start() -> None:
 def test_the_ledger_names_the_child_while_it_runs(tmp_path: Path) -> None:
     ledger = tmp_path / "children"
     runner = Runner(ledger)
-    shell(runner, f"cp {ledger} {ledger}.seen; echo $$ >{tmp_path}/pid")
+    # the child may be faster than the one who writes its number down
+    named = f'until grep -q " " {ledger}; do sleep 0.01; done'
+    shell(runner, f"{named}; cp {ledger} {ledger}.seen; echo $$ >{tmp_path}/pid")
     seen = (tmp_path / "children.seen").read_text().split()
     assert seen[:1] == (tmp_path / "pid").read_text().split()
     assert ledger.read_text() == ""

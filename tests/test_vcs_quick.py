@@ -13,12 +13,19 @@ import pytest
 
 from autosyncd.errors import ChildAborted
 from autosyncd.vcs import partner
-from autosyncd.vcs.driver import Aborted, CommitMade, NothingToCommit, Question, Waiting, Why
 from autosyncd.vcs.git import indexes
 from autosyncd.vcs.git.command import GitFailed
 from autosyncd.vcs.git.committing import children, commit, quickcommit
 from autosyncd.vcs.git.committing.trees import parse, tree_id
 from autosyncd.vcs.git.disk import Version
+from autosyncd.vcs.outcomes import (
+    Aborted,
+    CommitMade,
+    NothingToCommit,
+    Question,
+    Waiting,
+    Why,
+)
 from autosyncd.vcs.partner import Partner, PartnerFailed, lines
 from tests.trees import Clone, World, make_world
 

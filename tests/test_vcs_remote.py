@@ -1,6 +1,8 @@
 """Remotes that refuse, are away, or hang: what a person is told, and that nothing secret is in it."""
 
+import contextlib
 import os
+import signal
 import socket
 import subprocess
 import threading
@@ -9,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from autosyncd.vcs.driver import Aborted, Away, AwayKind, Synced
 from autosyncd.vcs.git import command
-from autosyncd.vcs.git.command import quiet_ssh, readable
-from autosyncd.vcs.git.complaint import PushVerdict, away, branch_missing, push_answer
+from autosyncd.vcs.git.command import readable
+from autosyncd.vcs.git.complaint import PushVerdict, away, branch_missing, failed, push_answer
 from autosyncd.vcs.git.remotes import publish
+from autosyncd.vcs.git.ssh import quiet_ssh
+from autosyncd.vcs.outcomes import Aborted, Away, AwayKind, Synced
 from tests.trees import Clone, World, make_world
 from tests.waiting import eventually
 
@@ -226,7 +229,7 @@ def tiny(world: World) -> Iterator[Path]:
     """A hub on a disk of its own with hardly any space."""
     disk = world.folder / "disk"
     disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(disk)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=400k,nr_inodes=100", "tmpfs", str(disk)]
     if subprocess.run(mount, check=False, capture_output=True).returncode:
         pytest.skip("no file system can be mounted here")
     try:
@@ -235,27 +238,48 @@ def tiny(world: World) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", str(disk)], check=True)
 
 
+def more_room(disk: Path) -> None:
+    remount = ["mount", "-o", "remount,size=20m,nr_inodes=1000", str(disk)]
+    subprocess.run(remount, check=True)
+
+
 @pytest.mark.root
-def test_a_full_disk_where_the_hub_is_is_told_in_its_words(
-    world: World, laptop: Clone, tiny: Path
+@pytest.mark.parametrize("wanting", ["blocks", "inodes"])
+def test_a_full_disk_where_the_hub_is_is_waited_for_while_all_else_goes_on(
+    world: World, laptop: Clone, tiny: Path, wanting: str
 ) -> None:
     subprocess.run(
         ["git", "init", "-q", "--bare", "--template=", tiny / "hub.git"],
         check=True,
         env=world.environment,
     )
-    laptop.git("remote", "set-url", "origin", str(tiny / "hub.git"))
-    assert isinstance(laptop.sync(), Synced)
-    laptop.edit("big.bin", os.urandom(600_000))
-    laptop.committed()
-    outcome = laptop.sync()
-    text = outcome.refused if isinstance(outcome, Synced) else getattr(outcome, "text", "")
-    assert "No space left on device" in text, outcome
+    desktop = world.clone("desktop")
+    for clone in (laptop, desktop):
+        clone.git("remote", "set-url", "origin", str(tiny / "hub.git"))
+        assert isinstance(clone.sync(), Synced)
+    desktop.edit("b.txt", "from elsewhere\n")
+    desktop.committed()
+    desktop.sync()
+    if wanting == "inodes":
+        with contextlib.suppress(OSError):
+            for number in range(1000):
+                (tiny / f"{number}").touch()
+        (tiny / "1").unlink()
+        (tiny / "2").unlink()
+    for number in range(2):
+        laptop.edit(f"{number}.bin", os.urandom(600_000))
+        laptop.committed()
+        outcome = laptop.sync()
+        assert isinstance(outcome, Synced), outcome
+        assert "no space left" in outcome.full
+        assert "No space left on device" in outcome.full
+        assert (outcome.pushed, outcome.refused) == (False, "")
+    assert laptop.read("b.txt") == b"from elsewhere\n"
     assert laptop.git("status", "--porcelain") == ""
-    subprocess.run(["mount", "-o", "remount,size=20m", str(tiny)], check=True)
+    more_room(tiny)
     outcome = laptop.sync()
     assert isinstance(outcome, Synced)
-    assert outcome.pushed
+    assert (outcome.pushed, outcome.full) == (True, "")
 
 
 # away
@@ -419,6 +443,25 @@ def test_why_a_remote_could_not_be_read(said: str, kind: AwayKind) -> None:
     assert "\n" not in found.text
 
 
+@pytest.mark.parametrize(
+    ("said", "signal", "kind", "advice"),
+    [
+        ("fatal: write error: No space left on device", 0, "disk-full", "when there is room"),
+        ("fatal: write error: Disk quota exceeded", 0, "disk-full", "quota"),
+        ("error: could not lock config: Read-only file system", 0, "read-only", "by itself"),
+        ("error: read error while indexing a: Input/output error", 0, "disk-error", "journalctl"),
+        ("fsync: Input/output error\nunlink: Read-only file system", 0, "disk-error", "journalctl"),
+        ("git status failed with status -7", signal.SIGBUS, "disk-error", "journalctl"),
+        ("something never heard of", signal.SIGKILL, "git-failed", "tried again"),
+    ],
+)
+def test_why_a_verb_failed_here(said: str, signal: int, kind: str, advice: str) -> None:
+    found = failed(OSError(said), "/home/alice/notes", ended_by=signal)
+    assert found.kind == kind
+    assert advice in found.text
+    assert said in found.text
+
+
 FROM_TO = "refs/heads/main:refs/heads/main"
 
 
@@ -439,6 +482,14 @@ FROM_TO = "refs/heads/main:refs/heads/main"
             PushVerdict.REFUSED,
         ),
         (1, f"!\t{FROM_TO}\t[remote rejected] (unpacker error)\n", "", PushVerdict.REFUSED),
+        (1, f"!\t{FROM_TO}\t[remote rejected] (unpacker error)\n",
+         "remote: fatal: write error: No space left on device", PushVerdict.FULL),
+        (1, f"!\t{FROM_TO}\t[remote rejected] (unpacker error)\n",
+         "remote: fatal: unable to write file: Disk quota exceeded", PushVerdict.FULL),
+        (1, f"!\t{FROM_TO}\t[remote rejected] (failed to update ref)\n",
+         "remote: error: Unable to create 'main.lock': No space left on device", PushVerdict.FULL),
+        (1, f"!\t{FROM_TO}\t[remote rejected] (pre-receive hook declined)\n",
+         "remote: big.bin: file too large", PushVerdict.REFUSED),
         (128, "", "ERROR: Permission to a/b.git denied to c.", PushVerdict.REFUSED),
         (128, "", "ERROR: The key you are authenticating with is read only", PushVerdict.REFUSED),
         (128, "", "fatal: unable to access 'x': The requested URL returned error: 403",

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from autosyncd.vcs.driver import CommitMade, Ready, Synced, Waiting, Why
+from autosyncd.vcs.changes import EVERYTHING
 from autosyncd.vcs.git.committing import commit, hooks, signing
 from autosyncd.vcs.git.repository import Repository, open_repository
+from autosyncd.vcs.git.updating import update
+from autosyncd.vcs.outcomes import CommitMade, Dirty, Ready, Synced, Waiting, Why
 from autosyncd.vcs.process import Runner
 from tests.trees import MACHINE, Clone, World, make_world
 
@@ -158,6 +160,28 @@ def test_a_filter_that_fails_on_the_way_out_holds_its_file_alone(world: World) -
     assert isinstance(desktop.sync(), Synced)
     assert desktop.read("film.big") == b"frames\n"
     desktop.is_clean()
+
+
+def test_a_file_that_has_never_come_is_not_taken_for_deleted_when_an_update_breaks_off(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    laptop, desktop = world.share({".gitattributes": "*.big filter=big\n", "a.txt": "one\n"})
+    lfs_like(laptop, "sed s/^clean://")
+    lfs_like(desktop, "false")
+    laptop.edit("film.big", "frames\n")
+    pushed(laptop)
+    assert isinstance(desktop.sync(), Synced)
+    laptop.edit("a.txt", "laptop\n")
+    pushed(laptop)
+    desktop.edit("a.txt", "desktop\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(update, "ROUNDS", 1)
+        assert isinstance(desktop.sync(pending=EVERYTHING), Dirty)
+    desktop.commit()
+    assert "film.big" in desktop.git("ls-tree", "--name-only", "HEAD")
+    lfs_like(desktop, "sed s/^clean://")
+    assert isinstance(desktop.sync(), Synced)
+    assert desktop.read("film.big") == b"frames\n"
 
 
 # what else a person may have set up

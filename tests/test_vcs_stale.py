@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from autosyncd import clock
-from autosyncd.vcs.driver import CommitMade, NothingToCommit, Ready, Scope, Synced
+from autosyncd.vcs.changes import Scope
 from autosyncd.vcs.git.updating import arrivals
 from autosyncd.vcs.git.updating.stale import (
     IN_ALL,
@@ -28,6 +28,7 @@ from autosyncd.vcs.git.updating.stale import (
     remember,
     undoes,
 )
+from autosyncd.vcs.outcomes import CommitMade, NothingToCommit, Ready, Synced
 from tests.trees import Clone, World, make_world
 
 NOW = 1_700_000_000.0

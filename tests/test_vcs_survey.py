@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autosyncd.vcs.driver import EVERYTHING, NOTHING_CHANGED, PATHS_WORTH_NAMING, LeftOut, Scope
+from autosyncd.vcs.changes import EVERYTHING, NOTHING_CHANGED, PATHS_WORTH_NAMING, Scope
 from autosyncd.vcs.git.committing.survey import Difference, FileFacts, Plan, parse_status, plan
+from autosyncd.vcs.outcomes import LeftOut
 
 OID = b"1" * 40
 
@@ -120,10 +121,11 @@ def test_pipes_are_passed_over() -> None:
 # scopes
 
 
-def test_scopes_add_up_and_everything_swallows_all() -> None:
+def test_scopes_add_up_and_paths_stay_named_where_it_is_everything() -> None:
     one, two = Scope(frozenset({b"a"})), Scope(frozenset({b"b"}))
     assert (one | two).paths == {b"a", b"b"}
-    assert one | EVERYTHING == EVERYTHING
+    assert one | EVERYTHING == EVERYTHING | one == Scope(one.paths, everything=True)
+    assert (one | EVERYTHING | two).paths == {b"a", b"b"}
     assert NOTHING_CHANGED | one == one
     assert not NOTHING_CHANGED
     assert one

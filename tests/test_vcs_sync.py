@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from autosyncd.model import Head, Safety
-from autosyncd.vcs.driver import (
+from autosyncd.vcs.orders import Stage
+from autosyncd.vcs.outcomes import (
     CommitMade,
     Dirty,
     Failed,
@@ -15,7 +16,6 @@ from autosyncd.vcs.driver import (
     NothingToCommit,
     Question,
     Ready,
-    Stage,
     Synced,
 )
 from tests.trees import Clone, World, make_world
@@ -208,11 +208,14 @@ def holds_back(clone: Clone, name: str, content: bytes) -> None:
         assert isinstance(synced, Synced), synced
         (sentence,) = synced.held
         assert f"{name}, which git ignores here, has its place" in sentence
+        assert synced.in_the_way == (name.encode(),)
         assert clone.read(name) == content
         assert clone.read("a.txt") == b"at the same time\n"
         assert isinstance(clone.commit(), NothingToCommit)
         clone.driver.snapshot()
         assert not clone.history_has(content)
+        blob = clone.git("hash-object", "--no-filters", "--stdin", stdin=content)
+        clone.git("cat-file", "-e", blob, status=1)  # nor outside of history
         clone.reopen()
 
 
@@ -234,7 +237,7 @@ def test_an_ignored_file_in_the_way_is_kept_and_not_published(world: World) -> N
     assert isinstance(desktop.commit(), NothingToCommit), "the way is free: nothing was deleted"
     synced = desktop.sync()
     assert isinstance(synced, Synced)
-    assert synced.held == ()
+    assert (synced.held, synced.in_the_way) == ((), ())
     assert desktop.read("my.cfg") == b"and once more\n"
     desktop.is_clean()
 
@@ -250,7 +253,8 @@ def test_an_ignored_file_in_the_way_that_is_ignored_no_longer_still_waits(world:
     desktop.commit()
     synced = desktop.sync()
     assert isinstance(synced, Synced)
-    assert "my.cfg" in synced.held[0]
+    assert "my.cfg has its place" in synced.held[0]
+    assert synced.in_the_way == (b"my.cfg",)
     assert desktop.read("my.cfg") == b"mine\n"
     desktop.move("my.cfg", "mine.cfg")
     desktop.commit()

@@ -13,26 +13,28 @@ from hypothesis import strategies as st
 
 from autosyncd.link.messages import Announce, Online, PullOrder, Resume, SyncNow, Woke
 from autosyncd.model import Head, RepoConfig, TreeId
-from autosyncd.vcs.driver import (
+from autosyncd.vcs.changes import Scope
+from autosyncd.vcs.orders import (
+    CommitOrder,
+    Housekeep,
+    Inspect,
+    Judge,
+    Snapshot,
+    Sweep,
+    SyncOrder,
+    Verb,
+)
+from autosyncd.vcs.outcomes import (
     Aborted,
     Away,
     AwayKind,
     CommitMade,
-    CommitOrder,
     Dirty,
     Failed,
-    Housekeep,
-    Inspect,
-    Judge,
     NothingToCommit,
     Question,
     Ready,
-    Scope,
-    Snapshot,
-    Sweep,
     Synced,
-    SyncOrder,
-    Verb,
     Waiting,
     Why,
 )
@@ -55,7 +57,6 @@ SYNC_TROUBLE = (
     Away(AwayKind.CREDENTIALS, "asks"),
     Dirty("x"),
     Failed("git-failed", "no"),
-    Waiting(Why.IN_THE_WAY, "in the way"),
     Question("rewritten-history", "rewritten"),
 )
 

@@ -22,33 +22,35 @@ from autosyncd.link.messages import (
     Woke,
 )
 from autosyncd.model import Head, RepoConfig, Status, TreeId
-from autosyncd.vcs.driver import (
-    EVERYTHING,
-    Away,
-    AwayKind,
-    CommitMade,
+from autosyncd.vcs.changes import EVERYTHING, NOTHING_CHANGED, Scope
+from autosyncd.vcs.orders import (
     CommitOrder,
-    Dirty,
-    Failed,
     Housekeep,
     Inspect,
     Judge,
+    Snapshot,
+    Sweep,
+    SyncOrder,
+    Verb,
+)
+from autosyncd.vcs.outcomes import (
+    Away,
+    AwayKind,
+    CommitMade,
+    Dirty,
+    Failed,
     LeftOut,
     NoRemote,
     NothingToCommit,
     Question,
     Ready,
-    Scope,
-    Snapshot,
-    Sweep,
     Synced,
-    SyncOrder,
     Unfit,
-    Verb,
     Waiting,
     Why,
 )
 from autosyncd.worker import events as ev
+from autosyncd.worker.atrest import HOUSEKEEP_AGAIN, HOUSEKEEP_EVERY
 from autosyncd.worker.machine import deadline, step
 from autosyncd.worker.state import State
 
@@ -158,6 +160,18 @@ def test_an_edit_is_committed_after_the_quiet_time_and_pushed_a_moment_later() -
     assert talk.status == (Status.IDLE, "")
 
 
+def test_what_was_named_stays_named_when_everything_is_looked_at() -> None:
+    """The kernel names what was written; stat does not always tell."""
+    talk = started().hear(changed(b"a"))
+    talk.state = replace(talk.state, last_scan=talk.now - 7200)
+    (scan,) = talk.later(0.1).runs
+    named = Scope(frozenset({b"a"}), everything=True)
+    assert scan == CommitOrder(named)
+    talk.hear(ev.CommitEnded(Failed("git-failed", "no"))).hear(changed(b"b"))
+    (again,) = talk.later(5).runs
+    assert again == CommitOrder(named | Scope(frozenset({b"b"})))
+
+
 def test_a_burst_is_one_commit() -> None:
     talk = started()
     for number in range(50):
@@ -224,6 +238,20 @@ def test_a_remote_that_is_away_is_tried_at_once_when_there_is_reason_to(event: e
     assert [type(verb) for verb in talk.hear(event).runs] == [SyncOrder]
 
 
+@pytest.mark.parametrize("event", [PullOrder(NEWS), Online(yes=True), Woke()])
+def test_a_key_that_wants_consent_asks_once_an_hour_or_when_a_person_says_sync(
+    event: ev.Event,
+) -> None:
+    talk = started().hear(PullOrder(NEWS))
+    away = Away(AwayKind.CONFIRMATION, "origin: touch the key.")
+    assert talk.hear(ev.SyncEnded(away)).reports == [
+        Problem("confirmation", "origin: touch the key.")
+    ]
+    assert talk.hear(event).runs == []
+    assert talk.due_in > 3500
+    assert [type(verb) for verb in talk.hear(SyncNow()).runs] == [SyncOrder]
+
+
 def test_a_person_is_told_of_missing_credentials_at_once_and_of_a_silent_network_later() -> None:
     talk = started().hear(PullOrder(NEWS))
     away = Away(AwayKind.CREDENTIALS, "origin: load the key.")
@@ -234,6 +262,32 @@ def test_a_person_is_told_of_missing_credentials_at_once_and_of_a_silent_network
     assert talk.later(10).hear(ev.SyncEnded(Synced(HEAD))).reports == [Solved("credentials")]
     talk.hear(PullOrder(NEWS))
     assert talk.hear(ev.SyncEnded(Away(AwayKind.NETWORK, "away."))).reports == []
+
+
+def test_a_remote_without_room_is_a_problem_of_its_own_until_a_push_finds_some() -> None:
+    talk = started().hear(changed(b"a")).later(2)
+    talk.hear(ev.CommitEnded(MADE)).later(3)
+    full = "origin has no space left."
+    talk.hear(ev.SyncEnded(Synced(HEAD, full=full)))
+    assert talk.status == (Status.RETRYING, full)
+    assert talk.reports.count(Problem("push-full", full)) == 1
+    assert talk.hear(changed(b"b")).later(2).runs == [CommitOrder(Scope(frozenset({b"b"})))]
+    talk.hear(ev.CommitEnded(MADE))
+    talk.hear(PullOrder(NEWS))
+    (pull,) = talk.runs
+    assert isinstance(pull, SyncOrder)
+    assert (pull.fetch, pull.push) == (True, False)
+    said = talk.hear(ev.SyncEnded(Synced(NEWS))).reports
+    assert not [report for report in said if isinstance(report, Problem | Solved)]
+    talk.later(300)
+    push = next(verb for verb in talk.runs if isinstance(verb, SyncOrder))
+    assert push.push
+    assert (
+        Problem("push-full", full) not in talk.hear(ev.SyncEnded(Synced(NEWS, full=full))).reports
+    )
+    talk.later(300)
+    assert Solved("push-full") in talk.hear(ev.SyncEnded(Synced(HEAD, pushed=True))).reports
+    assert talk.status == (Status.IDLE, "")
 
 
 def test_a_refused_push_is_told_in_the_servers_words_and_tried_slowly() -> None:
@@ -500,3 +554,110 @@ def test_an_incomplete_watch_is_told_and_made_up_for_by_looking_every_minute() -
     assert waited <= 60
     talk.hear(ev.CommitEnded(NOTHING)).hear(ev.WatchState(complete=True))
     assert Solved("watch-limit") in talk.reports
+
+
+def test_ignored_files_in_the_way_are_named_once() -> None:
+    talk = started()
+
+    def told(*files: bytes) -> list[object]:
+        talk.hear(PullOrder(None))
+        held = tuple(f"{file!r}: an incoming change waits" for file in files)
+        talk.hear(ev.SyncEnded(Synced(HEAD, held=held, in_the_way=files)))
+        return [one for one in talk.reports if isinstance(one, Problem | Solved)]
+
+    (problem,) = told(b".env")
+    assert isinstance(problem, Problem)
+    assert problem.kind == "in-the-way"
+    assert ".env" in problem.text
+    assert told(b".env") == []
+    solved, more = told(b".env", b"my.cfg")
+    assert (type(solved), type(more)) == (Solved, Problem)
+    assert ".env, my.cfg" in more.text  # type: ignore[attr-defined]
+    assert told(b"my.cfg") == []
+    assert told() == [Solved("in-the-way")]
+
+
+# housekeeping
+
+
+def housekeeping() -> Conversation:
+    """It runs, and has not ended yet."""
+    talk = started()
+    talk.state = replace(talk.state, housekeep_due=talk.now + 60)
+    talk.state, talk.commands = step(talk.state, ev.Tick(), now=talk.now + 60, policy=talk.policy)
+    talk.now += 60
+    assert talk.runs == [Housekeep()]
+    return talk
+
+
+def was_kept(talk: Conversation) -> bool:
+    """Housekeep has just run to its end."""
+    return talk.state.housekeep_due == talk.now + HOUSEKEEP_EVERY
+
+
+@pytest.mark.parametrize("event", [changed(b"a"), PullOrder(NEWS), SyncNow(), Woke()])
+def test_housekeeping_gives_way_at_once_and_comes_again(event: ev.Event) -> None:
+    talk = housekeeping()
+    assert ev.Interrupt() in talk.hear(event).commands
+    assert ev.Interrupt() not in talk.hear(changed(b"b")).commands
+    assert talk.runs == []
+    ended = talk.hear(ev.Kept(packed=False)).now
+    seen = list(talk.runs)
+    while not was_kept(talk):
+        if not talk.runs:
+            talk.later(talk.due_in)
+        elif isinstance(talk.runs[0], CommitOrder):
+            talk.hear(ev.CommitEnded(MADE))
+        else:
+            talk.hear(ev.SyncEnded(Synced(NEWS, pushed=True)))
+        seen += talk.runs
+    assert talk.now == ended + HOUSEKEEP_AGAIN
+    assert {CommitOrder, SyncOrder} == {type(verb) for verb in seen}
+
+
+def test_a_tree_that_never_rests_is_packed_at_last() -> None:
+    talk = started()
+    interrupted = 0
+    for number in range(20):
+        talk.state = replace(talk.state, scope=NOTHING_CHANGED, unpushed=False)
+        talk.state = replace(talk.state, housekeep_due=talk.now)
+        talk.state, talk.commands = step(talk.state, ev.Tick(), now=talk.now, policy=talk.policy)
+        assert talk.runs == [Housekeep()]
+        given_way = ev.Interrupt() in talk.hear(changed(b"%d" % number)).commands
+        interrupted += given_way
+        talk.hear(ev.Kept(packed=not given_way))
+        talk.now += 0.5
+    assert interrupted == 15  # every fourth was left to finish
+    assert ev.Interrupt() not in talk.commands
+
+
+@pytest.mark.parametrize("event", [ev.Stop(), ev.Paused(math.inf)])
+def test_housekeeping_always_gives_way_to_the_end(event: ev.Event) -> None:
+    talk = housekeeping()
+    talk.state = replace(talk.state, interruptions=99)
+    assert ev.Interrupt() not in talk.hear(changed(b"a")).commands
+    assert ev.Interrupt() in talk.hear(event).commands
+
+
+def test_a_poll_is_no_reason_to_give_way() -> None:
+    talk = housekeeping()
+    assert ev.Interrupt() not in talk.later(7200).commands
+
+
+def test_housekeeping_waits_for_the_push_that_is_due_in_a_moment() -> None:
+    talk = started().hear(changed(b"a")).later(2)
+    talk.state = replace(talk.state, housekeep_due=talk.now)
+    assert talk.hear(ev.CommitEnded(MADE)).runs == []
+    assert talk.due_in == POLICY.push_after
+    (push,) = talk.later(POLICY.push_after).runs
+    assert isinstance(push, SyncOrder)
+    assert not was_kept(talk)
+    assert was_kept(talk.hear(ev.SyncEnded(Synced(HEAD, pushed=True))))
+
+
+def test_without_a_remote_housekeeping_comes_all_the_same() -> None:
+    talk = Conversation().hear(ev.Tick()).hear(ev.Inspected(replace(READY, remote=None)))
+    talk.hear(ev.CommitEnded(MADE))
+    talk.state = replace(talk.state, housekeep_due=talk.now + 5)
+    assert not was_kept(talk)
+    assert was_kept(talk.later(5))

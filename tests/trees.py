@@ -9,22 +9,18 @@ from pathlib import Path
 import pytest
 
 from autosyncd.model import Head, RepoConfig
-from autosyncd.vcs.driver import (
-    EVERYTHING,
-    ChangeSet,
+from autosyncd.vcs.changes import EVERYTHING, ChangeSet, Scope
+from autosyncd.vcs.git.driver import GitDriver
+from autosyncd.vcs.orders import CommitOrder, Stage, SyncOrder
+from autosyncd.vcs.outcomes import (
     CommitMade,
-    CommitOrder,
     CommitOutcome,
     InspectOutcome,
     NothingToCommit,
     Question,
     Ready,
-    Scope,
-    Stage,
-    SyncOrder,
     SyncOutcome,
 )
-from autosyncd.vcs.git.driver import GitDriver
 from autosyncd.worker import message, safety
 
 MACHINE = "0123456789abcdef0123456789abcdef"

@@ -11,7 +11,7 @@ import selectors
 import signal
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
@@ -75,6 +75,7 @@ class Runner:
         self._network = False
         self._refused: frozenset[bool] = frozenset()
         """Of which kinds no child may start any more: those of the network (True), local ones."""
+        self._interruptible = self._interrupted = False
         self.stopping = threading.Event()
 
     def run(
@@ -90,11 +91,11 @@ class Runner:
     ) -> Completed:
         """Run to the end. `timeout` seconds in all; `silence` seconds without any output.
 
-        Raises ChildAborted when abort() ended it or forbids it, OSError when it can't be started.
+        Raises ChildAborted when abort() or interrupt() ended it or forbids it, OSError when it can't
+        be started.
         """
         with self._lock:
-            if network in self._refused:
-                raise ChildAborted("The command was not started, since the worker is stopping.")
+            self._check(network=network)
             self._write("starting")
             child = subprocess.Popen(
                 argv,
@@ -115,9 +116,32 @@ class Runner:
                 self._current = None
                 self._note(None)
                 talk.close()
-        if network in self._refused:
-            raise ChildAborted("The command was ended, since the worker is stopping.")
+        self._check(network=network)
         return done
+
+    def _check(self, *, network: bool) -> None:
+        if network in self._refused:
+            raise ChildAborted("No command may run any more, since the worker is stopping.")
+        if self._interruptible and self._interrupted:
+            raise ChildAborted("The command gives way to something else.")
+
+    @contextlib.contextmanager
+    def interruptible(self) -> Iterator[None]:
+        """What runs within may be ended by interrupt()."""
+        with self._lock:
+            self._interruptible = True
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._interruptible = self._interrupted = False
+
+    def interrupt(self) -> None:
+        """From another thread: end what is interruptible and running, or else what is so next."""
+        with self._lock:
+            self._interrupted = True
+            if self._interruptible and self._current is not None:
+                self._current.hurry()
 
     def abort(self, *, network_only: bool) -> None:
         """From another thread: end the running child (if it is one of the network) for good."""

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from queue import SimpleQueue
 
 from autosyncd.model import Head
-from autosyncd.vcs.driver import (
+from autosyncd.vcs.driver import Vcs
+from autosyncd.vcs.orders import (
     CommitOrder,
     Housekeep,
     Inspect,
@@ -20,7 +21,6 @@ from autosyncd.vcs.driver import (
     Stage,
     Sweep,
     SyncOrder,
-    Vcs,
     Verb,
 )
 from autosyncd.worker import events as ev
@@ -103,6 +103,10 @@ class Engine:
     def abort(self, *, network_only: bool) -> None:
         """End the running verb's children, and let no more of them start."""
         self._vcs.abort(network_only=network_only)
+
+    def interrupt(self) -> None:
+        """End the running Housekeep; it and all others may be ordered again."""
+        self._vcs.interrupt()
 
     def end(self, within: float) -> bool:
         """Let the thread finish; whether it did within so many seconds."""

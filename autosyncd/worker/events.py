@@ -4,14 +4,9 @@ from dataclasses import dataclass
 
 from autosyncd.link.messages import Describe, Message, Online, PullOrder, Resume, SyncNow, Woke
 from autosyncd.model import Head
-from autosyncd.vcs.driver import (
-    CommitOutcome,
-    InspectOutcome,
-    Scope,
-    Stage,
-    SyncOutcome,
-    Verb,
-)
+from autosyncd.vcs.changes import Scope
+from autosyncd.vcs.orders import Stage, Verb
+from autosyncd.vcs.outcomes import CommitOutcome, InspectOutcome, SyncOutcome
 
 # events
 
@@ -189,6 +184,11 @@ class AbortNetwork:
 
 
 @dataclass(frozen=True, slots=True)
+class Interrupt:
+    """End the running Housekeep; it may come again."""
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Tell the supervisor."""
 
@@ -215,4 +215,6 @@ class Quit:
     """The worker is done."""
 
 
-Command = Run | SetWatches | SettleWatches | AbortNetwork | Report | Remember | Say | Quit
+Command = (
+    Run | SetWatches | SettleWatches | AbortNetwork | Interrupt | Report | Remember | Say | Quit
+)

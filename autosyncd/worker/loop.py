@@ -28,8 +28,10 @@ from autosyncd.link.messages import (
     cut,
 )
 from autosyncd.model import RepoConfig
-from autosyncd.service.journal import fields
-from autosyncd.vcs.driver import Ready, Scope, Vcs
+from autosyncd.service.journal import Event, fields
+from autosyncd.vcs.changes import Scope
+from autosyncd.vcs.driver import Vcs
+from autosyncd.vcs.outcomes import Ready
 from autosyncd.watch.batch import Batch
 from autosyncd.watch.instance import Instance
 from autosyncd.worker import events as ev
@@ -243,6 +245,8 @@ class Worker:
                 self._noticed(self._watching.judged(ignored, kept))
             case ev.AbortNetwork():
                 self._engine.abort(network_only=True)
+            case ev.Interrupt():
+                self._engine.interrupt()
             case ev.Remember(until, allowed):
                 self._remember(until, allowed)
             case ev.Say(text):
@@ -284,6 +288,6 @@ class Worker:
 
     def _say_crash(self, bug: BaseException) -> None:
         text = "".join(traceback.format_exception(bug))
-        log.error("%s", text, extra=fields(repo=self._config.name))
+        log.error("%s", text, extra=fields(repo=self._config.name, event=Event.BUG))
         with contextlib.suppress(ValueError):
             self._post(Problem("bug", cut(f"An unexpected error: {bug!r}; a new worker starts.")))

@@ -21,9 +21,8 @@ from autosyncd.link.messages import (
     Woke,
 )
 from autosyncd.model import RepoConfig
-from autosyncd.vcs.driver import (
-    EVERYTHING,
-    NOTHING_CHANGED,
+from autosyncd.vcs.changes import EVERYTHING, NOTHING_CHANGED
+from autosyncd.vcs.orders import (
     CommitOrder,
     Housekeep,
     Inspect,
@@ -33,10 +32,11 @@ from autosyncd.vcs.driver import (
     SyncOrder,
     Verb,
 )
+from autosyncd.vcs.outcomes import AwayKind
+from autosyncd.worker import atrest, outcomes, synced
 from autosyncd.worker import events as ev
-from autosyncd.worker import outcomes, synced
 from autosyncd.worker.setbacks import snapshots_help
-from autosyncd.worker.state import HOUSEKEEP_EVERY, NEVER, SNAPSHOT_AFTER, Activity, State, work
+from autosyncd.worker.state import NEVER, SNAPSHOT_AFTER, Activity, State, work
 from autosyncd.worker.status import status_of
 from autosyncd.worker.turn import Turn
 
@@ -49,6 +49,7 @@ def step(
     turn = Turn(state, now, policy)
     if state.activity is not Activity.STOPPED:
         _HANDLERS[type(event)](turn, event)
+        atrest.give_way(turn, event)
         _begin_work(turn)
     after = status_of(turn.state, now, policy)
     if after != before:
@@ -106,14 +107,6 @@ def _begin_sweep(turn: Turn, _verb: Sweep) -> None:
     turn.change(activity=Activity.SWEEPING, sweep_due=NEVER)
 
 
-def _begin_housekeep(turn: Turn, _verb: Housekeep) -> None:
-    turn.change(activity=Activity.HOUSEKEEPING, housekeep_due=turn.now + HOUSEKEEP_EVERY)
-
-
-def _kept(turn: Turn, _event: ev.Kept) -> None:
-    turn.change(activity=Activity.IDLE)
-
-
 def _begin_snapshot(turn: Turn, _verb: Snapshot) -> None:
     turn.change(activity=Activity.SNAPPING, snapshot_due=NEVER)
 
@@ -148,7 +141,7 @@ def _rules_changed(turn: Turn, _event: ev.RulesChanged) -> None:
 
 
 def _root_gone(turn: Turn, _event: ev.RootGone) -> None:
-    turn.change(inspected=False, inspect_due=turn.now, scope=EVERYTHING)
+    turn.change(inspected=False, inspect_due=turn.now, scope=turn.state.scope | EVERYTHING)
 
 
 def _watch_state(turn: Turn, event: ev.WatchState) -> None:
@@ -183,20 +176,23 @@ def _pull_order(turn: Turn, event: PullOrder) -> None:
     """One push is often announced more than once: over two transports, on two channels."""
     if event.head is not None and event.head == turn.state.merged:
         return
-    turn.change(
-        pull_ordered=True,
-        ordered=event.head,
-        last_activity=turn.now,
-        sync_not_before=-NEVER,
-    )
+    turn.change(pull_ordered=True, ordered=event.head, last_activity=turn.now)
+    _try_soon(turn)
 
 
 def _woke(turn: Turn, _event: Woke) -> None:
-    turn.change(pull_ordered=True, sync_not_before=-NEVER)
+    turn.change(pull_ordered=True)
+    _try_soon(turn)
 
 
 def _online(turn: Turn, event: Online) -> None:
     if event.yes:
+        _try_soon(turn)
+
+
+def _try_soon(turn: Turn) -> None:
+    """The remote may answer now. Where that asks for somebody's consent, only a person says when."""
+    if AwayKind.CONFIRMATION.value not in turn.state.problems:
         turn.change(sync_not_before=-NEVER)
 
 
@@ -267,7 +263,7 @@ _HANDLERS: dict[type, Callable[[Turn, Any], None]] = {
     ev.Recalled: _recalled,
     ev.Swept: synced.swept,
     ev.Snapped: _snapped,
-    ev.Kept: _kept,
+    ev.Kept: atrest.kept,
     ev.StageReached: _stage_reached,
     ev.Pushed: _pushed,
     ev.Paused: _paused,
@@ -287,5 +283,5 @@ _BEGINNINGS: dict[type[Verb], Callable[[Turn, Any], None]] = {
     SyncOrder: _begin_sync,
     Sweep: _begin_sweep,
     Snapshot: _begin_snapshot,
-    Housekeep: _begin_housekeep,
+    Housekeep: atrest.begin_housekeep,
 }

@@ -9,9 +9,10 @@ from autosyncd import clock
 from autosyncd.link.channel import Link
 from autosyncd.machine import machine_id
 from autosyncd.model import RepoConfig
-from autosyncd.vcs.driver import ChangeSet, Question
+from autosyncd.vcs.changes import ChangeSet
 from autosyncd.vcs.git.driver import GitDriver
 from autosyncd.vcs.git.updating.lease import ignore_breaks
+from autosyncd.vcs.outcomes import Question
 from autosyncd.watch.instance import Instance
 from autosyncd.worker import message, safety
 from autosyncd.worker.engine import Herald, Mailbox

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from autosyncd.vcs.driver import Change, ChangeKind, ChangeSet
+from autosyncd.vcs.changes import Change, ChangeKind, ChangeSet
 
 BODY_PATHS = 20
 SUBJECT_LIMIT = 100

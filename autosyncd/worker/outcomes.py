@@ -5,9 +5,8 @@ from autosyncd.link.messages import (
     Identity,
     cut,
 )
-from autosyncd.vcs.driver import (
-    EVERYTHING,
-    NOTHING_CHANGED,
+from autosyncd.vcs.changes import EVERYTHING, NOTHING_CHANGED
+from autosyncd.vcs.outcomes import (
     Aborted,
     CommitMade,
     Failed,
@@ -19,9 +18,9 @@ from autosyncd.vcs.driver import (
     Waiting,
 )
 from autosyncd.worker import events as ev
-from autosyncd.worker.setbacks import fail, halt, name_of, wait
+from autosyncd.worker.atrest import HOUSEKEEP_FIRST
+from autosyncd.worker.setbacks import fail, halt, some_names, wait
 from autosyncd.worker.state import (
-    HOUSEKEEP_FIRST,
     NEVER,
     SWEEP_FIRST,
     Activity,
@@ -58,7 +57,7 @@ def _ready(turn: Turn, ready: Ready) -> None:
         looks=0,
         trouble="",
         remote=ready.remote,
-        scope=EVERYTHING,
+        scope=turn.state.scope | EVERYTHING,
         first_change=turn.now,
         last_change=-NEVER,
         sweep_due=turn.now + SWEEP_FIRST,
@@ -67,7 +66,8 @@ def _ready(turn: Turn, ready: Ready) -> None:
     )
     turn.solved("unfit", "gone")
     turn.command(ev.SetWatches(ready.ignored))
-    turn.report(Identity(ready.tree, ready.channels, ready.remote, ready.branch, ready.head))
+    url = cut(ready.url, 300)
+    turn.report(Identity(ready.tree, ready.channels, ready.remote, ready.branch, ready.head, url))
     if ready.note:
         turn.command(ev.Say(ready.note))
 
@@ -117,8 +117,7 @@ def _clean(turn: Turn, left_out: tuple[LeftOut, ...]) -> None:
     if not turn.state.unpushed:
         turn.change(hurry=False)
     turn.change(snapshot_due=NEVER)
-    turn.solved("waiting", "git-failed", "disk-full", "read-only", "operation", "staged", "locked")
-    turn.solved("hook")
+    turn.solved("waiting", "hook", "git-failed", "disk-full", "read-only", "disk-error")
     if turn.state.remote is None:
         turn.change(allowed=frozenset(), unpushed=False, hurry=False)
     kept = frozenset() if working.everything else turn.state.left_out
@@ -130,16 +129,14 @@ def _tell_left_out(turn: Turn, left_out: frozenset[LeftOut]) -> None:
     before = turn.state.left_out
     turn.change(left_out=left_out)
     for kind in sorted({one.kind for one in before | left_out}):
-        now = sorted(name_of(one.path) for one in left_out if one.kind == kind)
+        now = [one.path for one in left_out if one.kind == kind]
         if not now:
             turn.solved(f"left-out-{kind}")
         elif {one for one in left_out - before if one.kind == kind}:
             text = next(one.text for one in left_out if one.kind == kind)
-            names = ", ".join(cut(name, 80) for name in now[:3])
-            more = f" and {len(now) - 3} more" if len(now) > 3 else ""
             turn.solved(f"left-out-{kind}")
             lead = "" if kind == "stale" else "Not committed: "
-            turn.problem(f"left-out-{kind}", f"{lead}{names}{more}: {text}.")
+            turn.problem(f"left-out-{kind}", f"{lead}{some_names(now)}: {text}.")
 
 
 def _put_back(turn: Turn) -> None:

@@ -4,7 +4,8 @@ Half of a tree that vanishes at once is more often an unmounted disk or a wrong 
 """
 
 from autosyncd.model import Safety
-from autosyncd.vcs.driver import ChangeKind, ChangeSet, Question
+from autosyncd.vcs.changes import ChangeKind, ChangeSet
+from autosyncd.vcs.outcomes import Question
 
 
 def check(changes: ChangeSet, safety: Safety) -> Question | None:

@@ -1,21 +1,22 @@
 """Pure: what keeps the machine from going on, whatever the verb: to wait, to halt and ask, to fail."""
 
-from autosyncd.vcs.driver import (
-    EVERYTHING,
-    Question,
-    Waiting,
-    Why,
-)
+from collections.abc import Iterable
+
+from autosyncd.link.messages import cut
+from autosyncd.vcs.changes import EVERYTHING
+from autosyncd.vcs.outcomes import Question, Waiting, Why
 from autosyncd.worker.state import (
     NEVER,
     SNAPSHOT_AFTER,
-    WAITING_LONG,
     Activity,
     State,
     look_after,
     retry_after,
 )
 from autosyncd.worker.turn import Turn
+
+WAITING_LONG = 3600.0
+"""Seconds of waiting after which a person is reminded of what is waited for."""
 
 
 def wait(turn: Turn, waiting: Waiting) -> None:
@@ -34,12 +35,11 @@ def wait(turn: Turn, waiting: Waiting) -> None:
     if turn.now - since > WAITING_LONG:
         turn.problem("waiting", waiting.text)
     if waiting.why is Why.GONE:
-        turn.change(inspected=False, inspect_due=-NEVER, scope=EVERYTHING, unfit="")
+        scope = turn.state.scope | EVERYTHING
+        turn.change(inspected=False, inspect_due=-NEVER, scope=scope, unfit="")
         turn.problem("gone", waiting.text)
     if waiting.why is Why.HOOK:
         turn.problem("hook", waiting.text)
-    if waiting.why is Why.IN_THE_WAY:
-        turn.problem("in-the-way", waiting.text)
     if waiting.why is Why.STAGED:
         if turn.state.staged_since is None:
             turn.change(staged_since=turn.now)
@@ -71,6 +71,13 @@ def fail(turn: Turn, kind: str, text: str) -> None:
     looks = turn.state.looks + 1
     turn.change(looks=looks, trouble=text, not_before=turn.now + retry_after(looks))
     turn.problem(kind, text)
+
+
+def some_names(paths: Iterable[bytes]) -> str:
+    """`a.txt, b.txt, c.txt and 2 more`."""
+    names = sorted(map(name_of, paths))
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(cut(name, 80) for name in names[:3]) + more
 
 
 def name_of(path: bytes) -> str:

@@ -10,39 +10,29 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from autosyncd.model import Head, RepoConfig
-from autosyncd.vcs.driver import (
-    EVERYTHING,
-    NOTHING_CHANGED,
+from autosyncd.vcs.changes import EVERYTHING, NOTHING_CHANGED, Scope
+from autosyncd.vcs.orders import (
     CommitOrder,
     Housekeep,
     Inspect,
     Judge,
-    LeftOut,
-    Question,
-    Scope,
     Snapshot,
     Stage,
     Sweep,
     SyncOrder,
     Verb,
-    Waiting,
 )
+from autosyncd.vcs.outcomes import LeftOut, Question, Waiting
 
 NEVER = math.inf
 RETRY_FIRST, RETRY_MOST = 5.0, 300.0
 """Seconds: a remote that is away is tried again after 5 s, doubling to 5 min."""
 LOOK_FIRST, LOOK_MOST = 2.0, 30.0
 """Seconds between looks at whatever is waited for."""
-REFUSED_EVERY = 600.0
-"""Seconds between pushes to a remote that refuses them."""
-HOUSEKEEP_FIRST, HOUSEKEEP_EVERY = 600.0, 6 * 3600.0
-"""Seconds from the start, and between later times, until it is looked whether to pack."""
 SWEEP_FIRST = 2.0
 """Seconds an old version is kept at least: for a process between lookup and open of its name."""
 SNAPSHOT_AFTER = 10.0
 """Seconds of quiet, while the person's own git goes first, after which a snapshot is taken."""
-WAITING_LONG = 3600.0
-"""Seconds of waiting after which a person is reminded of what is waited for."""
 SCAN_EVERY, SCAN_UNWATCHED = 3600.0, 60.0
 """Seconds between looks at everything; the second where not every folder is watched."""
 POLL_BUSY, POLL_IDLE, BUSY_FOR = 15.0, 300.0, 600.0
@@ -108,12 +98,19 @@ class State:
     syncing: SyncOrder | None = None
     """What the running Sync was ordered to do."""
     housekeep_due: float = NEVER
+    interrupting: bool = False
+    """The running Housekeep was told to give way."""
+    interruptions: int = 0
+    """How often in a row it had to."""
     sweep_due: float = NEVER
     sweeps: int = 0
     held: tuple[str, ...] = ()
     """Files whose incoming version waits for somebody to close them, a sentence each."""
     held_due: float = NEVER
+    in_the_way: frozenset[bytes] = frozenset()
+    """Ignored files that have the place of incoming ones."""
     refused: str = ""
+    """Why the remote does not take pushes: a sentence."""
     refused_until: float = -NEVER
 
     # what keeps it
@@ -215,7 +212,7 @@ def work(state: State, now: float, policy: RepoConfig) -> tuple[Verb | None, flo
 def _commit_or_sync(state: State, now: float, policy: RepoConfig) -> tuple[Verb | None, float]:
     """Order when free: commit, then sync."""
     if scan_due(state) <= now:
-        return _commit_order(state, EVERYTHING, now, policy), now
+        return _commit_order(state, state.scope | EVERYTHING, now, policy), now
     due = commit_due(state, policy)
     if due <= now:
         return _commit_order(state, state.scope, now, policy), now
@@ -229,9 +226,12 @@ def _commit_or_sync(state: State, now: float, policy: RepoConfig) -> tuple[Verb 
         return SyncOrder(fetch=False, push=False, pending=state.scope, local=True), now
     if state.sweep_due <= now:
         return Sweep(), now
-    if state.housekeep_due <= now:
+    pushing = state.remote is not None and push_due(state, policy) < NEVER
+    busy = bool(state.scope) or (pushing and not (state.refused or state.sync_trouble))
+    housekeep_due = NEVER if busy else state.housekeep_due
+    if housekeep_due <= now:
         return Housekeep(), now
-    others = (state.held_due, state.sweep_due, state.housekeep_due)
+    others = (state.held_due, state.sweep_due, housekeep_due)
     return None, min(due, syncs, scan_due(state), *others)
 
 

@@ -1,7 +1,8 @@
 """Pure: what people see of a machine's state."""
 
 from autosyncd.model import RepoConfig, Status
-from autosyncd.vcs.driver import Stage, Why
+from autosyncd.vcs.orders import Stage
+from autosyncd.vcs.outcomes import Why
 from autosyncd.worker.state import Activity, State
 
 _STAGES = {
@@ -37,7 +38,7 @@ def _at_rest(state: State) -> tuple[Status, str]:
     if state.trouble or state.sync_trouble:
         return Status.RETRYING, state.trouble or state.sync_trouble
     if state.refused:
-        return Status.RETRYING, f"The remote refuses the push: {state.refused}"
+        return Status.RETRYING, state.refused
     if not state.inspected:
         return Status.STARTING, ""
     if state.held:

@@ -6,8 +6,8 @@ from autosyncd.link.messages import (
     Pulled,
     cut_paths,
 )
-from autosyncd.vcs.driver import (
-    EVERYTHING,
+from autosyncd.vcs.changes import EVERYTHING
+from autosyncd.vcs.outcomes import (
     Aborted,
     Away,
     AwayKind,
@@ -19,10 +19,9 @@ from autosyncd.vcs.driver import (
     Waiting,
 )
 from autosyncd.worker import events as ev
-from autosyncd.worker.setbacks import halt, name_of, wait
+from autosyncd.worker.setbacks import halt, name_of, some_names, wait
 from autosyncd.worker.state import (
     NEVER,
-    REFUSED_EVERY,
     RETRY_MOST,
     SWEEP_FIRST,
     Activity,
@@ -31,6 +30,10 @@ from autosyncd.worker.state import (
 )
 from autosyncd.worker.turn import Turn
 
+REFUSED_EVERY = 600.0
+"""Seconds between pushes to a remote that refuses them."""
+CONSENT_EVERY = 3600.0
+"""Seconds until a key that wants somebody's consent asks for it again, unless a person says sync."""
 WORTH_AN_ALERT = 8
 """Failed tries in a row (a quarter of an hour) before a remote that is away is told to a person."""
 
@@ -65,12 +68,12 @@ def _synced(turn: Turn, synced: Synced) -> None:
     if order is None or not order.local:
         _agreed(turn, synced, pushing=order is None or order.push)
     turn.change(waiting=None, looks=0)
-    turn.solved("in-the-way")
     if synced.ahead:
         turn.change(unpushed=True, first_unpushed=turn.now, last_commit=turn.now)
     if synced.sweep:
         turn.change(sweep_due=turn.now + SWEEP_FIRST, sweeps=0)
     _hold(turn, synced.held)
+    _tell_in_the_way(turn, frozenset(synced.in_the_way))
     if synced.note:
         turn.command(ev.Say(synced.note))
     _tell_news(turn, synced)
@@ -83,13 +86,30 @@ def _agreed(turn: Turn, synced: Synced, *, pushing: bool) -> None:
         turn.command(ev.Remember(turn.state.paused_until, frozenset()))
     turn.change(last_sync=turn.now, hurry=False, allowed=frozenset())
     if pushing:
-        _tell_refused(turn, synced.refused)
+        _tell_refused(turn, synced)
 
 
 def _hold(turn: Turn, held: tuple[str, ...]) -> None:
     """Files that somebody has open are tried again when they change, and now and then."""
     due = turn.now + look_after(6) if held else NEVER
     turn.change(held=held, held_due=due)
+
+
+def _tell_in_the_way(turn: Turn, files: frozenset[bytes]) -> None:
+    """Told once, and again when there are more of them."""
+    before = turn.state.in_the_way
+    turn.change(in_the_way=files)
+    if files == before:
+        return
+    if not files or files - before:
+        turn.solved("in-the-way")
+    if files - before:
+        turn.problem(
+            "in-the-way",
+            f"Something comes in where you have {some_names(files)}, which git ignores here: yours "
+            "stays as it is and is not published; what comes in waits until yours is renamed or "
+            "deleted.",
+        )
 
 
 def _tell_news(turn: Turn, synced: Synced) -> None:
@@ -118,23 +138,32 @@ def _back_in_touch(turn: Turn) -> None:
     turn.solved(*(kind.value for kind in AwayKind), "sync-failed", "diverged")
 
 
-def _tell_refused(turn: Turn, refused: str) -> None:
-    until = turn.now + REFUSED_EVERY if refused else -NEVER
+def _tell_refused(turn: Turn, synced: Synced) -> None:
+    """The remote did not take the push, and pulls go on; or there is no such trouble (any more)."""
+    refused = f"The remote refuses the push: {synced.refused}" if synced.refused else synced.full
+    wait = REFUSED_EVERY if synced.refused else RETRY_MOST
+    until = turn.now + wait if refused else -NEVER
     turn.change(refused=refused, refused_until=until, unpushed=bool(refused))
-    if refused:
-        turn.problem(
+    for kind, now, text in (
+        (
             "push-refused",
-            f"The remote refuses the push; commits stay here, and it is tried again slowly: {refused}",
-        )
-    else:
-        turn.solved("push-refused")
+            synced.refused,
+            "The remote refuses the push; commits stay here, and it is tried again slowly: "
+            + synced.refused,
+        ),
+        ("push-full", synced.full, synced.full),
+    ):
+        if now:
+            turn.problem(kind, text)
+        else:
+            turn.solved(kind)
 
 
 def _dirty(turn: Turn, text: str) -> None:
     """Commit what slipped in, then sync again; slower each time, should it not be committable."""
     failures = turn.state.failures + 1
     turn.change(
-        scope=EVERYTHING,
+        scope=turn.state.scope | EVERYTHING,
         first_change=-NEVER,
         pull_ordered=True,
         failures=failures,
@@ -145,6 +174,8 @@ def _dirty(turn: Turn, text: str) -> None:
 
 def _away(turn: Turn, kind: AwayKind, text: str) -> None:
     _try_later(turn, text)
+    if kind is AwayKind.CONFIRMATION:
+        turn.change(sync_not_before=turn.now + CONSENT_EVERY)
     if kind is not AwayKind.NETWORK or turn.state.failures >= WORTH_AN_ALERT:
         turn.problem(kind.value, text)
 

@@ -20,17 +20,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from autosyncd.model import RepoConfig
-from autosyncd.vcs.driver import CommitMade, CommitOrder, Ready, Scope
+from autosyncd.vcs.changes import Scope
 from autosyncd.vcs.git import history
 from autosyncd.vcs.git.committing import commit as committing
 from autosyncd.vcs.git.committing.children import Children
 from autosyncd.vcs.git.committing.trees import Doubtful
 from autosyncd.vcs.git.driver import GitDriver
+from autosyncd.vcs.orders import CommitOrder
+from autosyncd.vcs.outcomes import CommitMade
 from tests.bench.bench_start import committed_tree
+from tests.bench.driven import driver_of
 from tests.bench.figures import heading, row
 from tests.daemons import git
-from tests.trees import MACHINE, Record
 
 Timed = tuple[float, float]
 """Seconds until the branch has moved, and of the whole."""
@@ -74,20 +75,6 @@ def only_the_general_way() -> Iterator[None]:
         yield
     finally:
         committing.Attempt._run_quickly = original  # type: ignore[method-assign]
-
-
-def driver_of(tree: Path) -> GitDriver:
-    driver = GitDriver(
-        RepoConfig(path=os.path.realpath(tree), name="notes"),
-        guard=lambda _: None,
-        compose=lambda *_: "edit",
-        watcher=Record(),
-        host="bench",
-        machine=MACHINE,
-        environment=dict(os.environ),
-    )
-    assert isinstance(driver.inspect(), Ready)
-    return driver
 
 
 def edit(tree: Path, names: list[str]) -> None:

@@ -21,12 +21,13 @@ from dataclasses import dataclass, field
 from hashlib import sha1
 from pathlib import Path
 
-from autosyncd.model import RepoConfig
-from autosyncd.vcs.driver import EVERYTHING, CommitOrder, Ready, SyncOrder
+from autosyncd.vcs.changes import EVERYTHING
 from autosyncd.vcs.git.driver import GitDriver
 from autosyncd.vcs.git.updating.lease import ignore_breaks
+from autosyncd.vcs.orders import CommitOrder, SyncOrder
+from autosyncd.vcs.outcomes import Ready
+from tests.bench.driven import new_driver
 from tests.bench.figures import heading, row
-from tests.trees import MACHINE, Record
 
 
 @dataclass
@@ -79,15 +80,7 @@ class Arena:
             self.fresh.add(path)
 
     def driver(self, tree: Path) -> GitDriver:
-        return GitDriver(
-            RepoConfig(path=os.path.realpath(tree), name="notes"),
-            guard=lambda _: None,
-            compose=lambda *_: "edit",
-            watcher=Record(),
-            host=tree.name,
-            machine=MACHINE,
-            environment=dict(os.environ),
-        )
+        return new_driver(tree, host=tree.name)
 
     def cycle(self, tree: Path) -> str:
         """What a new worker does; why it could not, if so."""

@@ -32,7 +32,7 @@ from autosyncd.vcs.git.repository import Repository, open_repository
 from autosyncd.vcs.git.updating import apply as engine
 from autosyncd.vcs.git.updating import batch, sweep
 from autosyncd.vcs.git.updating.lease import ignore_breaks, leases_work
-from autosyncd.vcs.git.updating.replace import Step
+from autosyncd.vcs.git.updating.step import Step
 from autosyncd.vcs.process import Runner
 from tests.bench.figures import heading, row
 

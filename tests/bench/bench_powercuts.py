@@ -28,8 +28,8 @@ from pathlib import Path
 from unittest import mock
 
 from autosyncd.model import Head
-from autosyncd.vcs.driver import CommitMade, NothingToCommit, Ready
 from autosyncd.vcs.git.updating.lease import ignore_breaks
+from autosyncd.vcs.outcomes import CommitMade, NothingToCommit, Ready
 from tests.bench.figures import heading, row
 from tests.testbed.recorded_disk import Cut, RecordedDisk
 from tests.trees import Clone, Record

@@ -18,13 +18,17 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from autosyncd.model import RepoConfig
-from autosyncd.vcs.driver import EVERYTHING, CommitOrder, Ready, Synced, SyncOrder
-from autosyncd.vcs.git.driver import GitDriver
+from autosyncd.vcs.changes import EVERYTHING
 from autosyncd.vcs.git.updating.lease import ignore_breaks
+from autosyncd.vcs.orders import CommitOrder, SyncOrder
+from autosyncd.vcs.outcomes import Synced
+from tests.bench.driven import begin_tree, driver_of
 from tests.bench.figures import heading, row
-from tests.trees import MACHINE, Record
+
+if TYPE_CHECKING:
+    from autosyncd.vcs.git.driver import GitDriver
 
 MODES = ("ours", "merge", "ff-only", "checkout", "read-tree", "stash")
 
@@ -35,14 +39,7 @@ class Arena:
     def __init__(self, folder: Path, files: int) -> None:
         self.tree = folder / "tree"
         self.files = files
-        self.tree.mkdir()
-        self.git("init", "-q", "-b", "main")
-        for name, value in (
-            ("user.name", "Alice"),
-            ("user.email", "a@example.org"),
-            ("gc.auto", "0"),
-        ):
-            self.git("config", name, value)
+        begin_tree(self.tree)
         self._fill("base")
         self.git("add", "-A")
         self.git("commit", "-qm", "base")
@@ -88,20 +85,7 @@ class Arena:
         if mode == "stash":
             (self.tree / "f00000").write_text("a local change\n")
         if mode == "ours":
-            self.driver = self._driver()
-
-    def _driver(self) -> GitDriver:
-        driver = GitDriver(
-            RepoConfig(path=os.path.realpath(self.tree), name="notes"),
-            guard=lambda _: None,
-            compose=lambda *_: "edit",
-            watcher=Record(),
-            host="bench",
-            machine=MACHINE,
-            environment=dict(os.environ),
-        )
-        assert isinstance(driver.inspect(), Ready)
-        return driver
+            self.driver = driver_of(self.tree)
 
     def update(self, mode: str) -> bool:
         """True when it went through."""

@@ -10,7 +10,6 @@ default takes about three minutes.
 
 import argparse
 import cProfile
-import os
 import pstats
 import random
 import shutil
@@ -27,14 +26,13 @@ from pathlib import Path
 
 import inotify_simple
 
-from autosyncd.model import RepoConfig
-from autosyncd.vcs.driver import Ready, Synced, SyncOrder
 from autosyncd.vcs.git.command import Git
-from autosyncd.vcs.git.driver import GitDriver
 from autosyncd.vcs.git.updating.lease import ignore_breaks
 from autosyncd.vcs.git.updating.update import Update, Updated
+from autosyncd.vcs.orders import SyncOrder
+from autosyncd.vcs.outcomes import Synced
+from tests.bench.driven import begin_tree, driver_of
 from tests.bench.figures import heading, row
-from tests.trees import MACHINE, Record
 
 TARGETS = {1: ("2.0", "0.25"), 100: ("2.0", "0.25"), 5000: ("3.0", "")}
 
@@ -46,13 +44,7 @@ class Arena:
         self.folder, self.tree = folder, folder / "tree"
         self.tree.mkdir()
         self.files = [f"d{number // 40:04}/f{number:06}" for number in range(files)]
-        self.git("init", "-q", "-b", "main")
-        for name, value in (
-            ("user.name", "Alice"),
-            ("user.email", "a@example.org"),
-            ("gc.auto", "0"),
-        ):
-            self.git("config", name, value)
+        begin_tree(self.tree)
         self.base = self._import("main", self.files, "base", None)
         self.git("reset", "-q", "--hard")
         self.git("clone", "-q", "--bare", ".", "../hub")
@@ -87,19 +79,6 @@ class Arena:
     def reset(self) -> None:
         self.git("reset", "-q", "--hard", self.base)
         self.git("update-index", "-q", "--refresh")
-
-    def driver(self) -> GitDriver:
-        driver = GitDriver(
-            RepoConfig(path=os.path.realpath(self.tree), name="notes"),
-            guard=lambda _: None,
-            compose=lambda *_: "edit",
-            watcher=Record(),
-            host="bench",
-            machine=MACHINE,
-            environment=dict(os.environ),
-        )
-        assert isinstance(driver.inspect(), Ready)
-        return driver
 
 
 class LockWatch:
@@ -177,7 +156,7 @@ def measure(arena: Arena, changed: int, runs: int) -> Costs:
         costs.plain.append(time.perf_counter() - begin)
         costs.lock_plain.append(watch.close())
         arena.reset()
-        driver = arena.driver()
+        driver = driver_of(arena.tree)
         watch = LockWatch(arena.tree)
         with timed_updates() as taken:
             synced = driver.sync(SyncOrder(fetch=True, push=False))
@@ -193,7 +172,7 @@ def measure(arena: Arena, changed: int, runs: int) -> Costs:
 def profile(arena: Arena) -> None:
     """Where one update (the last that was measured) spends its time."""
     arena.reset()
-    driver = arena.driver()
+    driver = driver_of(arena.tree)
     spent: dict[str, list[float]] = defaultdict(list)
     real = Git.__call__
 

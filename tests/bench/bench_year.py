@@ -19,12 +19,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from autosyncd.model import RepoConfig
-from autosyncd.vcs.driver import CommitMade, CommitOrder, Ready, Scope, Synced, SyncOrder
-from autosyncd.vcs.git.driver import GitDriver
+from autosyncd.vcs.changes import Scope
 from autosyncd.vcs.git.updating.lease import ignore_breaks
+from autosyncd.vcs.orders import CommitOrder, SyncOrder
+from autosyncd.vcs.outcomes import CommitMade, Synced
+from tests.bench.driven import begin_tree, driver_of
 from tests.bench.figures import heading, row
-from tests.trees import MACHINE, Record
 
 DAY = 1440
 LINES = 40
@@ -44,31 +44,16 @@ class Year:
         self.random = random.Random(commits)
         self.mark, self.made = 0, 0
         self.kept: list[float] = []
-        self.git("init", "-q", "-b", "main")
-        for name, value in (("user.name", "Alice"), ("user.email", "a@example.org")):
-            self.git("config", name, value)
+        begin_tree(self.tree)
         self._import([self._commit("main", self.names)])
         self.git("reset", "-q", "--hard")
-        self.driver = self._driver()
+        self.driver = driver_of(self.tree)
 
     def git(self, *arguments: str, stdin: bytes = b"", at: Path | None = None) -> str:
         done = subprocess.run(
             ["git", *arguments], cwd=at or self.tree, input=stdin, capture_output=True, check=True
         )
         return os.fsdecode(done.stdout).rstrip("\n")
-
-    def _driver(self) -> GitDriver:
-        driver = GitDriver(
-            RepoConfig(path=os.path.realpath(self.tree), name="notes"),
-            guard=lambda _: None,
-            compose=lambda *_: "edit",
-            watcher=Record(),
-            host="bench",
-            machine=MACHINE,
-            environment=dict(os.environ),
-        )
-        assert isinstance(driver.inspect(), Ready)
-        return driver
 
     def _commit(self, branch: str, names: list[str], *also: str) -> bytes:
         self.mark += 1
@@ -132,7 +117,7 @@ class Year:
         self.git("clone", "-q", "--bare", ".", os.fspath(self.hub))
         self.git("remote", "add", "origin", "../hub.git")
         self.git("fetch", "-q")
-        self.driver = self._driver()
+        self.driver = driver_of(self.tree)
 
     def incoming(self) -> None:
         """Another machine has pushed one commit."""

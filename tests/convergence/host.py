@@ -10,18 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autosyncd.model import Safety
-from autosyncd.vcs.driver import (
-    EVERYTHING,
-    NOTHING_CHANGED,
-    CommitMade,
-    CommitOrder,
-    CommitOutcome,
-    NothingToCommit,
-    Scope,
-    Stage,
-    SyncOrder,
-    SyncOutcome,
-)
+from autosyncd.vcs.changes import EVERYTHING, NOTHING_CHANGED, Scope
+from autosyncd.vcs.orders import CommitOrder, Stage, SyncOrder
+from autosyncd.vcs.outcomes import CommitMade, CommitOutcome, NothingToCommit, SyncOutcome
 from tests.convergence.gate import Gate
 from tests.convergence.nursery import MARK, Order
 from tests.convergence.oracle import Scanned

@@ -8,7 +8,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from autosyncd.vcs.driver import EVERYTHING, NothingToCommit, Synced
+from autosyncd.vcs.changes import EVERYTHING
+from autosyncd.vcs.outcomes import NothingToCommit, Synced
 from tests.convergence.host import Host
 
 CYCLES = 12

@@ -17,15 +17,10 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from autosyncd.vcs.driver import (
-    EVERYTHING,
-    CommitMade,
-    CommitOrder,
-    NothingToCommit,
-    Scope,
-    SyncOrder,
-)
+from autosyncd.vcs.changes import EVERYTHING, Scope
 from autosyncd.vcs.git.updating.lease import ignore_breaks
+from autosyncd.vcs.orders import CommitOrder, SyncOrder
+from autosyncd.vcs.outcomes import CommitMade, NothingToCommit
 from tests.convergence.oracle import Scanned
 from tests.trees import Clone
 

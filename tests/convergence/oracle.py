@@ -17,7 +17,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from autosyncd.vcs.driver import Scope
+from autosyncd.vcs.changes import Scope
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from autosyncd.model import Head
-from autosyncd.vcs.driver import CommitMade, Scope, Stage, Synced
+from autosyncd.vcs.changes import Scope
+from autosyncd.vcs.orders import Stage
+from autosyncd.vcs.outcomes import CommitMade, Synced
 from tests.convergence.host import Host
 
 FETCH = False

@@ -20,6 +20,8 @@ class Report:
     notes: list[str] = field(default_factory=list)
     worst: float = 0.0
     """Seconds until an own commit was on the hub (realtime only)."""
+    usual: float = 0.0
+    """Their median."""
 
     def line(self) -> str:
         """The summary, in one line."""

@@ -1,11 +1,14 @@
 """How git is called: a fixed environment, fixed settings, a deadline, never a terminal."""
 
+import contextlib
+import os
 import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from autosyncd.errors import AutosyncError
 from autosyncd.vcs.channel import without_secrets
+from autosyncd.vcs.git.ssh import Line, Ssh, host_of, is_openssh, quiet_ssh
 from autosyncd.vcs.partner import Partner
 from autosyncd.vcs.process import Runner
 
@@ -16,6 +19,8 @@ LONG = 3600.0
 TRIES = 3
 SILENCE = 90.0
 """Seconds a network command may say nothing before it counts as hung (git:// hangs for ever)."""
+
+SILENT = "The remote fell silent"
 
 KEPT_GIT_VARIABLES = (
     "GIT_SSH",
@@ -89,6 +94,8 @@ class Git:
         self._runner = runner
         self._environment = _environment(environment)
         self._lookup: Partner | None = None
+        self._ssh: Ssh | None = None
+        self._addresses: dict[tuple[str, ...], tuple[object, str]] = {}
         self.excludes: bytes | None = None
         """The file that holds what is left out besides what .gitignore says (excludes.py)."""
 
@@ -109,7 +116,10 @@ class Git:
         for _ in range(TRIES):
             done = self._runner.run(argv, cwd=self.root, env=env, stdin=stdin, timeout=timeout)
             if done.code != -signal.SIGBUS:
-                break  # else a file was truncated while git had it mapped
+                break  # else a file was truncated while git had it mapped, or the disk fails
+            if index is not None and b"/autosync/" in index:  # ours alone, and so is its lock
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(index + b".lock")
         result = Result(done.code, done.out, readable(done.err))
         if done.timed_out or done.code not in ok:
             raise GitFailed(_verb(arguments), done.code, result.complaint, timed_out=done.timed_out)
@@ -117,18 +127,54 @@ class Git:
 
     def network(self, *arguments: str, timeout: float = LONG) -> Result:
         """A command that talks to a remote; hooks run (pre-push). Its status is the caller's."""
+        line = self._line(arguments)
+        result = self._over(line, arguments, timeout)
+        if line is None or result.code == 0 or self._ssh is None:
+            return result
+        silent = result.complaint.startswith(SILENT)
+        complaint, again = self._ssh.failed(
+            line, result.complaint, self._environment, silent=silent
+        )
+        if again:
+            return self._over(self._line(arguments), arguments, timeout)
+        return Result(result.code, result.out, complaint)
+
+    def _over(self, line: Line | None, arguments: Sequence[str], timeout: float) -> Result:
         done = self._runner.run(
             ["git", *self._settings(), *arguments],
             cwd=self.root,
-            env=self._environment,
+            env=self._environment | dict(line.environment if line is not None else {}),
             timeout=timeout,
             silence=SILENCE,
             network=True,
         )
         complaint = readable(done.err)
         if done.timed_out:
-            complaint = f"The remote fell silent for {SILENCE:.0f} s. {complaint}".strip()
+            complaint = f"{SILENT} for {SILENCE:.0f} s. {complaint}".strip()
         return Result(done.code or (1 if done.timed_out else 0), done.out, complaint)
+
+    def _line(self, arguments: Sequence[str]) -> Line | None:
+        """The way to the remote that a network command names, if ssh leads there."""
+        words = [word for word in arguments if not word.startswith("-")]
+        if self._ssh is None or len(words) < 2:
+            return None
+        address = words[1] if ":" in words[1] else self._address(words[0], words[1])
+        host = host_of(address)
+        return None if host is None else self._ssh.line(host, self._environment)
+
+    def _address(self, verb: str, remote: str) -> str:
+        """Where a remote is, asked anew when the settings of the repository have changed."""
+        try:
+            found = os.stat(self.root + b"/.git/config")
+            stamp: object = (found.st_ino, found.st_size, found.st_mtime_ns)
+        except OSError:
+            stamp = object()  # a linked work tree: asked each time
+        words = ("--push", remote) if verb == "push" else (remote,)
+        known = self._addresses.get(words)
+        if known is None or known[0] != stamp:
+            known = (stamp, self("remote", "get-url", *words, ok=(0, 2, 128)).text)
+            self._addresses[words] = known
+        return known[1]
 
     def lookup(self, name: str) -> str | None:
         """The id of the object that a name stands for (gitrevisions(7)), in a tenth of a
@@ -170,7 +216,9 @@ class Git:
             return
         configured = self._environment.get("GIT_SSH_COMMAND") or self.config("core.sshCommand")
         if "BatchMode" not in configured:
-            self._environment["GIT_SSH_COMMAND"] = quiet_ssh(configured)
+            configured = self._environment["GIT_SSH_COMMAND"] = quiet_ssh(configured)
+        if is_openssh(configured) and self._environment.get("GIT_SSH_VARIANT", "ssh") == "ssh":
+            self._ssh = Ssh(self._runner, configured)
 
     def config(self, name: str) -> str:
         """The value of one setting, or an empty text."""
@@ -224,14 +272,3 @@ def _environment(given: Mapping[str, str]) -> dict[str, str]:
     }
     env.setdefault("PATH", "/usr/local/bin:/usr/bin:/bin")
     return env
-
-
-def quiet_ssh(configured: str) -> str:
-    """The ssh command that never asks and notices a dead line, from the person's own (or empty).
-
-    A program that is not OpenSSH's is left as it is: it would not know the options.
-    """
-    base = configured or "ssh"
-    if base.split()[0].rsplit("/", 1)[-1] != "ssh":
-        return base
-    return f"{base} -o BatchMode=yes -o ConnectTimeout=20 -o ServerAliveInterval=20"

@@ -8,11 +8,16 @@ network that is away: it is retried, and the words are shown.
 import re
 from dataclasses import dataclass
 from enum import Enum
+from signal import SIGBUS
 
-from autosyncd.vcs.driver import Away, AwayKind
+from autosyncd.vcs.outcomes import Away, AwayKind, Failed
 
 _HOST_KEY = re.compile(
     r"host key verification failed|remote host identification has changed|no .* host key is known",
+    re.I,
+)
+_CONFIRMATION = re.compile(
+    r"agent refused operation|signing failed for \S+-SK|confirm user presence|waits for a touch",
     re.I,
 )
 _CREDENTIALS = re.compile(
@@ -44,6 +49,8 @@ _DAMAGED = re.compile(
     re.I,
 )
 _FULL = re.compile(r"no space left|disk quota|quota exceeded|file too large", re.I)
+_HUB_FULL = re.compile(r"no space left|disk quota|quota (is |was |has been )?exceeded", re.I)
+"""Of a push. (What is "too large" there is a file that a hook refuses, for good.)"""
 _MOVED = re.compile(
     r"non-fast-forward|fetch first|cannot lock ref|failed to update ref|incorrect old value"
     r"|stale info|needs force|already exists|failed to lock|remote ref updated",
@@ -73,6 +80,8 @@ class PushVerdict(Enum):
     """The remote moved: fetch, merge, push again."""
     REFUSED = "refused"
     """The remote will not take it, now or in a minute."""
+    FULL = "full"
+    """The remote would take it, but has no room."""
     AWAY = "away"
 
 
@@ -92,6 +101,8 @@ def push_answer(code: int, porcelain: str, complaint: str) -> PushAnswer:
             continue
         if flag != "!":
             return PushAnswer(PushVerdict.ACCEPTED)
+        if _HUB_FULL.search("\n".join(servers_lines(complaint))):
+            return PushAnswer(PushVerdict.FULL, _servers_words(complaint))
         reason = rest.rpartition("\t")[2]
         if "[remote rejected]" not in reason or _MOVED.search(reason):
             return PushAnswer(PushVerdict.MOVED, reason)
@@ -121,6 +132,12 @@ def away(complaint: str, remote: str) -> Away:
             AwayKind.HOST_KEY,
             f"{remote}: the server's ssh key is not known or has changed; connect to it once by hand "
             f"with ssh and check the key. ({said})",
+        )
+    if _CONFIRMATION.search(complaint):
+        return Away(
+            AwayKind.CONFIRMATION,
+            f"{remote}: the ssh key wants to be touched or confirmed, and nobody did; when you are "
+            f"there: autosyncctl sync. It is tried again once an hour only. ({said})",
         )
     if _CREDENTIALS.search(complaint):
         return Away(
@@ -156,6 +173,34 @@ def _damaged(remote: str, said: str, *, theirs: bool) -> Away:
 def _full(remote: str, said: str, *, theirs: bool) -> Away:
     full = "has no space left" if theirs else "has more than there is space left for here"
     return Away(AwayKind.FULL, f"{remote} {full}; it is tried again by itself. ({said})")
+
+
+def hub_full(words: str, remote: str) -> str:
+    """What is said of a push that found no room."""
+    return (
+        f"{remote} has no space left for what is new here, or its quota is used up; commits stay "
+        f"here, and are pushed by themselves when there is room. ({words})"
+    )
+
+
+def failed(problem: Exception, path: str, *, ended_by: int = 0) -> Failed:
+    """What is made of a verb that failed on the tree at `path`, for no reason of the remote's; a
+    child of it was ended by this signal. The kind is a stable name, so that the same trouble is one
+    alert."""
+    words = str(problem)
+    if "Input/output error" in words or ended_by == SIGBUS:
+        kind, text = "disk-error", f"The disk that {path} lies on can't be read or written"
+        then = "see journalctl -k, and save elsewhere what is on that disk; it is tried again"
+    elif "No space left" in words or "Disk quota" in words:
+        kind = "disk-full"
+        text = f"There is no space left for {path}, or the quota there is used up"
+        then = "it goes on by itself when there is room"
+    elif "Read-only file system" in words:
+        kind, text = "read-only", f"The file system of {path} takes no writes"
+        then = "it goes on by itself when it does"
+    else:
+        return Failed("git-failed", f"{words}; it is tried again.")
+    return Failed(kind, f"{text}; {then}. ({words})")
 
 
 def branch_missing(complaint: str) -> bool:

@@ -3,9 +3,9 @@
 import os
 from pathlib import Path
 
-from autosyncd.vcs.driver import Waiting, Why
 from autosyncd.vcs.git.lock import holder_of
 from autosyncd.vcs.git.repository import Repository
+from autosyncd.vcs.outcomes import Waiting, Why
 
 OPERATIONS = (
     (b"rebase-merge", "a rebase", "git rebase --continue or --abort"),

@@ -1,55 +1,42 @@
 """git behind the door of vcs/driver.py: each verb, with what can go wrong turned into a value."""
 
 import contextlib
-import fcntl
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from autosyncd.errors import ChildAborted
 from autosyncd.model import RepoConfig
-from autosyncd.vcs.driver import (
-    Aborted,
-    CommitOrder,
-    CommitOutcome,
-    Compose,
-    Failed,
-    Guard,
-    InspectOutcome,
-    Ready,
-    Stage,
-    Synced,
-    SyncOrder,
-    SyncOutcome,
-    Unfit,
-    Waiting,
-    Watcher,
-    Why,
-)
-from autosyncd.vcs.git import excludes, history, lock
+from autosyncd.vcs.driver import Compose, Guard, Watcher
+from autosyncd.vcs.git import excludes, history
 from autosyncd.vcs.git import housekeep as housekeeping
 from autosyncd.vcs.git import sync as syncing
 from autosyncd.vcs.git.command import GitFailed
 from autosyncd.vcs.git.committing import commit as committing
-from autosyncd.vcs.git.committing import hooks, signing
+from autosyncd.vcs.git.committing import signing
 from autosyncd.vcs.git.committing.snapshot import Snapshots
-from autosyncd.vcs.git.condition import current_branch
+from autosyncd.vcs.git.complaint import failed
 from autosyncd.vcs.git.disk import Hasher
-from autosyncd.vcs.git.healing import heal, mark
-from autosyncd.vcs.git.healing.refill import refill
+from autosyncd.vcs.git.healing import mark
+from autosyncd.vcs.git.opening import Opened, Opening, TreeLock, gone, ledger, together
 from autosyncd.vcs.git.remotes import remote as remotes
-from autosyncd.vcs.git.repository import (
-    NotARepository,
-    Repository,
-    open_repository,
-    tree_id,
-)
-from autosyncd.vcs.git.updating import held
 from autosyncd.vcs.git.updating import sweep as sweeping
 from autosyncd.vcs.git.updating.lease import leases_work
+from autosyncd.vcs.orders import CommitOrder, Stage, SyncOrder
+from autosyncd.vcs.outcomes import (
+    Aborted,
+    CommitOutcome,
+    Failed,
+    InspectOutcome,
+    Synced,
+    SyncOutcome,
+    Waiting,
+)
 from autosyncd.vcs.process import Runner
+
+if TYPE_CHECKING:
+    from autosyncd.vcs.git.repository import Repository
 
 T = TypeVar("T")
 
@@ -73,7 +60,7 @@ class GitDriver:
         self._host, self._machine, self._environment = host, machine, environment
         self._runner = Runner()
         self._opened: tuple[Repository, committing.Committer] | None = None
-        self._held: int | None = None
+        self._lock = TreeLock()
 
     def inspect(self) -> InspectOutcome:
         """Open the tree, end what a killed predecessor left, and say what tree this is."""
@@ -105,7 +92,7 @@ class GitDriver:
         def work() -> SyncOutcome:
             outcome = syncing.sync(*opened, order, watcher=self._watcher, wait=wait)
             if isinstance(outcome, Synced):
-                note = _together(outcome.note, signing.to_tell(opened[0]))
+                note = together(outcome.note, signing.to_tell(opened[0]))
                 return replace(outcome, note=note)
             return outcome
 
@@ -132,7 +119,12 @@ class GitDriver:
         if self._opened is None:
             return False
         repository = self._opened[0]
-        return self._guarded(lambda: housekeeping.housekeep(repository)) is True
+
+        def work() -> bool:
+            with self._runner.interruptible():
+                return housekeeping.housekeep(repository)
+
+        return self._guarded(work) is True
 
     def sweep(self) -> bool:
         """Let go of old versions that nobody writes to any more; True: some are left for later."""
@@ -152,7 +144,7 @@ class GitDriver:
     def hand_over(self) -> tuple[object, int | None]:
         """The opened repository, the author of our commits, and the lock of the tree."""
         self._end_cleanly()
-        lock, self._held = self._held, None
+        lock = self._lock.pass_on()
         if self._opened is None:
             return None, lock
         repository, committer = self._opened
@@ -161,10 +153,10 @@ class GitDriver:
 
     def take_over(self, known: Any, lock: int | None) -> None:
         """Have the tree open as it was handed over."""
-        self._held = lock
+        self._lock.handle = lock
         if known is not None:
             repository, author = known
-            self._runner.ledger = _ledger(repository)
+            self._runner.ledger = ledger(repository)
             self._opened = (repository, self._committer(author))
             with contextlib.suppress(OSError):
                 mark.begin(repository, healed=False)
@@ -173,14 +165,17 @@ class GitDriver:
         """From another thread: end the running verb's children; for good."""
         self._runner.abort(network_only=network_only)
 
+    def interrupt(self) -> None:
+        """From another thread: end a housekeep() that runs or was just ordered."""
+        self._runner.interrupt()
+
     def close(self) -> None:
         """Let another worker have the tree."""
         if self._opened is not None:
             self._opened[0].rest()
-        if self._held is not None:
+        if self._lock.handle is not None:
             self._end_cleanly()
-            os.close(self._held)
-            self._held = None
+            self._lock.let_go()
 
     def _end_cleanly(self) -> None:
         """At rest: nothing need be looked at when it goes on in the same boot."""
@@ -198,112 +193,25 @@ class GitDriver:
             return Aborted()
         except (GitFailed, OSError) as problem:
             if not os.path.lexists(self._config.path + "/.git"):
-                return _gone(self._config.path)
-            return Failed(_kind(problem), f"{problem}; it is tried again.")
+                return gone(self._config.path)
+            signal = -problem.code if isinstance(problem, GitFailed) else 0
+            return failed(problem, self._config.path, ended_by=signal)
         finally:
             if self._opened is not None:
                 self._opened[0].pause()
 
     def _inspect(self) -> InspectOutcome:
-        path = self._config.path
-        if not os.path.isdir(path):
-            return _gone(path)
-        begun = heal.before_opening(path)
-        try:
-            repository = open_repository(
-                path, self._runner, self._environment, machine=self._machine
-            )
-        except NotARepository as problem:
-            return Unfit(str(problem))
-        if not self._hold(repository):
-            return Unfit(f"Another autosyncd already works in {path}; it goes on when that ends.")
-        self._runner.ledger = _ledger(repository)
-        known = mark.read(repository.state)
-        interrupted = self._runner.was_interrupted or known.cut_off
-        self._runner.end_predecessors()
-        lock.recover(repository)
-        lock.recover_private(repository)
-        if interrupted:
-            lock.recover_others(repository, None)  # what healing may need to write
-        healed = heal.heal(repository, lambda: remotes.choose(repository, self._config), begun)
-        if interrupted:
-            lock.recover_others(repository, remotes.choose(repository, self._config))
-        unfit = self._adopt_branch(repository)
-        if unfit is not None:
-            return unfit
-        history.settle(repository)
-        hasher, leases = Hasher(repository.object_format), leases_work(repository.root)
-        sweeping.sweep_all(repository, hasher, leases=leases)
-        refilled = refill(repository, known)
-        excludes.install(repository, self._config)
-        author = history.author(repository, self._host)
-        self._opened = (repository, self._committer(author))
-        unheard = "" if self._config.commit_hooks else hooks.silence(repository)
-        return self._ready(repository, _together(author.note, healed, refilled, unheard))
+        opened = Opening(
+            self._config, self._runner, self._lock, self._host, self._machine, self._environment
+        ).run()
+        if not isinstance(opened, Opened):
+            return opened
+        self._opened = (opened.repository, self._committer(opened.author))
+        return opened.ready
 
     def _committer(self, author: history.Author) -> committing.Committer:
         return committing.Committer(self._config, self._guard, self._compose, author)
 
-    def _ready(self, repository: Repository, note: str) -> Ready:
-        remote = remotes.choose(repository, self._config)
-        channels = remotes.channels(repository, self._config, remote, machine=self._machine)
-        return Ready(
-            tree=tree_id(repository),
-            channels=channels,
-            remote=remote,
-            branch=repository.memory.branch,
-            head=repository.head,
-            ignored=excludes.ignored_folders(repository),
-            state_folder=repository.state,
-            held=bool(held.recall(repository)),
-            note=note,
-        )
-
-    def _adopt_branch(self, repository: Repository) -> Unfit | None:
-        """The branch to sync: as configured, else what was checked out when first adopted."""
-        memory = repository.memory
-        wanted = self._config.branch or memory.branch or current_branch(repository)
-        if wanted is None:
-            return Unfit(
-                "HEAD is detached, so it is not known which branch to sync: git switch one."
-            )
-        memory.branch = wanted
-        repository.remember()
-        return None
-
-    def _hold(self, repository: Repository) -> bool:
-        """One worker per tree: a lock that dies with the process."""
-        if self._held is not None:
-            return True
-        handle = os.open(repository.state + b"/lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(handle)
-            return False
-        self._held = handle
-        return True
-
-
-def _together(*notes: str) -> str:
-    return " ".join(filter(None, notes))
-
-
-def _ledger(repository: Repository) -> Path:
-    return Path(os.fsdecode(repository.state), "children")
-
 
 def _not_inspected() -> Failed:
     return Failed("not-inspected", "The tree was not looked at yet; that is done first.")
-
-
-def _gone(path: str) -> Waiting:
-    return Waiting(Why.GONE, f"{path} isn't there; it goes on when it comes back.")
-
-
-def _kind(problem: GitFailed | OSError) -> str:
-    """A stable name, so that the same trouble is one alert."""
-    text = str(problem)
-    if "No space left" in text or "Disk quota" in text:
-        return "disk-full"
-    return "read-only" if "Read-only file system" in text else "git-failed"

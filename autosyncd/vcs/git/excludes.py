@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from autosyncd.model import RepoConfig
-from autosyncd.vcs.driver import LeftOut
 from autosyncd.vcs.git.indexes import portions
 from autosyncd.vcs.git.repository import Repository
+from autosyncd.vcs.outcomes import LeftOut
 
 JUNK = (
     # editors: vim, emacs, LibreOffice, Word, gedit

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from autosyncd.vcs.driver import Change, ChangeKind
+from autosyncd.vcs.changes import Change, ChangeKind
 from autosyncd.vcs.git import indexes
 from autosyncd.vcs.git.command import LONG, GitFailed
 from autosyncd.vcs.git.committing import durable, signing

@@ -3,18 +3,20 @@
 Our calls never start git's own `gc` (it would run in the middle of something else, and throw away what
 a person may still want); so packing is done here, when the repository is at rest. Nothing is ever
 thrown away that is not in history: git-repack(1) with --geometric keeps what is unreachable, and a ref
-goes only when the branch contains its commit.
+goes only when the branch has all that it holds (ownrefs.py).
 """
 
 import contextlib
 import os
 import re
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from autosyncd import clock
+from autosyncd.vcs.git import ownrefs
 from autosyncd.vcs.git.command import LONG, GitFailed
 from autosyncd.vcs.git.repository import Repository
 
@@ -36,6 +38,8 @@ GENTLE = ("-c", "core.fsync=all", "-c", "pack.threads=1", "-c", "repack.writeBit
 
 _TEMPORARY = re.compile(rb"\.?tmp[-_]")
 """How git calls what it has not finished: tmp_obj_…, tmp_pack_…, .tmp-PID-pack-…, tmp_graph_…"""
+_QUARANTINE = re.compile(rb"tmp_objdir-|incoming-\w{6}\Z")
+"""Folders of objects that are no part of the repository yet (git-receive-pack(1))."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +71,13 @@ def housekeep(repository: Repository) -> bool:
     if is_in_use(repository):
         return False
     _remove_leftovers(repository)
-    drop_contained_refs(repository)
+    ownrefs.drop_contained(repository)
     now = clock.wall()
     if not is_due(gather(repository), _last(repository), now):
         return False
     with _on_record(repository):
         at_low_priority(lambda: _pack(repository))
+        at_low_priority(lambda: ownrefs.drop_expired(repository, now))
     with open(_done(repository), "wb"):
         os.utime(_done(repository), (now, now))
     return True
@@ -88,28 +93,6 @@ def is_in_use(repository: Repository) -> bool:
     except FileNotFoundError:
         return False
     return clock.wall() - began < GC_AT_MOST
-
-
-def drop_contained_refs(repository: Repository) -> None:
-    """Refs of ours that have served: the branch contains what they keep."""
-    branch, tree = repository.memory.branch, repository.memory.tree
-    if repository.head is None:
-        return
-    own = [f"refs/autosync/{kind}/{tree}/" for kind in ("side", "before", "unpushed", "tips")]
-    said = repository.git(
-        "for-each-ref",
-        f"--merged=refs/heads/{branch}",
-        "--format=%(objectname) %(refname)",
-        *own,
-        "refs/autosync/theirs/",
-    )
-    gone = [
-        f"delete {ref} {commit}\n"
-        for commit, _, ref in (line.partition(" ") for line in said.text.split("\n") if line)
-        if not ref.startswith("refs/autosync/theirs/") or ref.endswith("/" + branch)
-    ]
-    if gone:
-        repository.git("update-ref", "--stdin", stdin=os.fsencode("".join(gone)))
 
 
 def at_low_priority(work: Callable[[], None]) -> None:
@@ -166,6 +149,9 @@ def _remove_leftovers(repository: Repository) -> None:
         for name in _listed(folder):
             if _TEMPORARY.match(name):
                 _unlink_if(folder + b"/" + name, written_before=old)
+    for name in _listed(objects):
+        if _QUARANTINE.match(name) and _newest(objects + b"/" + name) < old:
+            shutil.rmtree(objects + b"/" + name, ignore_errors=True)
     try:
         began = os.stat(_begun(repository)).st_mtime
     except FileNotFoundError:
@@ -181,6 +167,16 @@ def _unlink_if(path: bytes, *, written_before: float) -> None:
     with contextlib.suppress(OSError):
         if os.lstat(path).st_mtime < written_before:
             os.unlink(path)
+
+
+def _newest(folder: bytes) -> float:
+    """When anything in a folder was written last."""
+    times = [os.lstat(folder).st_mtime]
+    for base, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            with contextlib.suppress(FileNotFoundError):
+                times.append(os.lstat(os.path.join(base, name)).st_mtime)
+    return max(times)
 
 
 @contextlib.contextmanager

@@ -9,19 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from autosyncd.model import Head, RepoConfig
-from autosyncd.vcs.driver import (
-    Away,
-    AwayKind,
-    Dirty,
-    Failed,
-    NoRemote,
-    Question,
-    Stage,
-    Synced,
-    SyncOrder,
-    SyncOutcome,
-    Watcher,
-)
+from autosyncd.vcs.driver import Watcher
 from autosyncd.vcs.git.committing.commit import Committer
 from autosyncd.vcs.git.committing.snapshot import Snapshots
 from autosyncd.vcs.git.complaint import PushVerdict
@@ -35,6 +23,17 @@ from autosyncd.vcs.git.remotes.publish import Publisher, waiting_commits
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.updating import held
 from autosyncd.vcs.git.updating.update import Update, Updated
+from autosyncd.vcs.orders import Stage, SyncOrder
+from autosyncd.vcs.outcomes import (
+    Away,
+    AwayKind,
+    Dirty,
+    Failed,
+    NoRemote,
+    Question,
+    Synced,
+    SyncOutcome,
+)
 
 TRIES = 200
 """Lost races in a row before the verb gives way for a moment; it is due again at once."""
@@ -210,6 +209,7 @@ class Sync:
                 conflicts=tuple(self.joiner.conflicts),
                 ahead=updated.head != target,
                 held=held.describe(repository, updated.held),
+                in_the_way=updated.in_the_way,
                 sweep=True,
             )
         )
@@ -222,8 +222,8 @@ class Sync:
             note = remotes.to_tell(self.repository, self.remote)
         if self.joiner.left is not None:
             note = doubts.followed(self.repository, self.remote, self.joiner.left)
-        publisher = self.publisher
-        return replace(synced, pushed=publisher.pushed, refused=publisher.refused, note=note)
+        said = self.publisher
+        return replace(synced, pushed=said.pushed, refused=said.refused, full=said.full, note=note)
 
 
 def sync(

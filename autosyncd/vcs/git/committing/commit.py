@@ -9,21 +9,8 @@ import logging
 from dataclasses import dataclass, field
 
 from autosyncd.model import Head, RepoConfig
-from autosyncd.vcs.driver import (
-    Change,
-    ChangeKind,
-    ChangeSet,
-    CommitMade,
-    CommitOrder,
-    CommitOutcome,
-    Compose,
-    Guard,
-    LeftOut,
-    NothingToCommit,
-    Question,
-    Waiting,
-    Why,
-)
+from autosyncd.vcs.changes import Change, ChangeKind, ChangeSet
+from autosyncd.vcs.driver import Compose, Guard
 from autosyncd.vcs.git import condition, excludes, indexes
 from autosyncd.vcs.git.command import LONG
 from autosyncd.vcs.git.committing import durable, hooks, quick, quickcommit
@@ -42,6 +29,16 @@ from autosyncd.vcs.git.remotes import doubts
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.updating import held
 from autosyncd.vcs.git.updating.overwritten import OLDER, SetAside, set_aside
+from autosyncd.vcs.orders import CommitOrder
+from autosyncd.vcs.outcomes import (
+    CommitMade,
+    CommitOutcome,
+    LeftOut,
+    NothingToCommit,
+    Question,
+    Waiting,
+    Why,
+)
 
 log = logging.getLogger("autosyncd")
 

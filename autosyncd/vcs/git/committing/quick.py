@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from autosyncd.model import RepoConfig
-from autosyncd.vcs.driver import Change, ChangeKind, Scope
+from autosyncd.vcs.changes import Change, ChangeKind, Scope
 from autosyncd.vcs.git import excludes
 from autosyncd.vcs.git.committing.children import Children
 from autosyncd.vcs.git.committing.look import Look

@@ -2,19 +2,23 @@
 
 import os
 import re
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from autosyncd.model import RepoConfig
-from autosyncd.vcs.driver import LeftOut, Scope
+from autosyncd.vcs.changes import Scope
 from autosyncd.vcs.git import indexes
 from autosyncd.vcs.git.command import LONG, GitFailed, readable
 from autosyncd.vcs.git.committing import survey
 from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.updating import held
+from autosyncd.vcs.outcomes import LeftOut
 
 _UNTAKEABLE = re.compile(r"Unable to process path (.*)", re.S)
+_ITS_OWN = re.compile(r"(read error while indexing|open\(\").*input/output error", re.I)
+"""A file that the disk can't give back (git's object-file.c)."""
 _NOT_THE_FILES = re.compile(
     r"no space left|disk quota|read-only file system|input/output error|unable to write"
     r"|unable to create|index file|cannot allocate|out of memory|too many open files",
@@ -64,7 +68,7 @@ def scan(
     if not beside:
         _forget_freed(repository, scope, {one.path for one in found})
     reread = {one.path: one.indexed for one in found if one.indexed and not one.submodule}
-    return Found(plan, {} if scope.everything else reread)
+    return Found(plan, reread if scope.paths else {})
 
 
 def _forget_freed(repository: Repository, scope: Scope, differing: set[bytes]) -> None:
@@ -72,9 +76,9 @@ def _forget_freed(repository: Repository, scope: Scope, differing: set[bytes]) -
     waiting = held.recall(repository)
     freed = [
         path
-        for path in waiting
+        for path, base in waiting.items()
         if (scope.everything or path in scope.paths)
-        and (path not in differing or _was_taken_away(repository, waiting[path], path))
+        and _is_freed(repository, base, path, differs=path in differing)
     ]
     if freed:
         for path in freed:
@@ -82,21 +86,26 @@ def _forget_freed(repository: Repository, scope: Scope, differing: set[bytes]) -
         held.record(repository, waiting)
 
 
-def _was_taken_away(repository: Repository, base: str, path: bytes) -> bool:
-    """Whether the file that was held is no more (one that never came could not go)."""
-    if os.path.isfile(os.path.join(repository.root, path)):
-        return False
-    return held.version_in(repository, base, path) is not None
+def _is_freed(repository: Repository, base: str, path: bytes, *, differs: bool) -> bool:
+    """One that never came, and has nothing in its place, could not go: its being away is no edit."""
+    full = os.path.join(repository.root, path)
+    if os.path.isfile(full):
+        return not differs
+    was_there = held.version_in(repository, base, path) is not None
+    return was_there or (not differs and os.path.lexists(full))
 
 
 def _edits(repository: Repository, waiting: held.Held, paths: list[bytes]) -> dict[bytes, Version]:
-    """Those held files whose bytes are no longer those of the version on record."""
+    """Those held files whose bytes are no longer those of the version on record. What had no version
+    there has the place of an incoming file and may be a secret: not even its content is stored."""
     edits = {}
     for path in paths:
+        base = held.version_in(repository, waiting[path], path)
+        if base is None:
+            continue
         full = os.path.join(repository.root, path)
         said = repository.git("hash-object", "-w", "--", full, ok=(0, 128), timeout=LONG)
-        base = held.version_in(repository, waiting[path], path)
-        if said.code == 0 and base is not None and said.text.encode() != base.oid:
+        if said.code == 0 and said.text.encode() != base.oid:
             edits[path] = Version(base.mode, said.text.encode())
     return edits
 
@@ -115,15 +124,16 @@ def stage(repository: Repository, index: bytes, paths: Sequence[bytes]) -> list[
         "--stdin",
         stdin=b"".join(path + b"\0" for path in paths),
         index=index,
-        ok=(0, 1, 128),
+        ok=(0, 1, 128, -signal.SIGBUS),
         timeout=LONG,
     )
     if said.code == 0:
         return _ignored(said.complaint, paths) if said.complaint else []
-    if _NOT_THE_FILES.search(said.complaint):
+    if _NOT_THE_FILES.search(said.complaint) and not _ITS_OWN.search(said.complaint):
         raise GitFailed("update-index", said.code, said.complaint)
     if len(paths) == 1:
-        return [LeftOut(paths[0], "unreadable", f"can't be taken by git: {said.complaint}")]
+        why = said.complaint or "the disk does not give its content (see journalctl -k)"
+        return [LeftOut(paths[0], "unreadable", f"can't be taken by git: {why}")]
     named = _UNTAKEABLE.search(said.complaint)
     bad = [path for path in paths if named and readable(path) == named[1].strip()]
     if bad:

@@ -9,7 +9,7 @@ its own commit holds the same, and the ref is taken away.
 from dataclasses import dataclass
 
 from autosyncd.model import RepoConfig
-from autosyncd.vcs.driver import EVERYTHING
+from autosyncd.vcs.changes import EVERYTHING
 from autosyncd.vcs.git import indexes
 from autosyncd.vcs.git.committing.scan import scan
 from autosyncd.vcs.git.history import Author, make_commit

@@ -10,11 +10,12 @@ import stat
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from autosyncd.vcs.driver import LeftOut, Scope
+from autosyncd.vcs.changes import Scope
 from autosyncd.vcs.git.command import LONG, GitFailed
 from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.indexes import portions
 from autosyncd.vcs.git.repository import Repository
+from autosyncd.vcs.outcomes import LeftOut
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +57,12 @@ class Plan:
 
 def differences(repository: Repository, scope: Scope, *, index: bytes) -> list[Difference]:
     """Everything in `scope` that differs from `index`. A scope git can't take becomes everything."""
-    if scope.everything:
-        return list(parse_status(_status(repository, [], index)))
-    with _content_counts(index):
-        return _differences_in(repository, scope, index)
+    by_stat = parse_status(_status(repository, [], index)) if scope.everything else ()
+    found = {one.path: one for one in by_stat}
+    if scope.paths:
+        with _content_counts(index):
+            found |= {one.path: one for one in _differences_in(repository, scope, index)}
+    return list(found.values())
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ from autosyncd.vcs.git.healing.mark import Mark
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.updating import held
 from autosyncd.vcs.git.updating.apply import apply
-from autosyncd.vcs.git.updating.replace import Step
+from autosyncd.vcs.git.updating.step import Step
 
 
 def refill(repository: Repository, known: Mark) -> str:

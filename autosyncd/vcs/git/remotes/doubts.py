@@ -2,8 +2,8 @@
 
 from enum import Enum
 
-from autosyncd.vcs.driver import Question
 from autosyncd.vcs.git.repository import Repository
+from autosyncd.vcs.outcomes import Question
 
 BRANCH_GONE = "branch-gone"
 REWRITTEN = "rewritten-history"

@@ -11,13 +11,15 @@ import shlex
 from dataclasses import dataclass
 
 from autosyncd.model import Head
-from autosyncd.vcs.driver import Away, Stage, Watcher
+from autosyncd.vcs.driver import Watcher
 from autosyncd.vcs.git.committing import durable
-from autosyncd.vcs.git.complaint import PushVerdict, away, push_answer
+from autosyncd.vcs.git.complaint import PushVerdict, away, hub_full, push_answer
 from autosyncd.vcs.git.remotes import remote as remotes
 from autosyncd.vcs.git.remotes.doubts import seen_ref
 from autosyncd.vcs.git.remotes.unpush import blamed
 from autosyncd.vcs.git.repository import Repository
+from autosyncd.vcs.orders import Stage
+from autosyncd.vcs.outcomes import Away
 
 HELP_AFTER = 4
 """Rejected pushes in a row after which we ask the others to take our commits along."""
@@ -35,6 +37,7 @@ class Publisher:
     watcher: Watcher
     wanted: bool
     refused: str = ""
+    full: str = ""
     pushed: bool = False
     asked: bool = False
 
@@ -61,6 +64,8 @@ class Publisher:
             return away(said.complaint, self.remote)
         if answer.verdict is PushVerdict.REFUSED:
             self.refused = self._way_out(answer.text, said.complaint)
+        elif answer.verdict is PushVerdict.FULL:
+            self.full = hub_full(answer.text, self.remote)
         elif answer.verdict is PushVerdict.ACCEPTED:
             self.pushed = True
             self.watcher.pushed(Head(branch, tip))  # at once: others wait for it

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from autosyncd.model import Channel, RepoConfig
 from autosyncd.vcs import channel
-from autosyncd.vcs.driver import Away
 from autosyncd.vcs.git.complaint import away, branch_missing
 from autosyncd.vcs.git.repository import Repository
+from autosyncd.vcs.outcomes import Away
 
 BRANCH_MISSING = "branch-missing"
 """fetch(): the remote is there and has no such branch."""
@@ -53,6 +53,14 @@ def _choose(repository: Repository, config: RepoConfig) -> str | None:
 def tracking_ref(repository: Repository, remote: str) -> str:
     """Where the remote's branch was when we last saw it."""
     return f"refs/remotes/{remote}/{repository.memory.branch}"
+
+
+def address(repository: Repository, remote: str | None) -> str:
+    """The remote's address as a person may see it; empty where there is none."""
+    if remote is None:
+        return ""
+    text = repository.git("remote", "get-url", remote, ok=(0, 2, 128)).text
+    return channel.without_secrets(text.strip())
 
 
 def channels(

@@ -1,9 +1,10 @@
 """Something of the person's lies where an incoming file belongs."""
 
+import contextlib
 import os
 from collections.abc import Iterable
 
-from autosyncd.vcs.git.disk import Version
+from autosyncd.vcs.git.disk import Place, Version
 from autosyncd.vcs.git.repository import Repository
 
 MOST_NAMED = 500
@@ -61,3 +62,20 @@ def occupant(root: bytes, path: bytes, expected: Version | None = None) -> bytes
         if not _is_folder(root, part):
             return part
     return None
+
+
+def clear_skeleton(target: Place) -> bool:
+    """Remove a folder in which there are only folders: empty ones don't count as content. Whether it
+    is gone."""
+    walked = list(os.fwalk(target.name, dir_fd=target.folder))
+    if any(files for _, _, files, _ in walked):
+        return False
+    folders = [base for base, *_ in walked]
+    for base in reversed(folders[1:]):
+        with contextlib.suppress(OSError):
+            os.rmdir(base, dir_fd=target.folder)
+    try:
+        os.rmdir(target.name, dir_fd=target.folder)
+    except OSError:
+        return False
+    return True

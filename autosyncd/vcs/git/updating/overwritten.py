@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from autosyncd import clock
-from autosyncd.vcs.driver import LeftOut, Scope
+from autosyncd.vcs.changes import Scope
 from autosyncd.vcs.git.command import LONG
 from autosyncd.vcs.git.committing import durable
 from autosyncd.vcs.git.disk import Folders, Hasher, Version
@@ -30,6 +30,7 @@ from autosyncd.vcs.git.updating.stale import (
     remember,
     undoes,
 )
+from autosyncd.vcs.outcomes import LeftOut
 
 LARGEST = 8 << 20
 """Bytes of a file beyond which nobody types in it."""

@@ -22,11 +22,10 @@ from autosyncd.vcs.git.disk import (
     rename,
 )
 from autosyncd.vcs.git.updating.expectation import Expectation, keep_permissions
+from autosyncd.vcs.git.updating.intheway import clear_skeleton
 from autosyncd.vcs.git.updating.lease import Lease, Writers
 from autosyncd.vcs.git.updating.step import Result, Step
 from autosyncd.vcs.git.updating.stepwise import Stepwise
-
-__all__ = ["Replacer", "Result", "Step"]
 
 TRIES = 50
 """How often a name may change under us before we come back later."""
@@ -123,7 +122,8 @@ class Replacer:
             rename(source, target, RENAME_NOREPLACE)
             return Result.DONE
         if kind is Kind.FOLDER:
-            return self._clear_skeleton(step.path, target)
+            self._tree.forget(step.path)
+            return None if clear_skeleton(target) else Result.BLOCKED
         if kind is Kind.OTHER:
             return Result.BLOCKED
         if step.old is None:
@@ -142,22 +142,6 @@ class Replacer:
             and now.st_mtime_ns == staged.st_mtime_ns < now.st_ctime_ns
         ):
             self.placed[step.path] = now
-
-    def _clear_skeleton(self, path: bytes, target: Place) -> Result | None:
-        """Empty folders don't count as content."""
-        self._tree.forget(path)
-        walked = list(os.fwalk(target.name, dir_fd=target.folder))
-        if any(files for _, _, files, _ in walked):
-            return Result.BLOCKED
-        folders = [base for base, *_ in walked]
-        for base in reversed(folders[1:]):
-            with contextlib.suppress(OSError):
-                os.rmdir(base, dir_fd=target.folder)
-        try:
-            os.rmdir(target.name, dir_fd=target.folder)
-        except OSError:
-            return Result.BLOCKED
-        return None
 
     def _already_there(self, step: Step, target: Place, kind: Kind) -> Result:
         """Something untracked has the name: the same bytes are as good as ours."""

@@ -13,17 +13,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from autosyncd.vcs.driver import (
-    Change,
-    ChangeKind,
-    ChangeSet,
-    Dirty,
-    Question,
-    Scope,
-    SyncOrder,
-    Waiting,
-    Why,
-)
+from autosyncd.vcs.changes import Change, ChangeKind, ChangeSet, Scope
 from autosyncd.vcs.git import indexes
 from autosyncd.vcs.git.committing.commit import Committer
 from autosyncd.vcs.git.committing.scan import scan
@@ -42,9 +32,11 @@ from autosyncd.vcs.git.merging.join import Joiner
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.updating import arrivals, held, nextindex
 from autosyncd.vcs.git.updating.apply import Applied, apply
-from autosyncd.vcs.git.updating.intheway import ignored_in_the_way
+from autosyncd.vcs.git.updating.intheway import ignored_in_the_way, occupant
 from autosyncd.vcs.git.updating.overwritten import set_aside
 from autosyncd.vcs.git.updating.step import Step
+from autosyncd.vcs.orders import SyncOrder
+from autosyncd.vcs.outcomes import Dirty, Question, Waiting, Why
 
 ROUNDS = 30
 """How often the person may be faster before we let go and come back later."""
@@ -60,6 +52,8 @@ class Updated:
     files: int
     held: Mapping[bytes, str] = field(default_factory=dict)
     """Paths that keep their older version for now, and why ("" where that is to be found out)."""
+    in_the_way: tuple[bytes, ...] = ()
+    """Files of the person's that have the place of incoming ones and are not to be published."""
 
 
 @dataclass(slots=True)
@@ -77,6 +71,8 @@ class Update:
     """Edited here, and yet nothing to commit (assume-unchanged, or an ignored file in the way): they
     count as held."""
     reasons: dict[bytes, str] = field(default_factory=dict)
+    occupied: dict[bytes, bytes] = field(default_factory=dict)
+    """Incoming path → the file that has its place."""
     learned: dict[bytes, set[bytes]] = field(default_factory=dict)
     links: Entries = field(default_factory=dict)
     """Submodules that come, move or go."""
@@ -130,8 +126,7 @@ class Update:
             kept = {path: record.get(path, ours or merged) for path in applied.held | applied.dirty}
             held.record(repository, kept)  # before the branch moves
             if self._move(lock, head, merged):
-                why = {path: self.reasons.get(path, "") for path in sorted(kept)}
-                return Updated(merged, len(self.done), why)
+                return self._updated(merged, kept)
             disk = indexes.tree_with(repository, disk, applied.entries)
             target, head, ours = merged, repository.head, repository.head
         return Dirty("The files keep changing faster than they can be updated.")
@@ -158,10 +153,21 @@ class Update:
         fresh = applied.dirty - self.stubborn
         for path, mine in ignored_in_the_way(self.repository, fresh).items():
             self.stubborn.add(path)
-            self.reasons[path] = (
-                f"{os.fsdecode(mine)}, which git ignores here, has its place; "
-                "it comes when yours is renamed or deleted"
-            )
+            self._wait_for(path, mine, f"{os.fsdecode(mine)}, which git ignores here,")
+
+    def _wait_for(self, path: bytes, mine: bytes, words: str) -> None:
+        self.occupied[path] = mine
+        self.reasons[path] = f"{words} has its place; it comes when yours is renamed or deleted"
+
+    def _updated(self, head: str, kept: held.Held) -> Updated:
+        for path in kept.keys() - self.reasons.keys():
+            if held.version_in(self.repository, kept[path], path) is None:
+                mine = occupant(self.repository.root, path)  # it was ignored when this one came
+                if mine is not None:
+                    self._wait_for(path, mine, os.fsdecode(mine))
+        why = {path: self.reasons.get(path, "") for path in sorted(kept)}
+        in_the_way = {self.occupied[path] for path in kept if path in self.occupied}
+        return Updated(head, len(self.done), why, tuple(sorted(in_the_way)))
 
     def _move(self, lock: IndexLock, head: str | None, merged: str) -> bool:
         """Branch and index, together; False when somebody has moved the branch."""

@@ -1,0 +1,159 @@
+"""The verb inspect: open a tree, end and put right what a killed predecessor left, say what it is."""
+
+import fcntl
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from autosyncd.model import RepoConfig
+from autosyncd.vcs.git import excludes, history, lock
+from autosyncd.vcs.git.committing import hooks
+from autosyncd.vcs.git.condition import current_branch
+from autosyncd.vcs.git.disk import Hasher
+from autosyncd.vcs.git.healing import heal, mark
+from autosyncd.vcs.git.healing.refill import refill
+from autosyncd.vcs.git.remotes import remote as remotes
+from autosyncd.vcs.git.repository import NotARepository, Repository, open_repository, tree_id
+from autosyncd.vcs.git.updating import held, sweep
+from autosyncd.vcs.git.updating.lease import leases_work
+from autosyncd.vcs.outcomes import Ready, Unfit, Waiting, Why
+from autosyncd.vcs.process import Runner
+
+
+class TreeLock:
+    """One worker per tree: a flock(2) that dies with the last process that has it."""
+
+    def __init__(self) -> None:
+        self.handle: int | None = None
+
+    def take(self, repository: Repository) -> bool:
+        """Have the tree; False when another daemon has it."""
+        if self.handle is not None:
+            return True
+        flags = os.O_CREAT | os.O_RDWR | os.O_CLOEXEC
+        handle = os.open(repository.state + b"/lock", flags, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            return False
+        self.handle = handle
+        return True
+
+    def pass_on(self) -> int | None:
+        """The descriptor, whose lock is somebody else's to let go of from now on."""
+        handle, self.handle = self.handle, None
+        return handle
+
+    def let_go(self) -> None:
+        """Let another worker have the tree."""
+        handle = self.pass_on()
+        if handle is not None:
+            os.close(handle)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A tree that can be worked in."""
+
+    repository: Repository
+    author: history.Author
+    """Of our commits."""
+    ready: Ready
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """How one tree is opened."""
+
+    config: RepoConfig
+    runner: Runner
+    lock: TreeLock
+    host: str
+    machine: str
+    environment: Mapping[str, str]
+
+    def run(self) -> Opened | Unfit | Waiting:
+        """Recover first, then look."""
+        path = self.config.path
+        if not os.path.isdir(path):
+            return gone(path)
+        begun = heal.before_opening(path)
+        try:
+            repository = open_repository(path, self.runner, self.environment, machine=self.machine)
+        except NotARepository as problem:
+            return Unfit(str(problem))
+        if not self.lock.take(repository):
+            return Unfit(f"Another autosyncd already works in {path}; it goes on when that ends.")
+        self.runner.ledger = ledger(repository)
+        known = mark.read(repository.state)
+        healed = self._recover(repository, known, begun)
+        unfit = self._adopt_branch(repository)
+        if unfit is not None:
+            return unfit
+        history.settle(repository)
+        hasher, leases = Hasher(repository.object_format), leases_work(repository.root)
+        sweep.sweep_all(repository, hasher, leases=leases)
+        refilled = refill(repository, known)
+        excludes.install(repository, self.config)
+        author = history.author(repository, self.host)
+        unheard = "" if self.config.commit_hooks else hooks.silence(repository)
+        note = together(author.note, healed, refilled, unheard)
+        return Opened(repository, author, self._ready(repository, note))
+
+    def _recover(self, repository: Repository, known: mark.Mark, begun: list[str]) -> str:
+        """End what a killed predecessor left running, and put right what it left half done."""
+        interrupted = self.runner.was_interrupted or known.cut_off
+        self.runner.end_predecessors()
+        lock.recover(repository)
+        lock.recover_private(repository)
+        if interrupted:
+            lock.recover_others(repository, None)  # what healing may need to write
+        healed = heal.heal(repository, lambda: remotes.choose(repository, self.config), begun)
+        if interrupted:
+            lock.recover_others(repository, remotes.choose(repository, self.config))
+        return healed
+
+    def _adopt_branch(self, repository: Repository) -> Unfit | None:
+        """The branch to sync: as configured, else what was checked out when first adopted."""
+        memory = repository.memory
+        wanted = self.config.branch or memory.branch or current_branch(repository)
+        if wanted is None:
+            return Unfit(
+                "HEAD is detached, so it is not known which branch to sync: git switch one."
+            )
+        memory.branch = wanted
+        repository.remember()
+        return None
+
+    def _ready(self, repository: Repository, note: str) -> Ready:
+        remote = remotes.choose(repository, self.config)
+        channels = remotes.channels(repository, self.config, remote, machine=self.machine)
+        return Ready(
+            tree=tree_id(repository),
+            channels=channels,
+            remote=remote,
+            branch=repository.memory.branch,
+            head=repository.head,
+            ignored=excludes.ignored_folders(repository),
+            state_folder=repository.state,
+            held=bool(held.recall(repository)),
+            note=note,
+            url=remotes.address(repository, remote),
+        )
+
+
+def ledger(repository: Repository) -> Path:
+    """Where the running child of a worker is on record."""
+    return Path(os.fsdecode(repository.state), "children")
+
+
+def gone(path: str) -> Waiting:
+    """The tree isn't there, or no repository is in it."""
+    return Waiting(Why.GONE, f"{path} isn't there; it goes on when it comes back.")
+
+
+def together(*notes: str) -> str:
+    """What is to be said once, in one."""
+    return " ".join(filter(None, notes))

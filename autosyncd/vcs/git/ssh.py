@@ -1,0 +1,251 @@
+"""How git's ssh is called: it never asks, finds the person's agent, and shares one connection a host.
+
+An agent is looked for only when a server has refused us: many keys need none.
+
+A handshake is most of a small push. So the first connection to a host stays open for a minute after
+its last use, and the next ones go through it (ssh_config(5), ControlMaster), unless the person has
+settings for that of their own. A connection that may lead nowhere is never waited for: the name of its
+socket changes with the network, with a suspend and with every hour, and it is forgotten when a
+command over it has failed.
+
+ssh itself puts host, port and user into the name (%C). What it leaves out, and what decides with whose
+key one is let in, is the command and the host as the remote's address writes it: they are in our part.
+"""
+
+import contextlib
+import hashlib
+import os
+import re
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from autosyncd import clock
+from autosyncd.vcs.git import agent
+from autosyncd.vcs.process import Completed, Runner
+
+PERSIST = 60
+"""Seconds that a shared connection stays after its last use."""
+WINDOW = 3600.0
+"""Seconds after which a new connection is made: a key that was taken away stops being of use."""
+QUIET = "-o BatchMode=yes -o ConnectTimeout=20 -o ServerAliveInterval=20"
+"""Three such intervals without a sign of life, and ssh gives the connection up, shared or not."""
+SOCKET_LENGTH = 107 - 17
+"""Bytes of a socket's path (unix(7)), less what ssh puts behind it while it makes one."""
+ROUTES = "/proc/net/route"
+_QUICK = 10.0
+_ADDRESS = re.compile(
+    r"(?:(?:git\+)?ssh(?:\+git)?://(?P<host>[^/?#]+)|(?P<short>[^/:@]*@?(?:\[[^\]/]+\]|[^/:]+)):(?!//))"
+)
+_PLAIN = re.compile(r"[\w/.+-]+", re.ASCII)
+
+
+def quiet_ssh(configured: str) -> str:
+    """The ssh command that never asks and notices a dead line, from the person's own (or empty).
+
+    A program that is not OpenSSH's is left as it is: it would not know the options.
+    """
+    base = configured or "ssh"
+    return f"{base} {QUIET}" if is_openssh(base) else base
+
+
+def is_openssh(command: str) -> bool:
+    """Whether a command (git-config(1), core.sshCommand) runs OpenSSH's ssh."""
+    return command.split()[0].rsplit("/", 1)[-1] == "ssh"
+
+
+def works_elsewhere(command: str) -> bool:
+    """Whether no file that the command names depends on the folder it runs in."""
+    try:
+        words = shlex.split(command)
+    except ValueError:
+        return False
+    for before, word in pairwise(words):
+        value = word.partition("=")[2] or word
+        is_path = before in ("-i", "-F", "-E", "-S") or "File" in word or "/" in value
+        if is_path and not value.startswith(("/", "~", "none")):
+            return False
+    return "/" not in words[0] or words[0].startswith("/")
+
+
+def host_of(address: str) -> str | None:
+    """HOST of `ssh://HOST/…`, or of the short form `HOST:PATH`, with user and port as written; None:
+    git doesn't use ssh for such an address (git-clone(1), "GIT URLS")."""
+    found = _ADDRESS.match(address)
+    return (found["host"] or found["short"]) if found else None
+
+
+_SHARING = re.compile(r"ControlSocket .* already exists|mux_client_|Control socket connect\(")
+"""What ssh says of sharing alone; it goes on without."""
+_REFUSED_BY_AGENT = "agent refused operation"
+_REFUSED = re.compile(r"Permission denied \([^)]*publickey")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The way to one host, for one command."""
+
+    host: str
+    environment: Mapping[str, str]
+    """To be laid over that of git."""
+    sockets: str = ""
+    """What the names of this connection's sockets begin with; empty: it is not shared."""
+
+
+@dataclass(slots=True)
+class Ssh:
+    """ssh for one work tree's git."""
+
+    runner: Runner
+    command: str
+    """With all its options but those for sharing."""
+    found: agent.Agent | None = None
+    """Where $SSH_AUTH_SOCK was of no use: the agent to ask instead."""
+    _own: dict[str, tuple[object, bool]] = field(default_factory=dict)
+    """Host → the state of the person's settings, and whether they say something about sharing."""
+    _swept: bool = False
+
+    def line(self, host: str, environment: Mapping[str, str]) -> Line:
+        """What a command that goes to this host is to be called with."""
+        more = {} if self.found is None else {"SSH_AUTH_SOCK": self.found.address}
+        sockets = self._sockets(host, environment)
+        if sockets:
+            share = f"-o ControlMaster=auto -o ControlPersist={PERSIST} -o ControlPath={sockets}-%C"
+            # it outlives the command: from / it keeps no file system from being unmounted
+            more["GIT_SSH_COMMAND"] = f"cd / && {self.command} {share}"
+            more["GIT_SSH_VARIANT"] = "ssh"
+        return Line(host, more, sockets)
+
+    def failed(
+        self, line: Line, complaint: str, environment: Mapping[str, str], *, silent: bool = False
+    ) -> tuple[str, bool]:
+        """After a failure: the complaint, with what helps; and whether another try is worth it.
+
+        `silent`: it was ended, since nothing came. The shared connection is trusted no more.
+        """
+        if line.sockets:
+            folder, prefix = os.path.split(line.sockets)
+            _unlink(folder, lambda name: name.startswith(prefix))
+        said = "\n".join(text for text in complaint.split("\n") if not _SHARING.match(text))
+        used = line.environment.get("SSH_AUTH_SOCK", environment.get("SSH_AUTH_SOCK", ""))
+        if silent and used and (asked := agent.ask(used)) and asked.touch:
+            return f"{said}\nPerhaps the security key in the ssh-agent waits for a touch.", False
+        if not _REFUSED.search(said) or _REFUSED_BY_AGENT in said:
+            return said, False
+        self.found = agent.find(environment, lambda: self._told(environment))
+        if self.found is not None and self.found.keys and self.found.address != used:
+            return said, True
+        return f"{said}\n{agent.remedy(self.found)}", False
+
+    def _sockets(self, host: str, environment: Mapping[str, str]) -> str:
+        """What this connection's sockets' names begin with; empty: not to be shared."""
+        runtime = environment.get("XDG_RUNTIME_DIR", "")
+        if not runtime.startswith("/") or not _PLAIN.fullmatch(runtime):
+            return ""
+        if not works_elsewhere(self.command):
+            return ""
+        folder = os.path.join(runtime, "autosync")
+        name = _digest(host, self.command, _network(), str(int(clock.now() // WINDOW)))
+        sockets = f"{folder}/ssh-{name}"
+        if len(sockets) + len("-") + 40 > SOCKET_LENGTH or self._has_own(host, environment):
+            return ""
+        try:
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+        except OSError:
+            return ""
+        if not self._swept:
+            self._swept = True
+            _sweep(folder)
+        return sockets if os.access(folder, os.W_OK) else ""
+
+    def _has_own(self, host: str, environment: Mapping[str, str]) -> bool:
+        """Whether the person's settings share connections to this host (`ssh -G`), or can't be read."""
+        state = _stamp(environment)
+        known = self._own.get(host)
+        if known is None or known[0] != state:
+            known = (state, self._ask(host, environment))
+            self._own[host] = known
+        return known[1]
+
+    def _ask(self, host: str, environment: Mapping[str, str]) -> bool:
+        name, port = _parts(host)
+        where = [*(("-p", port) if port else ()), name]
+        argv = ["sh", "-c", f'{self.command} -G "$@"', "sh", *where]
+        said = self._run(argv, environment)
+        if said is None or said.code:
+            return True
+        lines = said.out.decode("utf-8", "replace").lower().splitlines()
+        return "controlmaster false" not in lines or any(
+            line.startswith("controlpath ") for line in lines
+        )
+
+    def _told(self, environment: Mapping[str, str]) -> str:
+        """SSH_AUTH_SOCK as the user manager knows it by now."""
+        if not os.path.exists(environment.get("XDG_RUNTIME_DIR", "") + "/systemd/private"):
+            return ""
+        said = self._run(["systemctl", "--user", "show-environment"], environment)
+        lines = said.out.decode("utf-8", "replace").splitlines() if said else []
+        found = [line.partition("=")[2] for line in lines if line.startswith("SSH_AUTH_SOCK=")]
+        return found[0] if found else ""
+
+    def _run(self, argv: list[str], environment: Mapping[str, str]) -> Completed | None:
+        try:
+            return self.runner.run(argv, cwd="/", env=environment, timeout=_QUICK, network=True)
+        except OSError:
+            return None
+
+
+def _parts(host: str) -> tuple[str, str]:
+    """[USER@]HOST and PORT, without the brackets of an IPv6 address."""
+    found = re.fullmatch(r"((?:[^@]*@)?)(\[[^\]]+\]|[^:\[]*)(?::(\d*))?", host)
+    if found is None:
+        return host, ""
+    return found[1] + found[2].strip("[]"), found[3] or ""
+
+
+def _digest(*parts: str) -> str:
+    data = "\0".join(parts).encode("utf-8", "surrogateescape")
+    return hashlib.sha256(data).hexdigest()[:8]
+
+
+def _network() -> str:
+    """Something that changes with the network this machine is in, and with every suspend."""
+    try:
+        with open(ROUTES, encoding="ascii", errors="replace") as table:
+            # Iface Destination Gateway …: the rest are counters
+            routes = [" ".join(line.split()[:3]) for line in table]
+    except OSError:
+        routes = []
+    asleep = clock.now() - clock.monotonic_usec() / 1e6
+    return f"{routes} {round(asleep, -1):.0f}"
+
+
+def _stamp(environment: Mapping[str, str]) -> object:
+    """Changes when the person's or the machine's settings of ssh do."""
+    stamps = []
+    for path in (environment.get("HOME", "") + "/.ssh/config", "/etc/ssh/ssh_config"):
+        try:
+            found = os.stat(path)
+            stamps.append((found.st_mtime_ns, found.st_size, found.st_ino))
+        except OSError:
+            stamps.append((0, 0, 0))
+    return tuple(stamps)
+
+
+def _sweep(folder: str) -> None:
+    """Unlink what killed connections have left; nobody uses a name of a former hour."""
+    before = clock.wall() - 2 * WINDOW
+
+    def old(name: str) -> bool:
+        return name.startswith("ssh-") and os.lstat(f"{folder}/{name}").st_mtime < before
+
+    _unlink(folder, old)
+
+
+def _unlink(folder: str, chosen: Callable[[str], bool]) -> None:
+    with contextlib.suppress(OSError):
+        for name in os.listdir(folder):
+            with contextlib.suppress(OSError):
+                if chosen(name):
+                    os.unlink(f"{folder}/{name}")
