@@ -100,6 +100,8 @@ class RepoConfig:
     commit_hooks: bool = False
     """Whether the person's pre-commit and commit-msg run for our commits too."""
     alerts: frozenset[AlertKind] = frozenset({AlertKind.CONFLICT, AlertKind.PROBLEM})
+    trust: tuple[str, ...] = ()
+    """Bare JIDs, in lower case: told of this repository and believed, beside the own account."""
     safety: Safety = field(default_factory=Safety)
 
 
@@ -114,8 +116,37 @@ class FanoutConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class Secret:
+    """Where a password comes from; exactly one field is set. The password itself is in no repr."""
+
+    command: tuple[str, ...] = field(default=(), repr=False)
+    """A program and its arguments; the first line that it prints is the password."""
+    file: str | None = None
+    credential: str | None = None
+    """The name of a credential in $CREDENTIALS_DIRECTORY; systemd.exec(5), LoadCredential=."""
+    literal: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class XmppConfig:
+    """One account on an XMPP server (transport/xmpp/)."""
+
+    jid: str
+    """Bare, in lower case."""
+    secret: Secret
+    server: tuple[str, int] | None = None
+    """Host and port; None: what the domain's SRV records say (RFC 6120, section 3.2.1)."""
+    ca_file: str | None = None
+    allow_plain: bool = False
+    """Whether SASL PLAIN will do, inside verified TLS, where the server has no SCRAM."""
+
+
+@dataclass(frozen=True, slots=True)
 class OutsideConfig:
     """What the messenger needs: transports and how the person is alerted."""
 
     fanout: FanoutConfig | None = None
     desktop_alerts: bool = True
+    xmpp: XmppConfig | None = None
+    alerts_to: str | None = None
+    """A bare JID that alerts are sent to as chat messages (key `alerts.xmpp`)."""

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from autosyncd.config import document, schema
 from autosyncd.config.parse import PROBLEMS_LIMIT, Given, parse
 from autosyncd.config.settings import Configuration as Settled
-from autosyncd.config.settings import describe, outside, repository
-from autosyncd.model import AlertKind, FanoutConfig, OutsideConfig, RepoConfig, Safety
+from autosyncd.config.settings import describe, repository
+from autosyncd.config.transports import transports
+from autosyncd.model import AlertKind, FanoutConfig, OutsideConfig, RepoConfig, Safety, XmppConfig
 from autosyncd.vcs.git import excludes
 
 ROOT = Path(__file__).parent.parent
@@ -78,7 +79,7 @@ BAD = [
     (ENTRY + "safety: {max_deleted: 50}", 3, "did you mean 50%?"),
     (ENTRY + "max_deleted: 50%", 3, "belongs under safety:"),
     (ENTRY + "min_files: 5", 3, "belongs under safety:"),
-    (ENTRY + "trust: [bob@example.org]", 3, "unknown key"),
+    (ENTRY + "trusted: [bob@example.org]", 3, "unknown key (did you mean trust?)"),
     (ENTRY + "path: /b", 3, "given already in line 2"),
     (ENTRY + "5: x", 3, "'5' is no key"),
     (ENTRY + "[a]: x", 3, "a list is no key"),
@@ -94,16 +95,16 @@ BAD = [
     ("commit_after: 2s", 1, "in an entry of repositories: or under defaults:"),
     ("- path: /a", 1, "holds a list, not keys"),
     ("just words", 1, "holds the text 'just words'"),
-    ("transports: {xmpp: {jid: a@b}}", 1, "transports.xmpp: unknown key (known here: fanout)"),
+    ("transports: {irc: {jid: a@b}}", 1, "transports.irc: unknown key (known here: fanout, xmpp)"),
     ("transports: {fanout: {}}", 1, "transports.fanout: has no server"),
     ("transports: {fanout: {server: 'a:b@c'}}", 1, "write HOST or HOST:PORT"),
-    ("alerts: {xmpp: a@b}", 1, "unknown key (known here: desktop)"),
+    ("alerts: {mail: a@b}", 1, "unknown key (known here: desktop, xmpp)"),
     ("a: b\n\tc: d", 2, "indented with a tab"),
     ("a: 'b", 0, "is not YAML"),
     ("a: b: c", 1, "is not YAML"),
     ("a: b\n---\nc: d", 2, "is not YAML"),
     ("a: \x01", 1, "control character U+0001"),
-    ("\n\na: !!python/object/apply:os.system [id]", 3, "tags are not used"),
+    ("\n\na: !!python/object/apply:os.system [id]", 3, "has a YAML tag"),
     ("a: " + "[" * 50 + "]" * 50, 1, "nests more than 20 levels"),
     ("a: &a [x]\nb: [" + "*a, " * 60 + "]", 2, "more than 50 aliases"),
     ("a: *nobody", 1, "undefined alias"),
@@ -230,15 +231,19 @@ def test_alerts_as_a_word_or_a_list():
 
 def test_outside_is_read():
     text = b"transports: {fanout: {server: h, tls: off, ca_file: /c}}\nalerts: {desktop: no}"
-    parsed = parse(text, "f")
-    assert outside(parsed, "/c") == OutsideConfig(FanoutConfig("h", 1986, False, "/c"), False)
-    assert outside(parse(b"", "f"), None) == OutsideConfig()
+    found = transports(parse(text, "f"), {})
+    assert found.outside == OutsideConfig(FanoutConfig("h", 1986, False, "/c"), False)
+    assert found.files == {"/c": "the ca_file (/c)"}
+    assert transports(parse(b"", "f"), {}).outside == OutsideConfig()
 
 
 def test_the_table_knows_exactly_the_fields_of_the_model():
     assert set(schema.REPOSITORY.keys) == {one.name for one in fields(RepoConfig)}
     assert set(schema.SAFETY.keys) == {one.name for one in fields(Safety)}
     assert set(schema.FANOUT.keys) == {"server", "tls", "ca_file"}
+    sources = {"password_command", "password_file", "password"}
+    held = {one.name for one in fields(XmppConfig)} - {"secret"}
+    assert set(schema.XMPP.keys) == held | sources
 
 
 def test_the_defaults_of_the_table_are_those_of_the_model():
@@ -283,6 +288,11 @@ def test_the_sample_configures_nothing_and_shows_every_key_with_its_default():
         parsed.defaults.values
     ) == (set(schema.REPOSITORY.keys))
     assert set(parsed.top.section("transports").section("fanout").values) == set(schema.FANOUT.keys)
+    xmpp = parsed.top.section("transports").section("xmpp")
+    assert set(xmpp.values) == set(schema.XMPP.keys) - {"password_file", "password"}
+    assert "## or password_file:" in sample
+    assert "## or password:" in sample
+    assert set(parsed.top.section("alerts").values) == set(schema.ALERTS.keys)
 
 
 def manual() -> str:
@@ -295,7 +305,7 @@ def displays() -> list[str]:
 
 
 def test_the_manual_names_every_key_with_its_default():
-    for table in (schema.REPOSITORY, schema.SAFETY, schema.FANOUT, schema.MAIN):
+    for table in (schema.REPOSITORY, schema.SAFETY, schema.FANOUT, schema.XMPP, schema.MAIN):
         for name, key in table.keys.items():
             default = f" Pq default: Ic {key.default}" if key.default else ""
             assert f"\n.It Ic {name}{default}\n".replace('"', r"\(dq") in manual()

@@ -15,6 +15,7 @@ from autosyncd.link.messages import (
     RepositoryConflict,
     RepositoryGone,
     RepositoryStatus,
+    Retry,
     Shutdown,
     Subscribe,
     Summary,
@@ -34,10 +35,13 @@ from autosyncd.messenger.commands import (
     ShowSummary,
     SignalConflict,
     Stop,
+    TryAgain,
     Wake,
 )
+from autosyncd.messenger.letters import GATHER, Letters, Write
 from autosyncd.messenger.outside import Due, Outside, deadline, printable, step
 from autosyncd.model import AlertKind, PushNotice, Status
+from autosyncd.transport.base import Interest
 
 NOTICE = PushNotice(channels=("c1", "c2"), branch="main", head="ab" * 20, tree="t", host="laptop")
 NOTES = RepositoryStatus("notes", "/home/a/notes", Status.IDLE, "", 5.0, branch="main")
@@ -56,21 +60,40 @@ def test_a_notice_is_told_to_the_other_machines():
     assert play(Tell(NOTICE))[1] == (Announce(NOTICE),)
 
 
+def interests(*channels):
+    return dict.fromkeys(channels, Interest())
+
+
 def test_the_union_of_all_channels_is_listened_to_and_told_only_when_it_changes():
     state, commands = play(Subscribe("a", ("c1", "c2")))
-    assert commands == (Listen(frozenset({"c1", "c2"})),)
+    assert commands == (Listen(interests("c1", "c2")),)
     state, commands = play(Subscribe("b", ("c2", "c3")), state=state)
-    assert commands == (Listen(frozenset({"c1", "c2", "c3"})),)
+    assert commands == (Listen(interests("c1", "c2", "c3")),)
     assert play(Subscribe("b", ("c3", "c1")), state=state)[1] == ()
-    assert play(Subscribe("a", ()), state=state)[1] == (Listen(frozenset({"c2", "c3"})),)
+    assert play(Subscribe("a", ()), state=state)[1] == (Listen(interests("c2", "c3")),)
+
+
+def test_who_is_trusted_by_one_repository_is_trusted_with_its_channels_alone():
+    _, (command,) = play(
+        Subscribe("a", ("c1", "c2"), ("bob@x",), "hub:a"), Subscribe("b", ("c2", "c3"), (), "hub:b")
+    )
+    bob, both = frozenset({"bob@x"}), frozenset({"hub:a", "hub:b"})
+    assert command.channels == {
+        "c1": Interest(bob, frozenset({"hub:a"})),
+        "c2": Interest(bob, both),
+        "c3": Interest(frozenset(), frozenset({"hub:b"})),
+    }
+
+
+def test_a_person_who_asks_for_a_reload_has_the_transports_try_again():
+    assert play(Retry())[1] == (TryAgain(),)
 
 
 def test_a_repository_that_is_gone_leaves_nothing_behind():
     state, _ = play(Subscribe("notes", ("c1",)), NOTES, ALERT)
     state, commands = play(RepositoryGone("notes"), state=state)
-    gone = {Listen(frozenset()), Close(("notes", "push-refused")), DropRow("notes")}
-    assert set(commands) == gone
-    assert (state.rows, state.names, state.channels) == ({}, {}, {})
+    assert commands == (Listen({}), Close(("notes", "push-refused")), DropRow("notes"))
+    assert (state.rows, state.names, state.subscriptions) == ({}, {}, {})
     assert play(RepositoryGone("notes"), state=state)[1] == ()
 
 
@@ -167,3 +190,28 @@ def test_who_wants_no_bubbles_gets_none():
 def test_shutdown_ends_it_and_what_is_not_for_the_messenger_is_ignored():
     assert play(Shutdown(1.0))[1] == (Stop(),)
     assert play(Alive()) == (Outside(), ())
+
+
+LETTERS = Outside(desktop_alerts=False, letters=Letters("bob@example.org", "laptop"))
+
+
+def test_an_alert_is_written_to_the_person_too_where_one_is_named():
+    state, commands = play(ALERT, state=LETTERS)
+    assert (commands, deadline(state)) == ((), GATHER)
+    text = "autosync on laptop:\nnotes: not pushed: It was refused."
+    state, commands = play(Due(), state=state, now=GATHER)
+    assert commands == (Write("bob@example.org", text),)
+    assert deadline(state) is None
+
+
+def test_a_bubble_is_shown_at_once_whoever_is_written_to():
+    state, commands = play(ALERT, state=replace(LETTERS, desktop_alerts=True))
+    assert [type(one) for one in commands] == [Show]
+    assert deadline(state) == GATHER
+
+
+@pytest.mark.parametrize("end", [Withdraw("notes", "push-refused"), RepositoryGone("notes")])
+def test_what_is_over_is_not_written(end):
+    state, _ = play(ALERT, end, state=LETTERS)
+    assert deadline(state) is None
+    assert play(Due(), state=state, now=GATHER)[1] == ()

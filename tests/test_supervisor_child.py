@@ -179,6 +179,32 @@ def test_a_night_of_suspend_is_no_silence():
     talk.tell(OVERSLEPT, TICK).expect(Life.STOPPING)
 
 
+@pytest.mark.parametrize("hours", [1, 12, 24 * 365])
+def test_whatever_it_was_about_hours_that_pass_in_a_moment_kill_nobody(hours):
+    starting, stopping = Talk().tell(WANTED), running().tell(UNWANTED)
+    killing, waiting = running().tell(UNWANTED).wait(10), running().tell(Exited(1))
+    for talk in (starting, stopping, killing, waiting):
+        talk.done = []
+        talk.now += hours * 3600
+        talk.tell(OVERSLEPT, TICK)
+    assert (starting.child.life, starting.done) == (Life.STARTING, [])
+    assert (stopping.child.life, stopping.done) == (Life.STOPPING, [])
+    assert (killing.child.life, killing.child.stuck, killing.done) == (Life.KILLING, False, [])
+    waiting.expect(Life.STARTING, Command.FORK)  # it has waited long enough
+    starting.wait(119).expect(Life.STARTING)
+    starting.wait(1).expect(Life.KILLING, Command.KILL)
+    stopping.wait(10).expect(Life.KILLING, Command.KILL)
+
+
+def test_deaths_before_a_suspend_do_not_count_with_those_after_it():
+    talk = running()
+    for _ in range(4):
+        talk.tell(Exited(1)).wait(16).tell(REPORTED)
+    talk.now += 8 * 3600
+    talk.tell(OVERSLEPT, TICK, Exited(1))
+    assert talk.child.life is Life.BACKOFF
+
+
 def test_an_exit_of_nobody_changes_nothing():
     for talk in (Talk(), running().tell(Exited(1))):
         before = talk.child

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from autosyncd import clock
 from autosyncd.config.parse import ConfigProblem
 from autosyncd.config.settings import Configuration
 from autosyncd.errors import LinkClosed
@@ -225,6 +226,12 @@ class Stage:
     def signal(self, number: int) -> None:
         assert self.process is not None
         os.kill(self.process.pid or 0, number)
+
+    def children(self) -> set[int]:
+        """The processes that it has and has not waited for, zombies included."""
+        assert self.process is not None
+        listed = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        return set(map(int, listed.split()))
 
     def status(self) -> str:
         self.pump()
@@ -671,6 +678,81 @@ def test_a_transport_that_is_away_is_in_the_status_line(stage):
     stage.see(lambda: stage.status().endswith("in sync; fanout: connection refused"))
     stage.report("messenger", TransportChanged("fanout", True))
     stage.see(lambda: stage.status().endswith("in sync"))
+
+
+@pytest.mark.parametrize("meanwhile", ["it sleeps", "it works"])
+def test_hours_that_pass_in_a_moment_are_no_silence(stage, monkeypatch, meanwhile):
+    """CLOCK_BOOTTIME goes on while the machine is suspended, wherever the supervisor is just then."""
+    jump, real = stage.folder / "jump", clock.now
+    monkeypatch.setattr(clock, "now", lambda: real() + 8 * 3600 * jump.exists())
+    work = Supervisor._signalled
+    monkeypatch.setattr(
+        Supervisor, "_signalled", lambda *arguments: (work(*arguments), jump.touch())
+    )
+    stage.configure("notes", "dotfiles")
+    stage.start()
+    born = {name: stage.ready(name) for name in ("notes", "dotfiles", "messenger")}
+    stage.see(lambda: "READY=1" in stage.systemd)
+    stage.told("notes")
+    if meanwhile == "it works":
+        stage.signal(signal.SIGUSR1)
+        stage.see(lambda: stage.told("notes", SyncNow))
+    else:
+        jump.touch()
+    stage.systemd.clear()
+    stage.see(lambda: stage.systemd.count("WATCHDOG=1") > 3)
+    assert {name: stage.births(name)[-1] for name in born} == born
+    assert all(map(alive, born.values()))
+    stage.see(lambda: stage.status() in ("", "STATUS=2 repositories, all in sync"))
+    os.kill(born["notes"], signal.SIGKILL)
+    stage.see(lambda: len(stage.births("notes")) == 2)
+
+
+def test_a_storm_of_sighups_ends_with_the_newest_configuration(stage):
+    stage.configure("notes", "dotfiles")
+    stage.start()
+    kept = {name: stage.ready(name) for name in ("notes", "messenger")}
+    stage.see(lambda: "READY=1" in stage.systemd)
+    notes = RepoConfig("/trees/notes", "notes")
+    for number in range(100):
+        changing = RepoConfig("/trees/dotfiles", "dotfiles", commit_after=1.0 + number)
+        come_and_go = RepoConfig(f"/trees/t{number % 3}", f"t{number % 3}")
+        entries = (notes, changing, *([come_and_go] if number % 2 else []))
+        new = Configuration(entries, OutsideConfig(), (), (), ())
+        fresh = stage.folder / "config.new"
+        fresh.write_bytes(pickle.dumps(new))
+        fresh.rename(stage.folder / "config")
+        stage.signal(signal.SIGHUP)
+        stage.noticed()
+    stage.configure("notes", "last")
+    stage.signal(signal.SIGHUP)
+    stage.ready("last")
+    stage.see(lambda: stage.status() == "STATUS=2 repositories, all in sync", 20)
+    stage.see(lambda: len(stage.children()) == 3)
+    assert stage.births("notes") == [kept["notes"]]
+    assert stage.births("messenger") == [kept["messenger"]]
+    assert stage.children() == {kept["notes"], kept["messenger"], stage.births("last")[-1]}
+    stage.systemd.clear()
+    stage.see(lambda: "WATCHDOG=1" in stage.systemd)
+    assert "Traceback" not in stage.log()
+
+
+def test_all_children_die_at_once_again_and_again_while_it_is_reloaded(stage):
+    names = ["messenger", *(f"n{number}" for number in range(8))]
+    stage.configure(*names[1:])
+    stage.start()
+    stage.see(lambda: all(map(stage.births, names)))
+    for storm in range(3):
+        for pid in [stage.ready(name) for name in names]:
+            os.kill(pid, signal.SIGKILL)
+        stage.signal(signal.SIGHUP)
+        stage.see(lambda storm=storm: all(len(stage.births(n)) > storm + 1 for n in names), 20)
+    stage.see(lambda: stage.status() == "STATUS=8 repositories, all in sync", 20)
+    living = {stage.ready(name) for name in names}
+    stage.see(lambda: stage.children() == living)
+    stage.signal(signal.SIGTERM)
+    stage.see(lambda: not stage.process.is_alive(), 10)
+    assert stage.process.exitcode == 0
 
 
 def test_an_idle_supervisor_sleeps(stage):

@@ -6,8 +6,9 @@ from math import inf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autosyncd.link.messages import Announce, Identity, PullOrder, Tell
-from autosyncd.model import Channel, Head, PushNotice, TreeId
+from autosyncd.link.channel import PAYLOAD_LIMIT, encode
+from autosyncd.link.messages import Announce, Identity, PullOrder, Subscribe, Tell
+from autosyncd.model import Channel, Head, PushNotice, RepoConfig, TreeId
 from autosyncd.supervisor import routing
 from autosyncd.supervisor.routing import Outcome, Table, announce, heard, join, merged, pull_all
 
@@ -170,3 +171,25 @@ def test_pulls_are_never_closer_than_a_minute_and_never_lost(calls, jitter):
             given_at.setdefault(key, []).append(now)
     for times in given_at.values():
         assert all(b - a >= 60 for a, b in pairwise(times))
+
+
+def test_the_messenger_hears_who_is_trusted_and_where_old_peers_look():
+    config = RepoConfig("/notes", "notes", trust=("bob@example.org",))
+    known = Identity(TreeId("t1"), (NOTES, ROOT), "origin", "main", "h1", "ssh://hub/notes")
+    wanted = Subscribe("notes", (NOTES, ROOT), ("bob@example.org",), "ssh://hub/notes")
+    assert routing.subscription(config, known) == wanted
+
+
+def test_whoever_is_trusted_it_fits_into_one_write_of_a_link():
+    people = tuple(
+        f"{number:02}" + "\N{LATIN SMALL LETTER E WITH ACUTE}" * 148 for number in range(20)
+    )
+    channels = tuple(Channel(f"{number:064x}") for number in range(40))
+    config = RepoConfig("/notes", "n" * 100, trust=people)
+    known = Identity(TreeId("t" * 32), channels, "origin", "main", "h1", "\N{GRINNING FACE}" * 900)
+    wish = routing.subscription(config, known)
+    assert len(encode(wish)) < PAYLOAD_LIMIT
+    assert wish.trust == people[: len(wish.trust)]
+    ordinary = tuple(f"somebody.with.a.name.{number}@chat.example.org" for number in range(20))
+    config = RepoConfig("/notes", "notes", trust=ordinary)
+    assert routing.subscription(config, known).trust == ordinary

@@ -5,12 +5,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autosyncd.transport.connection import (
+    BACKOFF_LONG,
     BACKOFF_LONGEST,
     BACKOFF_SPREAD,
     Command,
     Connect,
     Connection,
     Disconnect,
+    Displaced,
     Event,
     Greeted,
     Lost,
@@ -19,12 +21,16 @@ from autosyncd.transport.connection import (
     OpenSession,
     Ping,
     Refused,
+    Rename,
     Report,
+    Retry,
     Spoke,
     Start,
     Stop,
     Tick,
     TransportState,
+    Unacceptable,
+    Underway,
     Woke,
     deadline,
     step,
@@ -36,8 +42,12 @@ Conversation = list[tuple[float, Event, tuple[Command, ...], float | None]]
 ONLINE = (OpenSession(), Report(online=True))
 
 
-def gone(reason: str) -> tuple[Command, ...]:
-    return (Disconnect(), Report(online=False, reason=reason))
+def gone(reason: str, *, alarming: bool = False) -> tuple[Command, ...]:
+    return (Disconnect(), Report(online=False, reason=reason, alarming=alarming))
+
+
+def displaced(*, alarming: bool = False) -> tuple[Command, ...]:
+    return (Disconnect(), Rename(), Report(online=False, reason="x", alarming=alarming))
 
 
 CONVERSATIONS: dict[str, Conversation] = {
@@ -125,10 +135,57 @@ CONVERSATIONS: dict[str, Conversation] = {
     ],
     "refused for good: only a new configuration helps": [
         (0, Start(), (Connect(),), 30),
-        (1, Refused("wrong password"), gone("wrong password"), None),
+        (1, Refused("wrong password"), gone("wrong password", alarming=True), None),
         (2, NetworkUp(), (), None),
         (3, Start(), (), None),
+        (3, Woke(), (), None),
         (4, Stop(), (Disconnect(),), None),
+    ],
+    "or a person who asks for it": [
+        (0, Start(), (Connect(),), 30),
+        (1, Refused("wrong password"), gone("wrong password", alarming=True), None),
+        (90, Retry(), (Connect(),), 120),
+        (91, Greeted(), ONLINE, 121),
+        (92, Retry(), (), 121),
+    ],
+    "a server that won't do is tried again after five minutes": [
+        (0, Start(), (Connect(),), 30),
+        (0, Lost("x"), gone("x"), 1),
+        (1, Tick(), (Connect(),), 31),
+        (2, Unacceptable("certificate"), gone("certificate", alarming=True), 302),
+        (302, Tick(), (Connect(),), 332),
+        (303, Unacceptable("too long", alarming=False), gone("too long"), 603),
+    ],
+    "or when the network changes, which may have been a captive portal's": [
+        (0, Start(), (Connect(),), 30),
+        (1, Unacceptable("certificate"), gone("certificate", alarming=True), 301),
+        (9, NetworkUp(), (Connect(),), 39),
+        (9, Greeted(), ONLINE, 39),
+    ],
+    "two machines with one name end up side by side": [
+        (0, Start(), (Connect(),), 30),
+        (0, Greeted(), ONLINE, 30),
+        (9, Displaced("x"), displaced(), 10),
+        (10, Tick(), (Connect(),), 40),
+        (10, Greeted(), ONLINE, 40),
+    ],
+    "somebody who takes every place is reported the third time in an hour": [
+        (0, Start(), (Connect(),), 30),
+        (0, Displaced("x"), displaced(), 1),
+        (1, Tick(), (Connect(),), 31),
+        (3599, Greeted(), ONLINE, 3629),
+        (3600, Displaced("x"), displaced(), 3602),
+        (3602, Tick(), (Connect(),), 3632),
+        (3602, Displaced("x"), displaced(), 3606),
+        (3606, Tick(), (Connect(),), 3636),
+        (3607, Displaced("x"), displaced(alarming=True), 3907),
+    ],
+    "a password that a person has to type takes its time": [
+        (0, Start(), (Connect(),), 30),
+        (0, Underway(65), (), 65),
+        (60, Underway(30), (), 90),
+        (90, Tick(), gone("no answer within 30 s"), 91),
+        (91, Underway(30), (), 91),
     ],
     "what comes after the end does not count": [
         (0, Start(), (Connect(),), 30),
@@ -160,6 +217,7 @@ def test_jitter_spreads_the_back_off(jitter: float, due: float) -> None:
 EVENTS = st.sampled_from(
     [
         *(Start(), Stop(), Greeted(), Spoke(), Lost("x"), Refused("x")),
+        *(Unacceptable("x"), Displaced("x"), Retry(), Underway(65)),
         *(NetworkUp(), NetworkDown(), Woke(), Tick(), Tick(), Tick()),
     ]
 )
@@ -200,5 +258,9 @@ def test_back_off_is_bounded(history: list[tuple[Event, float, float]]) -> None:
     for event, pause, jitter in history:
         now += pause
         connection, _ = step(connection, event, now=now, jitter=jitter)
-        if connection.state is TransportState.BACKOFF and connection.due is not None:
-            assert connection.due - connection.since <= BACKOFF_LONGEST * (1 + BACKOFF_SPREAD)
+        if isinstance(event, Unacceptable | Displaced):
+            longest = BACKOFF_LONG
+        elif isinstance(event, Lost | Start | Tick):
+            longest = BACKOFF_LONGEST
+        if connection.state is TransportState.BACKOFF and connection.since == now:
+            assert connection.due - connection.since <= longest * (1 + BACKOFF_SPREAD) + 1e-6

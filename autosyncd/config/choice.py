@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from autosyncd.config.parse import ConfigProblem, Given, ParsedFile
+from autosyncd.model import OutsideConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,9 @@ class Version:
     candidates: tuple[Candidate, ...] = ()
     problems: tuple[ConfigProblem, ...] = ()
     notes: tuple[str, ...] = ()
-    ca_file: str | None = None
+    outside: OutsideConfig = field(default_factory=OutsideConfig)
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Further paths that no repository may contain, and what each is."""
 
 
 @dataclass(frozen=True, slots=True)

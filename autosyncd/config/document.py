@@ -28,6 +28,8 @@ _HINTS = (
 )
 """What a person most often did, by a part of libyaml's words."""
 
+_QUOTED = re.compile(r"'(?!<)[^']{4,}'|\"[^\"]{4,}\"")
+"""What PyYAML repeats of the text, which may be a password; single characters stay."""
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -80,8 +82,8 @@ def _bad_events(text: str) -> Refused | None:
             return Refused(line, f"nests more than {_DEPTH_LIMIT} levels deep; take some out")
         if aliases > _ALIAS_LIMIT:
             return Refused(line, f"has more than {_ALIAS_LIMIT} aliases; use defaults: instead")
-        if tag := getattr(event, "tag", None):
-            return Refused(line, f"has the YAML tag {tag[:60]!r}; take it out, tags are not used")
+        if getattr(event, "tag", None):  # not shown: it may be the beginning of a password
+            return Refused(line, "has a YAML tag (`!`); take it out, or write quotes around it all")
     return None
 
 
@@ -91,5 +93,6 @@ def _line(text: str, position: int) -> int:
 
 def _grammar(error: yaml.MarkedYAMLError) -> str:
     said = " ".join(part for part in (error.context, error.problem) if part)
+    said = _QUOTED.sub("…", said)
     hint = next((hint for part, hint in _HINTS if part in said), "check blanks, colons and quotes")
     return f"is not YAML: {said or 'it can not be read'}; {hint} near here"

@@ -4,16 +4,25 @@ import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from autosyncd.config import schema
 from autosyncd.config.document import BYTES_LIMIT
-from autosyncd.config.parse import ParsedFile, parse, unreadable
+from autosyncd.config.parse import ConfigProblem, ParsedFile, parse, unreadable
 from autosyncd.config.places import Places, is_drop_in
 from autosyncd.config.values import Mistake
 
 _OVERFLOW_UID = 65534
 """How a user namespace shows owners that it does not know (user_namespaces(7))."""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a file holds, and whether it is the user's own and nobody else may read it."""
+
+    data: bytes
+    private: bool
 
 
 def read_all(where: Places, before: Sequence[str]) -> Iterator[ParsedFile]:
@@ -37,8 +46,8 @@ def read_all(where: Places, before: Sequence[str]) -> Iterator[ParsedFile]:
                 yield parsed
 
 
-def read_source(file: str, *, system: bool = False) -> bytes | Mistake:
-    """The file's bytes, or why nobody should go by them. Raises OSError if it can't be read.
+def read_source(file: str, *, system: bool = False) -> Content | Mistake:
+    """The file's content, or why nobody should go by them. Raises OSError if it can't be read.
 
     `system`: it lies in a folder that only root writes.
     """
@@ -51,8 +60,10 @@ def read_source(file: str, *, system: bool = False) -> bytes | Mistake:
             return Mistake(f"belongs to user {found.st_uid}; make it root's or your own")
         if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
             return Mistake("can be written by its group or by everybody; chmod go-w it")
+        private = found.st_uid == os.geteuid() and not stat.S_IMODE(found.st_mode) & 0o077
         with open(descriptor, "rb", closefd=False) as opened:
-            return opened.read(BYTES_LIMIT + 1) or b""  # None: a file of /proc that would wait
+            # None: a file of /proc that would wait
+            return Content(opened.read(BYTES_LIMIT + 1) or b"", private)
     finally:
         os.close(descriptor)
 
@@ -68,7 +79,21 @@ def _parsed(file: str, where: Places, table: schema.Section) -> ParsedFile | Non
         return unreadable(file, 0, f"can't be read: {_reason(error)}; correct that, or remove it")
     if isinstance(content, Mistake):
         return unreadable(file, 0, content.text)
-    return parse(content, file, table)
+    parsed = parse(content.data, file, table)
+    return parsed if content.private else _without_password(parsed)
+
+
+def _without_password(parsed: ParsedFile) -> ParsedFile:
+    """A file that others may read is no place for a password."""
+    xmpp = parsed.top.section("transports").section("xmpp")
+    if "password" not in xmpp.values:
+        return parsed
+    text = (
+        f"{xmpp.label('password')}: others may read this file; chmod 600 it (and own it), "
+        "or use password_command or password_file"
+    )
+    problem = ConfigProblem(parsed.file, xmpp.lines["password"], text)
+    return replace(parsed, problems=(*parsed.problems, problem))
 
 
 def _reason(error: OSError) -> str:

@@ -7,9 +7,9 @@ from dataclasses import replace
 from autosyncd.config.choice import Candidate, Choice, Source, Version, choose, inside
 from autosyncd.config.files import read_all, read_source
 from autosyncd.config.parse import ConfigProblem, Given, ParsedFile
-from autosyncd.config.places import Places, expand, foreign_home, hops, places
-from autosyncd.config.settings import Configuration, outside, repository
-from autosyncd.config.values import Mistake, shown
+from autosyncd.config.places import Places, expand_given, foreign_home, hops, places
+from autosyncd.config.settings import Configuration, repository
+from autosyncd.config.transports import transports
 from autosyncd.errors import ConfigError
 from autosyncd.model import OutsideConfig
 
@@ -69,7 +69,7 @@ def _on_this_machine(
     problems: list[ConfigProblem] = []
     notes: list[str] = []
     for entry in parsed.repositories:
-        written = _path(parsed.file, entry, "path", environment, upwards=False)
+        written = expand_given(parsed.file, entry, "path", environment, upwards=False)
         if isinstance(written, ConfigProblem):
             problems.append(written)
         elif written is not None:
@@ -82,27 +82,11 @@ def _on_this_machine(
                 notes.append(f"{one.place('path')}: {path} lies in {person}'s home: skipped here")
             else:
                 candidates.append(one)
-    fanout = parsed.top.section("transports").section("fanout")
-    ca_file = _path(parsed.file, fanout, "ca_file", environment)
-    if isinstance(ca_file, ConfigProblem):
-        problems.append(ca_file)
-        ca_file = None
-    return Version(parsed, tuple(candidates), tuple(problems), tuple(notes), ca_file)
-
-
-def _path(
-    file: str, given: Given, key: str, environment: Mapping[str, str], *, upwards: bool = True
-) -> str | ConfigProblem | None:
-    """The absolute path under `key`, None where the key is not given. `upwards`: `..` may be in it;
-    where that leads can't be told without a look at the disk."""
-    if key not in given.values:
-        return None
-    path = expand(given.values[key], environment)
-    if not upwards and isinstance(path, str) and ".." in path.split("/"):
-        path = Mistake(f"{shown(path)} goes up with `..`; write the folder that it leads to")
-    if isinstance(path, Mistake):
-        return ConfigProblem(file, given.lines[key], f"{given.label(key)}: {path.text}")
-    return path
+    said = transports(parsed, environment)
+    problems += said.problems
+    return Version(
+        parsed, tuple(candidates), tuple(problems), tuple(notes), said.outside, said.files
+    )
 
 
 def default_name(path: str) -> str:
@@ -119,8 +103,7 @@ def _guarded(where: Places, sources: Sequence[Source]) -> dict[str, str]:
     for source in sources:
         wanted.setdefault(source.fresh.parsed.file, f"{source.fresh.parsed.file}")
         for version in filter(None, (source.fresh, source.before)):
-            if version.ca_file:
-                wanted[version.ca_file] = f"the ca_file ({version.ca_file})"
+            wanted.update(version.files)
     guarded: dict[str, str] = {}
     for path, what in wanted.items():
         for there in _way(path, trees):
@@ -162,13 +145,10 @@ def _settled(
         for one in version.candidates:
             repositories.append(repository(one.entry, tuple(layers), one.path, one.name))
             origins.append(one.place("path"))
-    if held:
-        ours = outside(held.parsed, held.ca_file)
-    else:
-        ours = previous.outside if main and previous else OutsideConfig()
+    before = previous.outside if main and previous else OutsideConfig()
     return Configuration(
         repositories=tuple(repositories),
-        outside=ours,
+        outside=held.outside if held else before,
         problems=problems,
         notes=choice.notes,
         sources=(),

@@ -9,6 +9,7 @@ import yaml
 
 from autosyncd.config import schema
 from autosyncd.config.document import Refused, compose
+from autosyncd.config.meant import suggestion
 from autosyncd.config.schema import Entries, Key, Many, One, Section
 from autosyncd.config.values import Mistake, shown
 
@@ -143,7 +144,8 @@ class _Reading:
     ) -> str | None:
         """The key, or None after its problem was noted."""
         if not isinstance(node, yaml.ScalarNode) or not node.tag.endswith((":str", ":merge")):
-            what = shown(node.value) if isinstance(node, yaml.ScalarNode) else _kind(node)
+            told = isinstance(node, yaml.ScalarNode) and not table.secret
+            what = shown(node.value) if told else _kind(node, secret=table.secret)
             self.problem(_line(node), where, f"{what} is no key; write a word such as path")
             return None
         name = str(node.value)
@@ -155,6 +157,9 @@ class _Reading:
             self.problem(_line(node), label, f"is given already in line {first}; keep one of them")
         elif name in table.keys:
             return name
+        elif table.secret and not suggestion(name, table.keys):
+            known = ", ".join(table.keys)
+            self.problem(_line(node), where, f"has an unknown key (known here: {known})")
         else:
             self.problem(_line(node), label[:120], f"unknown key{schema.hint(name, table)}")
         return None
@@ -168,7 +173,7 @@ class _Reading:
                 return Given(where, _line(node))
             if not isinstance(node, yaml.MappingNode):
                 known = ", ".join(shape.keys)
-                return Mistake(f"must hold keys ({known}), not {_kind(node)}")
+                return Mistake(f"must hold keys ({known}), not {_kind(node, secret=shape.secret)}")
             return self.section(node, shape, where)
         if _is_null(node):
             return shape.gather(()) if isinstance(shape, Many) else ()
@@ -235,9 +240,11 @@ def _line(node: yaml.Node) -> int:
     return int(node.start_mark.line) + 1
 
 
-def _kind(node: yaml.Node) -> str:
+def _kind(node: yaml.Node, *, secret: bool = False) -> str:
     if isinstance(node, yaml.MappingNode):
         return "keys"
     if isinstance(node, yaml.SequenceNode):
         return "a list"
+    if secret:
+        return "a text"
     return "nothing" if _is_null(node) else f"the text {shown(node.value)}"

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from autosyncd.config.choice import inside
+from autosyncd.config.parse import ConfigProblem, Given
 from autosyncd.config.values import Mistake, shown
 
 _VARIABLE = re.compile(r"\$(?:(\$)|(\w+)|\{(\w+)\})", re.ASCII)
@@ -83,6 +84,31 @@ def expand(text: str, environment: Mapping[str, str]) -> str | Mistake:
     return (
         path if os.path.isabs(path) else Mistake(f"{shown(path)} is relative; begin with / or ~/")
     )
+
+
+def expand_given(
+    file: str,
+    given: Given,
+    key: str,
+    environment: Mapping[str, str],
+    *,
+    upwards: bool = True,
+    secret: bool = False,
+) -> str | ConfigProblem | None:
+    """The absolute path under `key`, None where the key is not given.
+
+    `upwards`: `..` may be in it; where that leads can't be told without a look at the disk.
+    `secret`: a problem does not show it, since it may be a password in the wrong place.
+    """
+    if key not in given.values:
+        return None
+    path = expand(given.values[key], environment)
+    if not upwards and isinstance(path, str) and ".." in path.split("/"):
+        path = Mistake(f"{shown(path)} goes up with `..`; write the folder that it leads to")
+    if not isinstance(path, Mistake):
+        return path
+    text = "is no path that can be used here; begin with / or ~/" if secret else path.text
+    return ConfigProblem(file, given.lines[key], f"{given.label(key)}: {text}")
 
 
 def as_written(path: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from autosyncd.config import values
+from autosyncd.config import accounts, values
 from autosyncd.config.meant import suggestion
 from autosyncd.config.values import Mistake, Reader
 from autosyncd.model import AlertKind
@@ -37,6 +37,8 @@ class Section:
 
     keys: "Mapping[str, Key]"
     required: tuple[str, ...] = ()
+    secret: bool = False
+    """A password may stand in it: no problem shows what was written there."""
     check: Callable[[Mapping[str, Any]], tuple[str, Mistake] | None] = lambda _: None
 
 
@@ -110,6 +112,7 @@ REPOSITORY = Section(
         "staged_wait": Key(_DELAY, "10m"),
         "commit_hooks": Key(_SWITCH, "false"),
         "alerts": Key(_ALERTS, "[conflict, problem]"),
+        "trust": Key(Many(accounts.jid, accounts.jids_text, accounts.trusted), "[]"),
         "safety": Key(SAFETY),
     },
     required=("path",),
@@ -126,18 +129,34 @@ FANOUT = Section(
     },
     required=("server",),
 )
+XMPP = Section(
+    {
+        "jid": Key(One(accounts.jid)),
+        "password_command": Key(Many(values.text, lambda _: "…", accounts.command)),
+        "password_file": Key(One(values.text)),
+        "password": Key(One(accounts.password, lambda _: "…")),
+        "server": Key(One(values.server(5222))),
+        "ca_file": Key(One(values.text)),
+        "allow_plain": Key(_SWITCH, "false"),
+    },
+    required=("jid",),
+    secret=True,
+    check=accounts.one_source,
+)
+ALERTS = Section({"desktop": Key(_SWITCH, "true"), "xmpp": Key(One(accounts.jid))})
 DROP_IN = Section({"defaults": Key(DEFAULTS), "repositories": Key(Entries(REPOSITORY))})
 MAIN = Section(
     {
         **DROP_IN.keys,
-        "transports": Key(Section({"fanout": Key(FANOUT)})),
-        "alerts": Key(Section({"desktop": Key(_SWITCH, "true")})),
+        "transports": Key(Section({"fanout": Key(FANOUT), "xmpp": Key(XMPP)})),
+        "alerts": Key(ALERTS),
     }
 )
 
 _PLACES = (
     (SAFETY, "under safety:"),
     (FANOUT, "under transports: fanout:"),
+    (XMPP, "under transports: xmpp:"),
     (DEFAULTS, "in an entry of repositories: or under defaults:"),
     (REPOSITORY, "in an entry of repositories:, since it is one repository's own"),
     (MAIN, "at the top of the main file"),

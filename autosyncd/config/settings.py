@@ -7,7 +7,7 @@ from typing import Any
 from autosyncd.config import schema
 from autosyncd.config.parse import ConfigProblem, Given, ParsedFile
 from autosyncd.config.schema import Many, One, Section
-from autosyncd.model import FanoutConfig, OutsideConfig, RepoConfig, Safety
+from autosyncd.model import OutsideConfig, RepoConfig, Safety, XmppConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +47,6 @@ def repository(entry: Given, layers: tuple[Given, ...], path: str, name: str) ->
     return RepoConfig(**(merged | {"commit_within": config.commit_after}))
 
 
-def outside(main: ParsedFile, ca_file: str | None) -> OutsideConfig:
-    """What the messenger is told; `ca_file` is the path with ~ and variables expanded."""
-    desktop = main.top.section("alerts").values.get("desktop", True)
-    given = dict(main.top.section("transports").section("fanout").values)
-    if not given:
-        return OutsideConfig(desktop_alerts=desktop)
-    host, port = given.pop("server")
-    given["ca_file"] = ca_file
-    return OutsideConfig(FanoutConfig(host=host, port=port, **given), desktop)
-
-
 def describe(configuration: Configuration) -> list[str]:
     """Lines for `autosyncd --check`: problems, notes, and every setting that holds."""
     lines = [str(problem) for problem in configuration.problems]
@@ -72,12 +61,35 @@ def describe(configuration: Configuration) -> list[str]:
 def _outside_lines(held: OutsideConfig) -> Iterator[str]:
     fanout = held.fanout
     if fanout:
-        host = f"[{fanout.host}]" if ":" in fanout.host else fanout.host
         tls = "with TLS" if fanout.tls else "without TLS"
-        yield f"transport fanout: {host}:{fanout.port} {tls}"
-    else:
+        yield f"transport fanout: {_place((fanout.host, fanout.port))} {tls}"
+    if held.xmpp:
+        yield _xmpp_line(held.xmpp)
+    if not fanout and not held.xmpp:
         yield "transports: none; each repository is polled"
     yield f"desktop alerts: {'on' if held.desktop_alerts else 'off'}"
+    if held.alerts_to:
+        yield f"alerts by XMPP: to {held.alerts_to}"
+
+
+def _xmpp_line(xmpp: XmppConfig) -> str:
+    """Where the password comes from, and never what it is."""
+    if xmpp.secret.command:
+        source = "a command"
+    elif xmpp.secret.file is not None:
+        source = f"the file {xmpp.secret.file}"
+    elif xmpp.secret.credential is not None:
+        source = f"the systemd credential {xmpp.secret.credential}"
+    else:
+        source = "the configuration"
+    at = f" at {_place(xmpp.server)}" if xmpp.server else ""
+    plain = ", SASL PLAIN allowed" if xmpp.allow_plain else ""
+    return f"transport xmpp: {xmpp.jid}{at}, password from {source}{plain}"
+
+
+def _place(server: tuple[str, int]) -> str:
+    host, port = server
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _settings(section: Section, held: RepoConfig | Safety) -> Iterator[str]:

@@ -10,6 +10,7 @@ from autosyncd.control.finding import Finding, hint, ok, problem
 from autosyncd.control.remotes import check_repository, uses_ssh
 from autosyncd.control.render import Repository as Row
 from autosyncd.control.survey import counted
+from autosyncd.control.xmpp import check_account
 from autosyncd.errors import AutosyncError, NotReachable
 from autosyncd.model import RepoConfig
 from autosyncd.vcs.git.command import Git
@@ -37,6 +38,8 @@ def every_check() -> Iterator[Finding]:
             yield from found
     yield from watch_limits(folders, len(configuration.repositories), read_limits())
     yield from ssh_agent(configuration.repositories, os.environ)
+    if configuration.outside.xmpp:
+        yield from check_account(configuration.outside.xmpp)
     yield from daemon()
     yield from lingering()
     yield from lasting_journal()

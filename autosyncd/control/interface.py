@@ -28,6 +28,7 @@ from dbus_fast.service import ServiceInterface, dbus_property, method, signal
 
 from autosyncd.desktop.bus import BUS, BUS_PATH, Text, call
 from autosyncd.link.messages import Asked, RepositoryStatus
+from autosyncd.service.journal import Event, fields
 
 log = logging.getLogger("autosyncd")
 
@@ -126,6 +127,7 @@ class Control:
                 "autosyncctl can't reach this daemon: %s. Everything else works; it is tried "
                 "again quietly.",
                 reason,
+                extra=fields(event=Event.NO_BUS),
             )
         self._complained = True
 

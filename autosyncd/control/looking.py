@@ -10,8 +10,8 @@ from autosyncd.control.survey import File, Survey
 from autosyncd.errors import AutosyncError
 from autosyncd.machine import machine_id
 from autosyncd.model import RepoConfig
+from autosyncd.vcs.changes import EVERYTHING
 from autosyncd.vcs.channel import without_secrets
-from autosyncd.vcs.driver import EVERYTHING
 from autosyncd.vcs.git import excludes
 from autosyncd.vcs.git.command import Git
 from autosyncd.vcs.git.committing import survey
@@ -76,7 +76,7 @@ def make_repository(path: str) -> None:
 
 
 def branch(repository: Repository, config: RepoConfig) -> str:
-    """The branch that will be synced (vcs/git/driver.py chooses so). AutosyncError: there is none."""
+    """The branch that will be synced (vcs/git/opening.py chooses so). AutosyncError: there is none."""
     found = config.branch or repository.memory.branch or current_branch(repository)
     if found is None:
         raise AutosyncError(

@@ -107,6 +107,8 @@ class Identity(Message):
     """The remote's name, never its address. None: commit only."""
     branch: str
     head: str | None
+    url: str = ""
+    """The remote's address without credentials, for peers that speak of nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,10 +226,19 @@ class Subscribe(Message):
 
     repository: str
     channels: tuple[Channel, ...]
+    trust: tuple[str, ...] = ()
+    """Bare JIDs that are told of these channels and believed, beside the own account."""
+    remote: str = ""
+    """The remote's address without credentials; only peers of an older kind hear it."""
 
     @property
     def subject(self) -> object:
         return self.repository
+
+
+@dataclass(frozen=True, slots=True)
+class Retry(Message):
+    """The person asks for a reload: what was given up is tried again."""
 
 
 @dataclass(frozen=True, slots=True)

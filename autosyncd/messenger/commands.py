@@ -1,10 +1,13 @@
 """Pure: what outside.py tells the messenger's loop to do."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from autosyncd.link.messages import Message, RepositoryStatus
 from autosyncd.messenger.bubbles import Close, Show
+from autosyncd.messenger.letters import Write
 from autosyncd.model import Channel, PushNotice
+from autosyncd.transport.base import Interest
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,7 @@ class Announce:
 class Listen:
     """These channels, and no others, are worth hearing of."""
 
-    channels: frozenset[Channel]
+    channels: Mapping[Channel, Interest]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +73,15 @@ class Wake:
 
 
 @dataclass(frozen=True, slots=True)
+class TryAgain:
+    """Tell the transports that a person wants another attempt."""
+
+
+@dataclass(frozen=True, slots=True)
 class Stop:
     """End the messenger."""
 
 
 Command = (
     Report | Announce | Listen | ShowRow | DropRow | ShowSummary | SignalConflict | Network | Wake
-) | (Stop | Show | Close)
+) | (TryAgain | Stop | Show | Close | Write)

@@ -1,6 +1,7 @@
 """The messenger's loop: it feeds `outside.step` and does what that says."""
 
 import asyncio
+import os
 from collections.abc import Callable
 
 from autosyncd import clock
@@ -10,7 +11,16 @@ from autosyncd.desktop.bus import BusUser, hold, session_address, system_address
 from autosyncd.desktop.session import Session
 from autosyncd.errors import LinkClosed
 from autosyncd.link.channel import Link
-from autosyncd.link.messages import Alive, Connected, Heard, Message, TransportChanged, cut
+from autosyncd.link.messages import (
+    Alert,
+    Alive,
+    Connected,
+    Heard,
+    Message,
+    TransportChanged,
+    Withdraw,
+    cut,
+)
 from autosyncd.messenger import outside
 from autosyncd.messenger.bubbles import Close, Show
 from autosyncd.messenger.commands import (
@@ -24,11 +34,13 @@ from autosyncd.messenger.commands import (
     ShowSummary,
     SignalConflict,
     Stop,
+    TryAgain,
     Wake,
 )
+from autosyncd.messenger.letters import Letters, Write
 from autosyncd.messenger.outside import Outside, Stimulus
-from autosyncd.model import OutsideConfig, PushNotice
-from autosyncd.transport.base import Listener, Transport
+from autosyncd.model import AlertKind, OutsideConfig, PushNotice
+from autosyncd.transport.base import Listener, Transport, Writer
 
 ALIVE_EVERY = 60.0
 STOP_WITHIN = 2.0
@@ -50,6 +62,12 @@ class Ear:
 
     def changed(self, *, online: bool, reason: str) -> None:
         self._feed(TransportChanged(self._transport, online, cut(outside.printable(reason))))
+        if online:
+            self._feed(Withdraw("", self._transport))
+
+    def alarm(self, text: str) -> None:
+        title = f"autosync: {self._transport}"
+        self._feed(Alert("", AlertKind.PROBLEM, self._transport, title, cut(text)))
 
 
 def transports(config: OutsideConfig, listener: Callable[[str], Listener]) -> list[Transport]:
@@ -59,6 +77,10 @@ def transports(config: OutsideConfig, listener: Callable[[str], Listener]) -> li
         from autosyncd.transport.fanout import FanoutTransport
 
         found.append(FanoutTransport(config.fanout, listener("fanout")))
+    if config.xmpp:
+        from autosyncd.transport.xmpp.transport import XmppTransport
+
+        found.append(XmppTransport(config.xmpp, listener("xmpp")))
     return found
 
 
@@ -67,7 +89,8 @@ class Messenger:
 
     def __init__(self, config: OutsideConfig, link: Link) -> None:
         self._link = link
-        self._state = Outside(desktop_alerts=config.desktop_alerts)
+        writing = Letters(config.alerts_to, os.uname().nodename) if config.alerts_to else None
+        self._state = Outside(desktop_alerts=config.desktop_alerts, letters=writing)
         self._control = Control(self.feed)
         self._alerts = Alerts()
         self._session = Session(self.feed)
@@ -118,13 +141,17 @@ class Messenger:
                 self._post(message)
             case Stop():
                 self._ended.set()
-            case Announce() | Listen() | Network() | Wake():
+            case Announce() | Listen() | Network() | TryAgain() | Wake():
                 for transport in self._transports:
                     _advise(transport, command)
             case Show(key, title, text, urgency):
                 self._alerts.show(key, title, text, urgency)
             case Close(key):
                 self._alerts.close(key)
+            case Write(to, text):
+                for writer in self._transports:
+                    if isinstance(writer, Writer):
+                        writer.write(to, text)
             case _:
                 self._publish(command)
 
@@ -170,7 +197,7 @@ class Messenger:
         self._timer = loop.call_later(wait, self.feed, outside.Due())
 
 
-def _advise(transport: Transport, command: Announce | Listen | Network | Wake) -> None:
+def _advise(transport: Transport, command: Announce | Listen | Network | TryAgain | Wake) -> None:
     match command:
         case Announce(notice):
             transport.announce(notice)
@@ -178,5 +205,7 @@ def _advise(transport: Transport, command: Announce | Listen | Network | Wake) -
             transport.subscribe(channels)
         case Network(online):
             transport.network(online=online)
+        case TryAgain():
+            transport.retry()
         case Wake():
             transport.woke()

@@ -19,6 +19,7 @@ from autosyncd.link.messages import (
     RepositoryConflict,
     RepositoryGone,
     RepositoryStatus,
+    Retry,
     Shutdown,
     Subscribe,
     Summary,
@@ -28,7 +29,7 @@ from autosyncd.link.messages import (
     Woke,
     cut,
 )
-from autosyncd.messenger import bubbles
+from autosyncd.messenger import bubbles, letters
 from autosyncd.messenger.bubbles import Bubbles
 from autosyncd.messenger.commands import (
     Announce,
@@ -41,9 +42,13 @@ from autosyncd.messenger.commands import (
     ShowSummary,
     SignalConflict,
     Stop,
+    TryAgain,
     Wake,
 )
+from autosyncd.messenger.interests import union
+from autosyncd.messenger.letters import Letters
 from autosyncd.model import Channel
+from autosyncd.transport.base import Interest
 
 NAME_LIMIT = 255
 """Characters of a branch, head, tree, source or host in a notice; a longer one is no notice."""
@@ -67,11 +72,12 @@ class Outside:
     rows: Mapping[str, RepositoryStatus] = field(default_factory=lambda: MappingProxyType({}))
     names: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """The name people see → the supervisor's."""
-    channels: Mapping[str, tuple[Channel, ...]] = field(
-        default_factory=lambda: MappingProxyType({})
-    )
+    subscriptions: Mapping[str, Subscribe] = field(default_factory=lambda: MappingProxyType({}))
+    """By the supervisor's names."""
     summary: str = ""
     bubbles: Bubbles = field(default_factory=Bubbles)
+    letters: Letters | None = None
+    """None: nobody is written to."""
 
 
 Answer = tuple[Outside, tuple[Command, ...]]
@@ -97,11 +103,6 @@ def _printable_character(character: str) -> str:
     return character if code else "\\x00"
 
 
-def listened(state: Outside) -> frozenset[Channel]:
-    """Every channel some repository wants to hear of."""
-    return frozenset(channel for channels in state.channels.values() for channel in channels)
-
-
 def step(state: Outside, message: Stimulus, *, now: float) -> Answer:
     """What changes and what is to be done when `message` comes; `now` in seconds since boot."""
     match message:
@@ -109,7 +110,7 @@ def step(state: Outside, message: Stimulus, *, now: float) -> Answer:
             return _alerting(state, message, now)
         case RepositoryStatus() | RepositoryGone() | Summary() | RepositoryConflict():
             return _showing(state, message, now)
-        case Subscribe() | Tell() | Shutdown():
+        case Subscribe() | Tell() | Retry() | Shutdown():
             return _ordered(state, message)
         case Heard() | Asked():
             return _reported(state, message)
@@ -124,10 +125,22 @@ def step(state: Outside, message: Stimulus, *, now: float) -> Answer:
 
 def deadline(state: Outside) -> float | None:
     """When `Due` should be fed to `step`."""
-    return bubbles.deadline(state.bubbles)
+    written = letters.deadline(state.letters) if state.letters else None
+    dues = (due for due in (bubbles.deadline(state.bubbles), written) if due is not None)
+    return min(dues, default=None)
 
 
 def _alerting(state: Outside, message: Alert | Withdraw | Due, now: float) -> Answer:
+    writing: tuple[Command, ...] = ()
+    if state.letters:
+        news = None if isinstance(message, Due) else message
+        after, writing = letters.step(state.letters, news, now)
+        state = replace(state, letters=after)
+    state, showing = _bubbling(state, message, now)
+    return state, (*writing, *showing)
+
+
+def _bubbling(state: Outside, message: Alert | Withdraw | Due, now: float) -> Answer:
     match message:
         case Alert() if not state.desktop_alerts:
             return state, ()
@@ -184,9 +197,10 @@ def _show_row(state: Outside, status: RepositoryStatus) -> Answer:
 
 def _drop_row(state: Outside, repository: str, now: float) -> Answer:
     shown = printable(repository)
-    state, listening = _subscribe(state, repository, ())
+    state, listening = _subscribe(state, Subscribe(repository, ()))
     after, closing = bubbles.gone(state.bubbles, shown, now)
-    state = replace(state, bubbles=after)
+    unsaid = letters.gone(state.letters, repository) if state.letters else None
+    state = replace(state, bubbles=after, letters=unsaid)
     if shown not in state.rows:
         return state, (*listening, *closing)
     rows = {name: row for name, row in state.rows.items() if name != shown}
@@ -194,17 +208,20 @@ def _drop_row(state: Outside, repository: str, now: float) -> Answer:
     return replace(state, rows=rows, names=names), (*listening, *closing, DropRow(shown))
 
 
-def _subscribe(state: Outside, repository: str, channels: tuple[Channel, ...]) -> Answer:
-    kept = {name: old for name, old in state.channels.items() if name != repository}
-    after = replace(state, channels={**kept, repository: channels} if channels else kept)
-    union = listened(after)
-    return after, (Listen(union),) if union != listened(state) else ()
+def _subscribe(state: Outside, wish: Subscribe) -> Answer:
+    wishes = {name: old for name, old in state.subscriptions.items() if name != wish.repository}
+    if wish.channels:
+        wishes[wish.repository] = wish
+    before, after = union(state.subscriptions.values()), union(wishes.values())
+    return replace(state, subscriptions=wishes), (Listen(after),) if after != before else ()
 
 
-def _ordered(state: Outside, message: Subscribe | Tell | Shutdown) -> Answer:
+def _ordered(state: Outside, message: Subscribe | Tell | Retry | Shutdown) -> Answer:
     match message:
-        case Subscribe(repository, channels):
-            return _subscribe(state, repository, channels)
+        case Subscribe():
+            return _subscribe(state, message)
+        case Retry():
+            return state, (TryAgain(),)
         case Tell(notice):
             return state, (Announce(notice),)
         case Shutdown():
@@ -214,7 +231,7 @@ def _ordered(state: Outside, message: Subscribe | Tell | Shutdown) -> Answer:
 def _reported(state: Outside, message: Heard | Asked) -> Answer:
     match message:
         case Heard():
-            return state, _believable(message, listened(state))
+            return state, _believable(message, union(state.subscriptions.values()))
         case Asked(repository=""):
             return state, (Report(message),)
         case Asked(repository=shown):
@@ -223,7 +240,7 @@ def _reported(state: Outside, message: Heard | Asked) -> Answer:
             return state, (Report(replace(message, repository=state.names[shown])),)
 
 
-def _believable(heard: Heard, wanted: frozenset[Channel]) -> tuple[Command, ...]:
+def _believable(heard: Heard, wanted: Mapping[Channel, Interest]) -> tuple[Command, ...]:
     """The report of a notice, if it is for us and short enough for a link, whoever wrote it."""
     notice = heard.notice
     ours = tuple(channel for channel in notice.channels if channel in wanted)[:CHANNELS_LIMIT]

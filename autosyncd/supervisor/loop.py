@@ -20,6 +20,7 @@ from autosyncd.link.messages import (
     Heard,
     Message,
     Online,
+    Retry,
     TransportChanged,
     Woke,
     cut,
@@ -90,6 +91,8 @@ class Supervisor:
                     # what ran before may have closed this descriptor, or even opened it anew
                     if self._selector.get_map().get(key.fd) is key:
                         key.data()
+                if clock.now() - woken > OVERSLEPT:  # just now, while something was done
+                    self._children.overslept()
                 self._tick()
         self._repositories.close()
         log.info("stopped", extra=fields(event=Event.STOPPED))
@@ -139,6 +142,7 @@ class Supervisor:
         if asked:
             self._repositories.retry()
             self._children.retry([MESSENGER])
+            self._children.post(MESSENGER, Retry())
         if changed or asked:
             log.info("the configuration was read again", extra=fields(event=Event.RELOADED))
         if self._pulse.ready:

@@ -46,10 +46,12 @@ def run(options: Options) -> int:
     try:
         lock = take_lock(main_file, os.environ)
     except OSError as reason:
-        log.error("No lock can be taken (%s), so autosyncd does not start.", reason)
+        extra = journal.fields(event=journal.Event.NOT_STARTED)
+        log.error("No lock can be taken (%s), so autosyncd does not start.", reason, extra=extra)
         return EX_FAILED
     if lock is None:
-        log.error("Another autosyncd runs with this configuration; this one ends.")
+        extra = journal.fields(event=journal.Event.NOT_STARTED)
+        log.error("Another autosyncd runs with this configuration; this one ends.", extra=extra)
         return EX_FAILED
     os.chdir("/")
     try:
@@ -141,5 +143,5 @@ def _watch(main_file: str | None, etc: str) -> ConfigWatch | None:
     try:
         return ConfigWatch(main_file, os.environ, etc=etc)
     except WatchLimit as reason:
-        log.error("%s", reason)
+        log.error("%s", reason, extra=journal.fields(event=journal.Event.WATCH_LIMIT))
         return None

@@ -49,7 +49,7 @@ class Reading:
         try:
             changed = self.watch.changed()
         except WatchLimit as reason:
-            log.error("%s", reason, extra=fields(event=Event.PROBLEM))
+            log.error("%s", reason, extra=fields(event=Event.WATCH_LIMIT))
             self.watch = None
             changed = True
         if changed and self._at == inf:

@@ -21,7 +21,8 @@ from autosyncd.link.messages import (
     cut,
 )
 from autosyncd.model import Status
-from autosyncd.service.journal import Event, fields
+from autosyncd.service.event import Event, of_problem
+from autosyncd.service.journal import fields
 
 log = logging.getLogger("autosyncd")
 _SHORT = 12
@@ -45,10 +46,12 @@ class Record:
                 self._held[repo] = (report, now + HOLD)
             case StatusChanged(status, reason):
                 held = self._held.get(repo)
+                kind = ""
                 if held is not None and status in _GRAVE and held[0].text == reason:
+                    kind = held[0].kind
                     del self._held[repo]
                 self.flush(repo)
-                _status(repo, status, reason)
+                _status(repo, status, reason, kind)
             case _:
                 if isinstance(report, Solved):
                     self.flush(repo)
@@ -68,7 +71,7 @@ class Record:
         for one in [repo] if repo is not None else list(self._held):
             if one in self._held:
                 problem, _ = self._held.pop(one)
-                extra = fields(repo=one, event=Event.PROBLEM)
+                extra = fields(repo=one, event=of_problem(problem.kind))
                 log.warning("%s (%s)", problem.text, problem.kind, extra=extra)
 
 
@@ -96,8 +99,9 @@ def _line(repo: str, report: Message) -> None:
             log.debug("%s", cut(repr(report)), extra=fields(repo=repo))
 
 
-def _status(repo: str, status: Status, reason: str) -> None:
+def _status(repo: str, status: Status, reason: str, kind: str) -> None:
     event = {Status.HALTED: Event.HALTED, Status.FAILED: Event.PROBLEM}.get(status)
+    event = of_problem(kind) if kind and event is not None else event
     text = f"{status.value}: {reason}" if reason else status.value
     level = logging.DEBUG if event is None else logging.WARNING
     log.log(level, "%s", text, extra=fields(repo=repo, event=event))
@@ -105,7 +109,8 @@ def _status(repo: str, status: Status, reason: str) -> None:
 
 def of_transport(report: TransportChanged) -> None:
     """A transport came or went."""
-    extra = fields(event=Event.TRANSPORT, peer=report.transport)
+    event = Event.TRANSPORT if report.online else Event.TRANSPORT_DOWN
+    extra = fields(event=event, peer=report.transport)
     if report.online:
         log.info("%s is online", report.transport, extra=extra)
     else:

@@ -22,7 +22,6 @@ from autosyncd.link.messages import (
     Identity,
     Message,
     RepositoryConflict,
-    Subscribe,
     Withdraw,
     cut,
 )
@@ -126,8 +125,8 @@ class Repositories:
         self._views[path] = news.seen(view, report)
         self._show(path)
         match report:
-            case Identity(channels=channels):
-                self._herald.channels(Subscribe(name, channels))
+            case Identity():
+                self._herald.channels(routing.subscription(view.config, report))
             case Conflict(paths=paths):
                 self._herald.conflict(RepositoryConflict(name, paths))
         self._alert(news.alert(view.config, report))
@@ -145,7 +144,8 @@ class Repositories:
         self._views[path] = news.lived(view, after, self._limits, clock.wall())
         self._show(path)
         if trouble := news.in_trouble(name, after, self._limits):
-            log.error("%s", trouble, extra=fields(repo=name, event=Event.PROBLEM))
+            event = Event.STUCK if after.stuck else Event.CHILD_DIED
+            log.error("%s", trouble, extra=fields(repo=name, event=event))
             if AlertKind.PROBLEM in view.config.alerts:
                 title = f"{name}: a problem"
                 self._alert(Alert(name, AlertKind.PROBLEM, PROCESS, title, cut(trouble)))

@@ -16,8 +16,8 @@ from enum import Enum
 from math import inf
 from typing import TypeVar
 
-from autosyncd.link.messages import Announce, Identity, PullOrder, Tell
-from autosyncd.model import Channel, Head, PushNotice, TreeId
+from autosyncd.link.messages import Announce, Identity, PullOrder, Subscribe, Tell, cut
+from autosyncd.model import Channel, Head, PushNotice, RepoConfig, TreeId
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -32,6 +32,11 @@ PULL_EVERY = 60.0
 """Seconds between two pulls of one repository by "pull all"."""
 REMEMBERED = 16
 """Heads per worker that are known to be merged; the newest is the last."""
+TRUSTED_BYTES = 2300
+"""Room for the people who are trusted, in the one pipe write that a Subscribe has to fit into."""
+CHANNELS = 12
+"""Channels of one repository that the messenger listens to."""
+REMOTE_LENGTH = 150
 BUCKETS = 1000
 """Senders that are counted; beyond it the longest silent is forgotten."""
 
@@ -96,6 +101,18 @@ def join(table: Table, worker: str, identity: Identity) -> Table:
     if identity.head:
         member = _with_head(member, identity.head)
     return replace(table, members={**table.members, worker: member})
+
+
+def subscription(config: RepoConfig, identity: Identity) -> Subscribe:
+    """What the messenger is to hear of for this repository, and who is trusted with it."""
+    trust: list[str] = []
+    room = TRUSTED_BYTES
+    for person in config.trust:
+        room -= len(person.encode("utf-8", "surrogatepass")) + 8
+        if room >= 0:
+            trust.append(person)
+    remote = cut(identity.url, REMOTE_LENGTH)
+    return Subscribe(config.name, identity.channels[:CHANNELS], tuple(trust), remote)
 
 
 def leave(table: Table, worker: str) -> Table:

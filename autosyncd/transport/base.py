@@ -4,9 +4,21 @@ The messenger holds a list of transports and knows nothing else of them. All met
 from its one loop, none blocks, each may be called before `run` and while there is no connection.
 """
 
-from typing import Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
 from autosyncd.model import Channel, PushNotice
+
+
+@dataclass(frozen=True, slots=True)
+class Interest:
+    """Why a channel is worth hearing of, over all repositories that hold it."""
+
+    trusted: frozenset[str] = frozenset()
+    """Bare JIDs: told and believed beside the own account. Only XMPP knows who says what."""
+    remotes: frozenset[str] = frozenset()
+    """Addresses of their remotes, without credentials; only peers that speak in these need them."""
 
 
 class Listener(Protocol):
@@ -20,6 +32,9 @@ class Listener(Protocol):
 
     def changed(self, *, online: bool, reason: str) -> None:
         """For the status line: online, or why not (one sentence). Never said twice in a row."""
+
+    def alarm(self, text: str) -> None:
+        """A person should look after this (one sentence); until `changed` says online."""
 
 
 class Transport(Protocol):
@@ -38,14 +53,25 @@ class Transport(Protocol):
     def announce(self, notice: PushNotice) -> None:
         """Tell the other machines, at once or, for a minute, as soon as there is a session."""
 
-    def subscribe(self, channels: frozenset[Channel]) -> None:
+    def subscribe(self, channels: Mapping[Channel, Interest]) -> None:
         """From now on exactly these channels are heard."""
 
     def network(self, *, online: bool) -> None:
         """Hint: the network came or went. Makes the transport look, never decides for it."""
+
+    def retry(self) -> None:
+        """A person asks for another attempt now, even where the last one was refused for good."""
 
     def woke(self) -> None:
         """Hint: the machine comes out of a suspend; the session may be long dead."""
 
     def stop(self) -> None:
         """End the session and let `run` return."""
+
+
+@runtime_checkable
+class Writer(Protocol):
+    """A transport that can reach people, too."""
+
+    def write(self, to: str, text: str) -> None:
+        """A chat message to a person, at once or as soon as there is a session."""

@@ -18,10 +18,14 @@ ANSWER_WITHIN_AFTER_HINT = 5.0
 """The same when there is a reason to doubt: the network changed, or the machine was suspended."""
 BACKOFF_FIRST = 1.0
 BACKOFF_LONGEST = 40.0
+BACKOFF_LONG = 300.0
+"""Seconds to wait where the server isn't what we insist on, so that coming back soon won't help."""
 BACKOFF_SPREAD = 0.3
 """Share of a back-off that jitter adds or takes, so that clients don't come back all at once."""
 SETTLED_AFTER = 60.0
 """Seconds online after which earlier failures are forgotten."""
+DISPLACED_WITHIN, DISPLACED_OFTEN = 3600.0, 3
+"""Seconds, and how often others may take our place within them before a person hears of it."""
 
 
 class TransportState(Enum):
@@ -45,6 +49,8 @@ class Connection:
     """In a row; sets the length of the next back-off."""
     asked: bool = False
     """Online: a ping is out, and `due` is the time limit of its answer."""
+    displaced: tuple[float, ...] = ()
+    """When others took our place lately."""
 
 
 # events
@@ -58,6 +64,13 @@ class Start:
 @dataclass(frozen=True, slots=True)
 class Stop:
     """The transport is to end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Underway:
+    """The attempt has come to a step that may take `within` seconds."""
+
+    within: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +98,27 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class Unacceptable:
+    """The server isn't what we insist on (its certificate, say): try again, but much later."""
+
+    reason: str
+    alarming: bool = True
+    """Whether a person should look after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Displaced:
+    """Another client took our place at the server."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """A person asks for another attempt, whatever the last one came to."""
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkUp:
     """The network came or changed."""
 
@@ -104,7 +138,9 @@ class Tick:
     """The deadline has come, or the loop woke too early, which does no harm."""
 
 
-Event = Start | Stop | Greeted | Spoke | Lost | Refused | NetworkUp | NetworkDown | Woke | Tick
+Event = (
+    Start | Stop | Retry | Underway | Greeted | Spoke | Lost | Refused | Unacceptable | Displaced
+) | (NetworkUp | NetworkDown | Woke | Tick)
 
 
 # commands
@@ -136,9 +172,16 @@ class Report:
 
     online: bool
     reason: str = ""
+    alarming: bool = False
+    """It won't get better by itself: a person should look after it."""
 
 
-Command = Connect | Disconnect | Ping | OpenSession | Report
+@dataclass(frozen=True, slots=True)
+class Rename:
+    """Be somebody else at the server from the next attempt on."""
+
+
+Command = Connect | Disconnect | Ping | OpenSession | Report | Rename
 Outcome = tuple[Connection, tuple[Command, ...]]
 
 
@@ -152,11 +195,8 @@ def step(connection: Connection, event: Event, *, now: float, jitter: float) -> 
     match event:
         case Stop():
             return Connection(since=now), (Disconnect(),)
-        case Refused(reason) if _has_socket(connection):
-            fatal = Connection(TransportState.FATAL, since=now)
-            return fatal, (Disconnect(), Report(online=False, reason=reason))
-        case Lost(reason) if _has_socket(connection):
-            return _back_off(connection, reason, now=now, jitter=jitter)
+        case Refused() | Lost() | Unacceptable() | Displaced() if _has_socket(connection):
+            return _lost(connection, event, now=now, jitter=jitter)
     match connection.state:
         case TransportState.DISCONNECTED if isinstance(event, Start):
             return _connect(connection, now=now)
@@ -165,9 +205,41 @@ def step(connection: Connection, event: Event, *, now: float, jitter: float) -> 
         case TransportState.ONLINE:
             return _while_online(connection, event, now=now, jitter=jitter)
         case TransportState.BACKOFF:
-            if isinstance(event, NetworkUp | Woke) or _is_due(connection, event, now):
+            if isinstance(event, NetworkUp | Woke | Retry) or _is_due(connection, event, now):
                 return _connect(connection, now=now)
+        case TransportState.FATAL if isinstance(event, Retry):
+            return _connect(connection, now=now)
     return connection, ()
+
+
+def _lost(
+    connection: Connection,
+    event: Lost | Refused | Unacceptable | Displaced,
+    *,
+    now: float,
+    jitter: float,
+) -> Outcome:
+    match event:
+        case Lost(reason):
+            return _back_off(connection, reason, now=now, jitter=jitter)
+        case Refused(reason):
+            fatal = Connection(TransportState.FATAL, since=now, displaced=connection.displaced)
+            return fatal, (Disconnect(), Report(online=False, reason=reason, alarming=True))
+        case Unacceptable(reason, alarming):
+            due = now + BACKOFF_LONG * (1 + BACKOFF_SPREAD * jitter)
+            waiting = replace(connection, state=TransportState.BACKOFF, since=now, due=due)
+            report = Report(online=False, reason=reason, alarming=alarming)
+            return replace(waiting, asked=False), (Disconnect(), report)
+        case Displaced(reason):
+            lately = tuple(at for at in connection.displaced if now - at < DISPLACED_WITHIN)
+            waiting, _ = _back_off(connection, reason, now=now, jitter=jitter)
+            waiting = replace(waiting, displaced=(*lately, now)[-DISPLACED_OFTEN:])
+            often = len(waiting.displaced) >= DISPLACED_OFTEN
+            if often:  # whoever comes back at once only takes the next one's place
+                pause = BACKOFF_LONG * (1 + BACKOFF_SPREAD * jitter)
+                waiting = replace(waiting, due=now + pause)
+            report = Report(online=False, reason=reason, alarming=often)
+            return waiting, (Disconnect(), Rename(), report)
 
 
 def _while_connecting(
@@ -178,6 +250,8 @@ def _while_connecting(
             connection, state=TransportState.ONLINE, since=now, due=now + PING_AFTER, asked=False
         )
         return online, (OpenSession(), Report(online=True))
+    if isinstance(event, Underway):
+        return replace(connection, due=now + event.within), ()
     if isinstance(event, NetworkUp | Woke):
         # An attempt from before may wait for the answer to a packet that nobody got.
         again, commands = _connect(connection, now=now)
@@ -201,8 +275,12 @@ def _while_online(connection: Connection, event: Event, *, now: float, jitter: f
 
 
 def _connect(connection: Connection, *, now: float) -> Outcome:
-    attempt = Connection(
-        TransportState.CONNECTING, now, now + CONNECT_WITHIN, failures=connection.failures
+    attempt = replace(
+        connection,
+        state=TransportState.CONNECTING,
+        since=now,
+        due=now + CONNECT_WITHIN,
+        asked=False,
     )
     return attempt, (Connect(),)
 
@@ -212,7 +290,9 @@ def _back_off(connection: Connection, reason: str, *, now: float, jitter: float)
     failures = 0 if settled else connection.failures
     pause = min(BACKOFF_FIRST * 2.0 ** min(failures, 16), BACKOFF_LONGEST)
     due = now + pause * (1 + BACKOFF_SPREAD * jitter)
-    waiting = Connection(TransportState.BACKOFF, since=now, due=due, failures=failures + 1)
+    waiting = Connection(
+        TransportState.BACKOFF, now, due, failures=failures + 1, displaced=connection.displaced
+    )
     return waiting, (Disconnect(), Report(online=False, reason=reason))
 
 

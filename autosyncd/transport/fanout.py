@@ -7,14 +7,14 @@ to go on without.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from random import SystemRandom
 
 from autosyncd import clock
 from autosyncd.model import Channel, FanoutConfig, PushNotice
 from autosyncd.transport import connection as life
-from autosyncd.transport.base import Listener
+from autosyncd.transport.base import Interest, Listener
 from autosyncd.transport.notice import (
     LINE_LIMIT,
     Announcement,
@@ -92,17 +92,21 @@ class FanoutTransport:
             if self._online:
                 self._write(announcement.line)
 
-    def subscribe(self, channels: frozenset[Channel]) -> None:
-        """See base.py."""
-        before, self._channels = self._channels, channels
-        for channel in sorted(before - channels):
+    def subscribe(self, channels: Mapping[Channel, Interest]) -> None:
+        """See base.py. Nobody knows here who says what, so trust plays no part."""
+        before, self._channels = self._channels, frozenset(channels)
+        for channel in sorted(before - self._channels):
             self._write(f"unsubscribe {channel}\n".encode("ascii"))
-        for channel in sorted(channels - before):
+        for channel in sorted(self._channels - before):
             self._write(f"subscribe {channel}\n".encode("ascii"))
 
     def network(self, *, online: bool) -> None:
         """See base.py."""
         self._happen(life.NetworkUp() if online else life.NetworkDown())
+
+    def retry(self) -> None:
+        """See base.py."""
+        self._happen(life.Retry())
 
     def woke(self) -> None:
         """See base.py."""

@@ -1,4 +1,4 @@
-"""What tests run the real thing on: booted machines, networks, git servers, a desktop, bad disks.
+"""What tests run the real thing on: booted machines, networks, servers, a desktop, bad disks.
 
 Each program here works by itself (see its --help); these are their faces for pytest:
 
@@ -11,6 +11,7 @@ Where root or a package is missing, making one skips the test, with the reason.
 """
 
 from tests.testbed.machines import Box, Net
+from tests.testbed.messaging import XmppServer
 from tests.testbed.program import CHECKOUT, Failed, Result, execute, require
 from tests.testbed.services import Desktop, Disk, GitServers
 
@@ -23,6 +24,7 @@ __all__ = [
     "GitServers",
     "Net",
     "Result",
+    "XmppServer",
     "execute",
     "require",
 ]

@@ -1,0 +1,1 @@
+"""Step 7: other machines, over XMPP."""

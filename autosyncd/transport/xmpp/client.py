@@ -1,0 +1,247 @@
+"""One connection to an XMPP server: slixmpp, held on a short lead.
+
+The library parses XML, negotiates TLS, logs in and binds a resource. Everything else it does by
+itself is off: it finds no servers, connects to none, tries nothing again, follows no other host,
+approves no subscriptions, keeps no roster, logs nothing. Before it sees an element, `_admit` has.
+An object serves one attempt and is thrown away. Runs on 1.8.3 (Debian 12) and newer.
+"""
+
+import asyncio
+import logging
+import ssl
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Protocol
+
+import slixmpp
+
+from autosyncd.transport import connection as life
+from autosyncd.transport.tls import in_words
+from autosyncd.transport.xmpp import login
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+    from autosyncd.transport.xmpp.servers import Server
+
+UNREAD_LIMIT = 1024 * 1024
+"""Bytes of one stanza; servers send 256 KiB at most."""
+DEPTH_LIMIT = 200
+"""Open elements at the end of a packet; each costs far more memory than its bytes."""
+TRY_NEXT_ADDRESS_AFTER = 0.25
+"""Seconds until the next of a host's addresses is tried beside the first (RFC 8305)."""
+
+# It would write down passwords (debug) and whatever strangers send (error).
+logging.getLogger("slixmpp").setLevel(logging.CRITICAL + 1)
+
+
+class Owner(Protocol):
+    """What is told of a connection. Nothing here may block."""
+
+    def greeted(self, client: "Client") -> None:
+        """Logged in, and all is as we insist on."""
+
+    def spoke(self) -> None:
+        """Something came in."""
+
+    def received(self, xml: "Element") -> None:
+        """A message, a presence or an iq, after `greeted`."""
+
+
+class Client(slixmpp.ClientXMPP):
+    """See the module."""
+
+    def __init__(
+        self, jid: str, password: str, context: ssl.SSLContext, owner: Owner, *, allow_plain: bool
+    ) -> None:
+        super().__init__(jid, password)
+        self._context = context
+        self._owner = owner
+        self._allow_plain = allow_plain
+        self._ending: asyncio.Future[life.Event] = asyncio.get_running_loop().create_future()
+        self._unread = 0
+        self._dropped = False
+        self._online = False
+        self._accepted = False
+        """The server says that the login is good."""
+        self._filtering: asyncio.Task[None] | None = None
+        self.understood = False
+        """An XMPP server, whatever it thinks of us, is at the other end."""
+        self._mechanisms = self.plugin["feature_mechanisms"]
+        self._mechanisms.unencrypted_scram = False
+        self._mechanisms.use_mechs = set(login.MECHANISMS)
+        self.add_filter("in", self._admit)
+        self.add_event_handler("session_start", self._check)
+        self.add_event_handler("ssl_invalid_chain", self._end_by_error)
+        self.add_event_handler("failed_all_auth", self._end_without_login)
+
+    async def converse(self, server: "Server") -> life.Event:
+        """From the first packet to the last; what it returns is why it ended."""
+        loop = asyncio.get_running_loop()
+        self.init_plugins()  # type: ignore[no-untyped-call]
+        self._filtering = asyncio.create_task(self.run_filters())
+        domain = self.default_domain = self.requested_jid.domain  # what the certificate is for
+        # The library takes a transport that nobody asked for as one of an attempt given up.
+        self._current_connection_attempt = loop.create_future()
+        with suppress(NotImplementedError):
+            self._context.set_alpn_protocols(["xmpp-client"])
+        try:
+            await loop.create_connection(
+                lambda: self,
+                server.host,
+                server.port,
+                ssl=self._context if server.direct else None,
+                server_hostname=domain if server.direct else None,
+                happy_eyeballs_delay=TRY_NEXT_ADDRESS_AFTER,
+            )
+        except (OSError, UnicodeError) as error:
+            return _as_event(error)
+        return await self._ending
+
+    def say(self, stanza: str) -> None:
+        """Write it; nothing happens when the connection is gone."""
+        if self.transport is not None and not self._dropped:
+            self.send_raw(stanza)
+
+    def drop(self) -> None:
+        """The end, said if there is anybody to say it to; once only: 1.8.3 fails when aborted twice."""
+        if self._dropped:
+            return
+        if self._online:
+            self.say(self.stream_footer)
+        self._dropped = True
+        self.cancel_connection_attempt()
+        self.abort()
+        if self._filtering is not None:
+            self._filtering.cancel()
+        self._end(life.Lost("it was dropped"))
+
+    def disconnect(self, *_: Any, **__: Any) -> "asyncio.Future[None]":
+        """The library gives up: after bytes that are no XML, or a login that was not proved."""
+        if self._accepted and not self.authenticated:
+            self._end(life.Unacceptable("it can't prove that it knows the password"))
+        else:
+            self._end(life.Lost("what it sent can't be understood"))
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done.set_result(None)
+        return done
+
+    def get_ssl_context(self) -> ssl.SSLContext:
+        """The one that checks certificates, whatever the library's version makes of its own."""
+        return self._context
+
+    def _start_keepalive(self, event: object) -> None:
+        """None: the owner asks for an answer, which a blank now and then does not bring."""
+
+    # what comes in
+
+    def data_received(self, data: bytes | str) -> None:
+        """The library sets no limit to the length of a stanza."""
+        self._unread += len(data)
+        if self._dropped:
+            return
+        if self._unread > UNREAD_LIMIT:
+            reason = f"it sent a stanza of more than {UNREAD_LIMIT // 1024} KiB"
+            self._end(life.Unacceptable(reason, alarming=False))
+            return
+        self._owner.spoke()
+        super().data_received(data)
+        if self.xml_depth > DEPTH_LIMIT:
+            reason = f"it sent a stanza of more than {DEPTH_LIMIT} elements within each other"
+            self._end(life.Unacceptable(reason, alarming=False))
+
+    def _admit(self, stanza: Any) -> Any:
+        """What the library may see; None keeps an element from it. All elements pass here."""
+        self._unread = 0
+        xml: Element = stanza.xml
+        if self._ending.done():
+            return None
+        self.understood = True
+        if xml.tag == login.STREAM_ERROR:
+            self._end(login.ended(xml))
+            return None
+        if self._online:
+            self._owner.received(xml)
+            return None
+        return stanza if self._is_welcome(xml) else None
+
+    def _is_welcome(self, xml: "Element") -> bool:
+        """Whether the library may see an element before the session is good."""
+        if xml.tag == login.FEATURES:
+            return self._takes(xml)
+        if not self._encrypted:
+            return xml.tag in login.IN_CLEAR
+        if xml.tag == f"{{{login.SASL}}}failure":
+            self._end(login.failed(xml))
+            return False
+        if xml.tag == f"{{{login.SASL}}}challenge" and login.is_too_much(xml):
+            self._end(life.Unacceptable("its login asks for more work than any honest server's"))
+            return False
+        self._accepted = self._accepted or xml.tag == f"{{{login.SASL}}}success"
+        return xml.tag.startswith(f"{{{login.SASL}}}") or xml.tag == "{jabber:client}iq"
+
+    def _takes(self, features: "Element") -> bool:
+        verdict = login.judge(
+            features,
+            encrypted=self._encrypted,
+            authenticated=self.authenticated,
+            allow_plain=self._allow_plain,
+        )
+        if not isinstance(verdict, login.GoOn):
+            self._end(verdict)
+            return False
+        if verdict.mechanisms is not None:
+            self._mechanisms.use_mechs = set(verdict.mechanisms)
+        return True
+
+    @property
+    def _encrypted(self) -> bool:
+        """Inside TLS, with a certificate that was checked against the JID's own domain."""
+        tls = self.transport and self.transport.get_extra_info("ssl_object")
+        if not tls or tls.context is not self._context:
+            return False
+        domain = self.requested_jid.domain
+        names = {domain, domain.encode("idna").decode("ascii")}
+        checked = self._context.check_hostname and self._context.verify_mode is ssl.CERT_REQUIRED
+        return checked and tls.server_hostname in names
+
+    def _check(self, _event: object) -> None:
+        """The library calls a session started that was never encrypted and never logged in."""
+        if self._ending.done():
+            return
+        if not self._encrypted or not self.authenticated:
+            self._end(life.Unacceptable("it asks for no password, so it may be anybody"))
+        elif self.boundjid.bare != self.requested_jid.bare or not self.boundjid.resource:
+            self._end(life.Unacceptable("it logged us in as somebody else"))
+        else:
+            self._online = True
+            self._owner.greeted(self)
+
+    # how it ends
+
+    def connection_lost(self, exception: BaseException | None) -> None:
+        """See asyncio.BaseProtocol; not always the first to tell why."""
+        super().connection_lost(exception)
+        if isinstance(exception, OSError):
+            self._end(_as_event(exception))
+        elif exception is not None:  # which asyncio has logged
+            self._end(life.Lost(f"what it sent could not be read ({type(exception).__name__})"))
+        else:
+            self._end(life.Lost("it closed the connection"))
+
+    def _end(self, event: life.Event) -> None:
+        """The first reason counts."""
+        if not self._ending.done():
+            self._ending.set_result(event)
+
+    def _end_by_error(self, error: OSError) -> None:
+        self._end(_as_event(error))
+
+    def _end_without_login(self, _event: object) -> None:
+        self._end(life.Refused("none of the logins that it offers can be used"))
+
+
+def _as_event(error: OSError | UnicodeError) -> life.Event:
+    reason = in_words(error)
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return life.Unacceptable(reason)
+    return life.Lost(reason)

@@ -1,0 +1,157 @@
+"""Pure: what goes out when, so that no server's limit is met and nothing waits long.
+
+Servers read a client that says much only slowly (Prosody 10 kB/s, ejabberd 3 kB/s after 20 kB, as
+they are installed), and its pings wait behind the rest. So no more goes out than the slowest
+takes: 16 kB at once, then 2.5 kB/s. What waits is the newest head of each channel for each peer; when
+that is more than may go out now, heads and branches are left out: half the bytes, and the others
+look at their remotes all the same.
+"""
+
+from collections import deque
+from math import inf
+
+from autosyncd.model import Channel, PushNotice
+from autosyncd.transport.xmpp.stanzas import NOTICES_LIMIT, entry, headline
+
+AT_ONCE = 16_000
+"""Bytes."""
+PER_SECOND = 2_500
+STANZA_LIMIT = 8_000
+"""Bytes of one stanza; servers take 256 KiB, but the next one waits behind it."""
+WORTH = 2_000
+"""Bytes to wait for before a piece of something longer goes out: each piece costs an address."""
+GATHER = 0.02
+"""Seconds to wait for more: what 200 repositories say at once goes out together."""
+FULL_ENTRY = 110
+"""Bytes of a notice with its head, about."""
+KEPT_FOR = 60.0
+"""Seconds in which a notice is also owed to a peer that comes later: what was said to it before may
+have been lost with its session, or with ours."""
+KEPT_LIMIT = 1000
+FIRST_LIMIT = 600
+"""Short stanzas that may wait; beyond it the newest is dropped."""
+
+Key = tuple[tuple[Channel, ...], str]
+
+
+class Recent:
+    """What was announced a short while ago, whether or not there was a session."""
+
+    def __init__(self) -> None:
+        self._kept: dict[Key, tuple[PushNotice, float]] = {}
+
+    def put(self, notice: PushNotice, *, now: float) -> None:
+        """Remember it as the newest of its channels and branch."""
+        key = (notice.channels, notice.branch)
+        self._kept.pop(key, None)
+        self._kept[key] = (notice, now)
+        if len(self._kept) > KEPT_LIMIT:
+            del self._kept[next(iter(self._kept))]
+
+    def fresh(self, *, now: float) -> list[PushNotice]:
+        """All of it that is not too old, the oldest first."""
+        kept = {key: (one, at) for key, (one, at) in self._kept.items() if now - at <= KEPT_FOR}
+        self._kept = kept
+        return [notice for notice, _ in kept.values()]
+
+
+class Sending:
+    """What waits to go out in one session."""
+
+    def __init__(self, *, now: float) -> None:
+        self._tokens = float(AT_ONCE)
+        self._counted_at = now
+        self._first: deque[str] = deque()
+        self._owed: dict[str, dict[Key, PushNotice]] = {}
+        self._count = 0
+        self._gathered_at = -inf
+
+    def spend(self, size: int, *, now: float) -> bool:
+        """Whether this many bytes may go out now; they count then."""
+        self._refill(now)
+        if self._tokens < size:
+            return False
+        self._tokens -= size
+        return True
+
+    def charge(self, size: int, *, now: float) -> None:
+        """These bytes went out without waiting (a ping)."""
+        self._refill(now)
+        self._tokens -= size
+
+    def put_first(self, stanza: str) -> None:
+        """A short stanza that goes before all notices."""
+        if len(self._first) < FIRST_LIMIT:
+            self._first.append(stanza)
+
+    def owe(self, peer: str, notice: PushNotice, *, now: float) -> None:
+        """This peer is to hear it; `notice` has only the channels that concern it."""
+        if not self._count:
+            self._gathered_at = now + GATHER
+        waiting = self._owed.setdefault(peer, {})
+        key = (notice.channels, notice.branch)
+        self._count += key not in waiting
+        waiting.pop(key, None)
+        waiting[key] = notice
+
+    def forget(self, peer: str) -> None:
+        """The peer is gone."""
+        self._count -= len(self._owed.pop(peer, {}))
+
+    def due(self, *, now: float) -> float:
+        """When take() has something to give; infinity: never."""
+        if self._first:
+            return self.affordable(len(self._first[0].encode()), now=now)
+        if self._count:
+            return max(self._gathered_at, self.affordable(self._next_size(), now=now))
+        return inf
+
+    def take(self, *, now: float) -> list[str]:
+        """What may go out now."""
+        self._refill(now)
+        out: list[str] = []
+        while self._first and self.spend(len(self._first[0].encode()), now=now):
+            out.append(self._first.popleft())
+        if self._first or now < self._gathered_at:
+            return out
+        while self._count and self._tokens >= self._next_size():
+            out.append(self._next_stanza())
+        return out
+
+    def _next_size(self) -> int:
+        """Bytes that should be there before the next stanza of notices is made."""
+        waiting = next(iter(self._owed.values()))
+        return min(250 + FULL_ENTRY * len(waiting), WORTH)
+
+    def _next_stanza(self) -> str:
+        peer, waiting = next(iter(self._owed.items()))
+        room = min(self._tokens, STANZA_LIMIT)
+        brief = self._count * FULL_ENTRY > self._tokens
+        entries: list[str] = []
+        size = len(headline(peer, ()).encode())
+        while waiting:
+            key, notice = next(iter(waiting.items()))
+            written = entry(notice, notice.channels, brief=brief)
+            size += len(written.encode())
+            if entries and (size > room or len(entries) == NOTICES_LIMIT):
+                break
+            entries.append(written)
+            del waiting[key]
+        self._count -= len(entries)
+        # the next turn is another peer's
+        del self._owed[peer]
+        if waiting:
+            self._owed[peer] = waiting
+        stanza = headline(peer, entries)
+        self._tokens -= len(stanza.encode())
+        return stanza
+
+    def affordable(self, size: int, *, now: float) -> float:
+        """When this many bytes may go out."""
+        self._refill(now)
+        return now + max(0.0, size - self._tokens) / PER_SECOND
+
+    def _refill(self, now: float) -> None:
+        passed = max(0.0, now - self._counted_at)
+        self._tokens = min(float(AT_ONCE), self._tokens + passed * PER_SECOND)
+        self._counted_at = now

@@ -1,0 +1,217 @@
+"""Pure: one session at an XMPP server: who is there, what they are told, what they say.
+
+It begins when the login is good and is forgotten when the connection ends. Text to write is handed
+to `say`, what is heard to the transport's listener.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from autosyncd.model import PushNotice, TreeId
+from autosyncd.transport.xmpp import stanzas
+from autosyncd.transport.xmpp.oldpeers import OldPeers, is_old, place
+from autosyncd.transport.xmpp.peers import Interests, New, Peers
+from autosyncd.transport.xmpp.sending import Recent, Sending
+from autosyncd.transport.xmpp.stanzas import Came, Copy, Drop, Headline, Said, Went, bare
+
+if TYPE_CHECKING:
+    from xml.etree.ElementTree import Element
+
+    from autosyncd.transport.base import Listener
+
+CHANNELS_TOLD = 8
+"""Channels of one notice that are handed on."""
+
+
+class Session:
+    """`own` is the full JID that the server gave us, `dropped` counts what was not obeyed."""
+
+    def __init__(
+        self,
+        own: str,
+        daemon: str,
+        interests: Interests,
+        recent: Recent,
+        say: Callable[[str], None],
+        listener: "Listener",
+        dropped: Counter[Drop],
+        *,
+        now: float,
+    ) -> None:
+        self.own = own
+        self._account = bare(own)
+        self._domain = self._account.rpartition("@")[2]
+        self._daemon = daemon
+        self._interests = interests
+        self._recent = recent
+        self._say = say
+        self._listener = listener
+        self._dropped = dropped
+        self._peers = Peers()
+        self._old = OldPeers()
+        self._sending = Sending(now=now)
+        self._pings = 0
+        self._shown: frozenset[str] = frozenset()
+        """Trusted accounts that were sent our presence."""
+        self.carbons_refused = False
+
+    def begin(self, *, now: float) -> None:
+        """Show ourselves to the own account, and to each that is trusted."""
+        presence = stanzas.presence(self._daemon)
+        self._sending.charge(len(presence), now=now)
+        self._say(presence)
+        self.interests_changed()
+
+    def interests_changed(self) -> None:
+        """Who is trusted has changed: show ourselves to the new, leave the others."""
+        trusted = self._interests.trusted
+        for account in sorted(self._shown - trusted):
+            self._sending.put_first(stanzas.absence(account))
+            for jid in self._peers.forget_account(account):
+                self._sending.forget(jid)
+        for account in sorted(trusted - self._shown):
+            self._sending.put_first(stanzas.presence(self._daemon, to=account))
+        self._shown = trusted
+
+    def announce(self, notice: PushNotice, *, now: float) -> None:
+        """Tell every peer whom it concerns."""
+        for jid in self._peers:
+            self._owe(jid, notice, now=now)
+        self._old.owe(self._interests.remotes(notice.channels), now=now)
+
+    def write(self, to: str, text: str) -> None:
+        """A message for a person."""
+        self._sending.put_first(stanzas.chat(to, text, hidden=False))
+
+    def ping(self, *, now: float) -> None:
+        """Ask the server for a word, at once."""
+        self._pings += 1
+        text = stanzas.ping(self._domain, self._pings)
+        self._sending.charge(len(text), now=now)
+        self._say(text)
+
+    def due(self, *, now: float) -> float:
+        """When flush() has something to do."""
+        return min(self._sending.due(now=now), self._old.due())
+
+    def flush(self, *, now: float) -> None:
+        """Write what may go out now."""
+        for text in self._sending.take(now=now):
+            self._say(text)
+        while told := self._old.take(now=now):
+            text = stanzas.chat(told[0], f"pushed {told[1]}", hidden=True)
+            if not self._sending.spend(len(text.encode()), now=now):
+                self._old.put_back(told, self._sending.affordable(len(text.encode()), now=now))
+                return
+            self._say(text)
+
+    def received(self, xml: "Element", *, now: float) -> None:
+        """A stanza from the server."""
+        match xml.tag:
+            case "{jabber:client}message":
+                self._hear(xml, now=now)
+            case "{jabber:client}presence":
+                self._see(xml, now=now)
+            case "{jabber:client}iq":
+                self._answer(xml)
+
+    # presences
+
+    def _see(self, xml: "Element", *, now: float) -> None:
+        event = stanzas.read_presence(xml)
+        if isinstance(event, Drop):
+            self._dropped[event] += 1
+        elif event.jid == self.own:
+            pass
+        elif is_old(event.jid, self._account):
+            self._see_old(event, now=now)
+        else:
+            match self._peers.see(event, self._interests):
+                case New(jid):
+                    self._meet(jid, now=now)
+                case Went(jid):
+                    self._sending.forget(jid)
+                case Drop() as reason:
+                    self._dropped[reason] += 1
+
+    def _meet(self, jid: str, *, now: float) -> None:
+        if bare(jid) != self._account:  # those of the own account hear of us by the server
+            self._sending.put_first(stanzas.presence(self._daemon, to=jid))
+        for notice in self._recent.fresh(now=now):
+            self._owe(jid, notice, now=now)
+
+    def _see_old(self, event: Came | Went, *, now: float) -> None:
+        before = len(self._old)
+        if isinstance(event, Went):
+            if self._old.went(event) and not self._old:
+                self._sending.put_first(stanzas.carbons(on=False))
+            return
+        # Each time: one that was started anew has forgotten whose presence it saw.
+        self._sending.put_first(stanzas.presence(self._daemon, to=event.jid))
+        if self._old.came(event.jid):
+            if not before:
+                self._sending.put_first(stanzas.carbons(on=True))
+            for notice in self._recent.fresh(now=now):
+                self._old.owe(self._interests.remotes(notice.channels), now=now)
+
+    def _owe(self, jid: str, notice: PushNotice, *, now: float) -> None:
+        channels = self._interests.told(jid, notice.channels)
+        if channels:
+            self._sending.owe(jid, replace(notice, channels=channels), now=now)
+
+    # messages
+
+    def _hear(self, xml: "Element", *, now: float) -> None:
+        if not self._interests.is_friend(xml.get("from", self._account)):
+            self._dropped[Drop.STRANGER] += 1
+            return
+        match stanzas.read_message(xml, self.own):
+            case Headline(sender, notices):
+                for notice in notices:
+                    self._hear_notice(sender, notice)
+            case Copy() as copy:
+                self._hear_copy(copy, now=now)
+            case Drop() as reason:
+                self._dropped[reason] += 1
+
+    def _hear_notice(self, sender: str, notice: Said | Drop) -> None:
+        if isinstance(notice, Drop):
+            self._dropped[notice] += 1
+            return
+        channels = self._interests.believed(sender, notice.channels)[:CHANNELS_TOLD]
+        if not channels:
+            self._dropped[Drop.UNKNOWN_CHANNEL] += 1
+            return
+        heard = PushNotice(channels, notice.branch, notice.head, TreeId(""), "")
+        self._listener.heard(heard, sender)
+
+    def _hear_copy(self, copy: Copy, *, now: float) -> None:
+        if not is_old(copy.sender, self._account):
+            self._dropped[Drop.NOTHING_OF_OURS] += 1
+            return
+        if copy.sender not in self._old or copy.body.startswith("login"):
+            self._see_old(Came(copy.sender, ours=False), now=now)
+        url = self._old.hear(copy, now=now)
+        if url is None:
+            self._dropped[Drop.NOTHING_OF_OURS] += 1
+            return
+        known = self._interests.everything()
+        meant = [channels for remote, channels in known.items() if place(remote) == place(url)]
+        if not meant:  # it may name a mirror of what is here
+            self._listener.connected()
+        for channels in meant:
+            notice = PushNotice(tuple(channels[:CHANNELS_TOLD]), "", "", TreeId(""), "")
+            self._listener.heard(notice, copy.sender)
+
+    # questions
+
+    def _answer(self, xml: "Element") -> None:
+        sender, number = xml.get("from", ""), xml.get("id", "")
+        if sender not in ("", self._domain) and bare(sender) != self._account:
+            self._dropped[Drop.STRANGER] += 1  # even an answer would say that we are there
+        elif xml.get("type") in ("get", "set"):
+            self._sending.put_first(stanzas.not_here(sender, number[:200]))
+        elif xml.get("type") == "error" and number == "carbons-enable":
+            self.carbons_refused = True

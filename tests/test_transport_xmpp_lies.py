@@ -1,0 +1,177 @@
+"""A server that lies gets no stanza and no password, costs no memory, and is told of in one sentence."""
+
+import asyncio
+import time
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from autosyncd.transport import connection
+from autosyncd.transport.connection import TransportState
+from tests.lying_server import HOST, PASSWORD, USER, Lie, LyingServer
+from tests.xmpp_machines import CHANNEL, HEAD, Machine, notice, until
+
+LATER = "by itself."
+RELOAD = "at the next reload."
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if connection.py's patience were a twentieth of what it is."""
+    for name in ("CONNECT_WITHIN", "PING_AFTER", "ANSWER_WITHIN"):
+        monkeypatch.setattr(connection, name, getattr(connection, name) / 20)
+
+
+def reason_of(server: LyingServer, **options: bool) -> tuple[str, Machine]:
+    """Why a machine can't be there, and the machine after that."""
+
+    async def ask() -> Machine:
+        async with Machine(server, f"{USER}@{HOST}", PASSWORD, **options) as machine:
+            machine.transport.announce(notice())
+            await until(lambda: machine.reasons)
+            machine.state = machine.transport._connection.state  # type: ignore[attr-defined]
+            return machine
+
+    machine = asyncio.run(ask())
+    return machine.reasons[0].partition("can't be used: ")[2], machine
+
+
+BEFORE_LOGIN = {
+    Lie.NO_TLS_NO_LOGIN: ("it offers no TLS", TransportState.BACKOFF, True),
+    Lie.PLAIN_WITHOUT_TLS: ("it offers no TLS", TransportState.BACKOFF, True),
+    Lie.SCRAM_WITHOUT_TLS: ("it offers no TLS", TransportState.BACKOFF, True),
+    Lie.PLAIN_ONLY: ("it offers no SCRAM, only PLAIN", TransportState.FATAL, True),
+    Lie.ANONYMOUS_ONLY: ("it offers no login by password", TransportState.FATAL, True),
+    Lie.BIND_WITHOUT_LOGIN: ("it asks for no password", TransportState.BACKOFF, True),
+    Lie.BIND_DURING_LOGIN: ("it asks for no password", TransportState.BACKOFF, True),
+    Lie.UNPROVED_LOGIN: ("it can't prove that it knows", TransportState.BACKOFF, True),
+    Lie.OTHER_NAME: ("its certificate is not accepted, Hostname", TransportState.BACKOFF, True),
+    Lie.EXPIRED: ("its certificate is not accepted, certificate has", TransportState.BACKOFF, True),
+    Lie.UNKNOWN_CA: ("its certificate is not accepted", TransportState.BACKOFF, True),
+    Lie.TLS_FAILS: ("", TransportState.BACKOFF, False),
+    Lie.WRONG_PASSWORD: ("the password is wrong", TransportState.FATAL, True),
+    Lie.LOGIN_LATER: (
+        "it refused the login: temporary-auth-failure",
+        TransportState.BACKOFF,
+        False,
+    ),
+    Lie.SILENCE: ("no answer within", TransportState.BACKOFF, False),
+    Lie.GARBAGE: ("what it sent can't be understood", TransportState.BACKOFF, False),
+    Lie.CLOSED: ("", TransportState.BACKOFF, False),
+    Lie.SEE_OTHER_HOST_FIRST: (
+        "it ended the connection: see-other-host",
+        TransportState.BACKOFF,
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize("lie", BEFORE_LOGIN, ids=lambda lie: lie.name)
+def test_a_server_that_is_not_as_we_insist_gets_nothing(lie: Lie, tmp_path: Path) -> None:
+    text, state, alarming = BEFORE_LOGIN[lie]
+    with LyingServer(lie, tmp_path) as server:
+        reason, machine = reason_of(server)
+        assert reason.startswith(text)
+        assert reason.endswith(RELOAD if state is TransportState.FATAL else LATER)
+        assert machine.state is state  # type: ignore[attr-defined]
+        assert len(machine.alarms) == alarming
+        assert (machine.sessions, machine.notices) == (0, [])
+        assert server.record.stanzas == []
+        assert server.record.passwords == []
+        assert server.record.connections <= 2
+
+
+def test_plain_passes_inside_tls_where_the_person_lets_it(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with Machine(server, f"{USER}@{HOST}", PASSWORD, allow_plain=True) as machine:
+            await machine.ready()
+
+    with LyingServer(Lie.PLAIN_ONLY, tmp_path) as server:
+        asyncio.run(play())
+        assert server.record.passwords == [PASSWORD]
+
+
+@pytest.mark.parametrize("lie", [Lie.PLAIN_WITHOUT_TLS, Lie.OTHER_NAME, Lie.WRONG_PASSWORD])
+def test_but_never_without_tls_nor_after_scram_has_failed(lie: Lie, tmp_path: Path) -> None:
+    with LyingServer(lie, tmp_path) as server:
+        reason_of(server, allow_plain=True)
+        assert server.record.passwords == []
+
+
+AFTER_LOGIN = {
+    Lie.SEE_OTHER_HOST: "it ended the connection: see-other-host",
+    Lie.POLICY_VIOLATION: "it ended the connection: policy-violation",
+    Lie.CONFLICT: "another client of the account took its place",
+    Lie.SILENCE_LATER: "no answer to a ping",
+    Lie.ENDLESS_STANZA: "it sent a stanza of more than 1024 KiB",
+    Lie.DEEP: "it sent a stanza of more than 200 elements within each other",
+    Lie.DOCTYPE: "",
+    Lie.GARBAGE_LATER: "what it sent can't be understood",
+}
+
+
+@pytest.mark.parametrize("lie", AFTER_LOGIN, ids=lambda lie: lie.name)
+def test_a_server_that_turns_is_left(lie: Lie, tmp_path: Path) -> None:
+    with LyingServer(lie, tmp_path) as server:
+        server.record.elsewhere = f"127.0.0.1:{server.port}"
+        tracemalloc.start()
+        reason, machine = reason_of(server)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert reason.startswith(AFTER_LOGIN[lie])
+        assert machine.sessions == 1
+        assert server.record.sent < 16 * 1024 * 1024
+        assert peak < 24 * 1024 * 1024
+        assert server.record.connections <= 2  # it went nowhere else, and did not come back at once
+
+
+def test_what_is_nested_deep_within_the_limit_does_no_harm(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with Machine(server, f"{USER}@{HOST}", PASSWORD) as machine:
+            await until(lambda: machine.sessions)
+            server.send("<message>" + "<x>" * 5_000 + "</x>" * 5_000 + "</message>")
+            server.send(
+                f"<message from='{USER}@{HOST}/x' type='headline'><notices xmlns='urn:autosync:1' "
+                f"v='1'><n c='{CHANNEL[:16]}' h='{HEAD}'/></notices></message>"
+            )
+            await until(lambda: machine.heads() == [HEAD])
+
+    with LyingServer(Lie.NONE, tmp_path) as server:
+        asyncio.run(play())
+
+
+def test_conflict_makes_it_somebody_else_and_the_third_is_told_to_the_person(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "BACKOFF_FIRST", 0.01)
+
+    async def play() -> Machine:
+        async with Machine(server, f"{USER}@{HOST}", PASSWORD) as machine:
+            await until(lambda: machine.alarms)
+            return machine
+
+    with LyingServer(Lie.CONFLICT, tmp_path) as server:
+        machine = asyncio.run(play())
+        assert server.record.logins == 3
+        assert len(machine.alarms) == 1
+
+
+def test_a_wrong_password_is_tried_once_and_again_when_a_person_asks(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with Machine(server, f"{USER}@{HOST}", PASSWORD) as machine:
+            await until(lambda: machine.alarms)
+            connections = server.record.connections
+            machine.transport.woke()
+            machine.transport.network(online=True)
+            began = time.monotonic()
+            await until(lambda: time.monotonic() - began > 0.3)
+            assert server.record.connections == connections
+            server.lie = Lie.NONE
+            machine.transport.retry()
+            await machine.ready()
+            assert machine.alarms == machine.reasons
+            assert len(machine.alarms) == 1
+
+    with LyingServer(Lie.WRONG_PASSWORD, tmp_path) as server:
+        asyncio.run(play())

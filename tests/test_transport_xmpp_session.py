@@ -1,0 +1,411 @@
+"""One session at an XMPP server, told as conversations: what comes in, what goes out, what is heard."""
+
+import re
+import tracemalloc
+from collections import Counter
+from dataclasses import replace
+from xml.etree.ElementTree import Element, fromstring
+
+import pytest
+
+from autosyncd.model import PushNotice, TreeId
+from autosyncd.transport.base import Interest
+from autosyncd.transport.xmpp.peers import PER_ACCOUNT, Interests
+from autosyncd.transport.xmpp.sending import AT_ONCE, KEPT_FOR, PER_SECOND, Recent
+from autosyncd.transport.xmpp.session import Session
+from autosyncd.transport.xmpp.stanzas import (
+    CARBONS,
+    FORWARD,
+    HINTS,
+    NOTICES_LIMIT,
+    NS,
+    Drop,
+    headline,
+    presence,
+)
+from tests.hostile_stanzas import BOBS, CHANNEL, OWN, stanzas
+
+DESKTOP, ATTIC = "alice@example.org/autosyncd-1", "alice@example.org/AutosyncJabberBot on attic"
+BOB, MALLORY = "bob@example.org/autosyncd-2", "mallory@example.net/autosyncd-3"
+HEAD = "12" * 20
+NOTES = PushNotice((CHANNEL,), "main", HEAD, TreeId("t" * 32), "laptop")
+SHARED = replace(NOTES, channels=(BOBS,))
+WANTED = {
+    CHANNEL: Interest(frozenset(), frozenset({"ssh://hub/notes"})),
+    BOBS: Interest(frozenset({"bob@example.org"}), frozenset({"ssh://hub/shared"})),
+}
+
+
+class Ear:
+    """What the session tells its transport's owner."""
+
+    def __init__(self) -> None:
+        self.notices: list[tuple[str, PushNotice]] = []
+        self.pulls = 0
+
+    def heard(self, notice: PushNotice, sender: str) -> None:
+        self.notices.append((sender, notice))
+
+    def connected(self) -> None:
+        self.pulls += 1
+
+    def changed(self, *, online: bool, reason: str) -> None: ...
+
+    def alarm(self, text: str) -> None: ...
+
+
+class Stage:
+    """A session that has begun, a clock, and all that was written."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.written: list[str] = []
+        self.ear = Ear()
+        self.recent = Recent()
+        self.interests = Interests("alice@example.org")
+        self.interests.replace(WANTED)
+        self.dropped: Counter[Drop] = Counter()
+        self.renew()
+
+    def renew(self) -> None:
+        """Another session."""
+        parts = (self.interests, self.recent, self.written.append, self.ear, self.dropped)
+        self.session = Session(OWN, "d" * 32, *parts, now=self.now)
+        self.session.begin(now=self.now)
+
+    def later(self, seconds: float = 0.1) -> list[str]:
+        """What is written within this time, as a loop that sleeps until it is due would have it."""
+        end = self.now + seconds
+        while (due := self.session.due(now=self.now)) <= end:
+            assert due >= self.now - 1e-6
+            self.now = max(due, self.now)
+            before = len(self.written)
+            self.session.flush(now=self.now)
+            if len(self.written) == before:
+                self.now += 0.001  # rounding; a real clock moves on too
+        self.now = max(self.now, end)
+        written, self.written[:] = list(self.written), []
+        return written
+
+    def hears(self, text: str) -> None:
+        self.session.received(client(text), now=self.now)
+
+    def announce(self, notice: PushNotice) -> None:
+        self.recent.put(notice, now=self.now)
+        self.session.announce(notice, now=self.now)
+
+
+def client(text: str) -> Element:
+    """The element as a client's stream has it."""
+    return fromstring(text.replace(" ", " xmlns='jabber:client' ", 1))  # noqa: S314
+
+
+def here(jid: str) -> str:
+    return presence("e" * 32).replace("<presence", f"<presence from='{jid}'")
+
+
+def gone(jid: str) -> str:
+    return f"<presence from='{jid}' type='unavailable'/>"
+
+
+def said(sender: str, channels: str = CHANNEL[:16], rest: str = "b='main' h='" + HEAD + "'") -> str:
+    text = headline(OWN, [f"<n c='{channels}' {rest}/>"])
+    return text.replace("<message ", f"<message from='{sender}' ", 1)
+
+
+def copy(
+    body: str, *, outer: str = "alice@example.org", inner: str = ATTIC, kind: str = "sent"
+) -> str:
+    message = (
+        f"<message xmlns='jabber:client' from='{inner}' type='chat'><body>{body}</body></message>"
+    )
+    inside = f"<forwarded xmlns='{FORWARD}'>{message}</forwarded>"
+    copied = f"<{kind} xmlns='{CARBONS}'>{inside}</{kind}>"
+    return f"<message from='{outer}' type='chat'>{copied}</message>"
+
+
+@pytest.fixture
+def stage() -> Stage:
+    stage = Stage()
+    stage.later()
+    return stage
+
+
+def addressees(written: list[str]) -> list[str]:
+    return [found[1] for text in written if (found := re.search(r"to='([^']*)'", text))]
+
+
+def test_it_begins_with_a_presence_of_low_priority_and_one_for_whoever_is_trusted():
+    first, second = Stage().later()
+    assert first.startswith(
+        "<presence><priority>-1</priority><autosync xmlns='urn:autosync:1' v='1'"
+    )
+    assert second.startswith("<presence to='bob@example.org'><priority>-1</priority>")
+
+
+def test_a_notice_goes_to_each_peer_as_a_headline_without_a_body(stage):
+    stage.hears(here(DESKTOP))
+    stage.announce(NOTES)
+    (text,) = stage.later()
+    assert text == (
+        f"<message type='headline' to='{DESKTOP}'><notices xmlns='urn:autosync:1' v='1'>"
+        f"<n c='{CHANNEL[:16]}' b='main' h='{HEAD}'/></notices></message>"
+    )
+
+
+def test_what_is_said_is_heard_with_the_whole_channel(stage):
+    stage.hears(said(DESKTOP))
+    assert stage.ear.notices == [(DESKTOP, PushNotice((CHANNEL,), "main", HEAD, TreeId(""), ""))]
+
+
+def test_who_is_no_peer_hears_nothing(stage):
+    stage.hears("<presence from='alice@example.org/phone'/>")
+    stage.hears(here(OWN))
+    stage.hears(here(MALLORY))
+    stage.announce(NOTES)
+    assert stage.later() == []
+    assert stage.dropped[Drop.STRANGER] == 1
+
+
+def test_who_is_gone_hears_nothing_even_of_what_waits(stage):
+    stage.hears(here(DESKTOP))
+    stage.announce(NOTES)
+    stage.hears(gone(DESKTOP))
+    stage.announce(NOTES)
+    assert stage.later() == []
+
+
+def test_bob_hears_of_what_names_him_and_of_nothing_else(stage):
+    stage.hears(here(BOB))
+    assert addressees(stage.later()) == [BOB]  # our presence: he may have come after us
+    stage.announce(NOTES)
+    stage.announce(SHARED)
+    stage.announce(replace(NOTES, channels=(CHANNEL, BOBS), branch="both"))
+    (text,) = stage.later()
+    assert BOBS[:16] in text
+    assert CHANNEL[:16] not in text
+
+
+def test_bob_is_believed_about_what_names_him_and_about_nothing_else(stage):
+    stage.hears(said(BOB, CHANNEL[:16]))
+    assert stage.ear.notices == []
+    assert stage.dropped[Drop.UNKNOWN_CHANNEL] == 1
+    stage.hears(said(BOB, f"{CHANNEL[:16]} {BOBS[:16]}"))
+    assert [notice.channels for _, notice in stage.ear.notices] == [(BOBS,)]
+
+
+def test_bob_is_left_when_he_is_trusted_no_longer(stage):
+    stage.hears(here(BOB))
+    stage.later()
+    stage.interests.replace({CHANNEL: Interest()})
+    stage.session.interests_changed()
+    stage.announce(SHARED)
+    assert stage.later() == ["<presence to='bob@example.org' type='unavailable'/>"]
+    stage.hears(said(BOB, BOBS[:16]))
+    assert stage.ear.notices == []
+
+
+def test_who_comes_late_hears_what_was_announced_a_moment_ago(stage):
+    stage.announce(NOTES)
+    assert stage.later(KEPT_FOR - 1) == []
+    stage.hears(here(DESKTOP))
+    assert addressees(stage.later()) == [DESKTOP]
+    stage.later(2)
+    stage.renew()
+    stage.later()
+    stage.hears(here(DESKTOP))
+    assert stage.later() == []
+
+
+def test_only_the_newest_head_of_a_channel_goes_out(stage):
+    stage.hears(here(DESKTOP))
+    for number in range(10, 60):
+        stage.announce(replace(NOTES, head=f"{number}" * 20))
+    (text,) = stage.later()
+    assert text.count("<n ") == 1
+    assert "59" * 20 in text
+
+
+@pytest.mark.parametrize("pairs", [1, 2])
+@pytest.mark.parametrize(("peers", "within"), [(1, 1.0), (2, 3.0), (5, 15.0)])
+def test_two_hundred_repositories_at_once_reach_all_within_what_servers_allow(
+    stage, peers, within, pairs
+):
+    """ejabberd's default, the strictest: 20 kB, then 3 kB/s; after that a ping waits."""
+    names = [f"alice@example.org/autosyncd-{number:032}" for number in range(peers)]
+    for name in names:
+        stage.hears(here(name))
+    channels = [(f"{number:04x}" * 16, f"ffff{number:04x}" * 8)[:pairs] for number in range(200)]
+    for pair in channels:
+        stage.announce(replace(NOTES, channels=pair))
+    began, sent, per_peer = stage.now, 0, Counter()
+    while stage.now - began < within:
+        for text in stage.later(0.1):
+            sent += len(text)
+            assert len(text) <= 8100
+            (to,) = addressees([text])
+            per_peer[to] += min(text.count("<n "), NOTICES_LIMIT)
+        assert sent <= min(AT_ONCE + 300, 20_000) + PER_SECOND * (stage.now - began)
+    assert per_peer == dict.fromkeys(names, 200)
+    assert stage.later(60) == []
+
+
+def test_a_ping_waits_for_nothing(stage):
+    for number in range(40):
+        stage.hears(here(f"alice@example.org/autosyncd-{number:032}"))
+    for number in range(200):
+        stage.announce(replace(NOTES, channels=(f"{number:04x}" * 16,)))
+    stage.later(5)
+    stage.session.ping(now=stage.now)
+    assert "urn:xmpp:ping" in stage.written[-1]
+
+
+def test_a_branch_that_xml_can_not_carry_is_any_branch(stage):
+    stage.hears(here(DESKTOP))
+    stage.announce(replace(NOTES, branch="caf\udce9"))
+    stage.announce(replace(NOTES, branch="a'<&>\"b"))
+    (text,) = stage.later()
+    stage.hears(text.replace("<message ", f"<message from='{DESKTOP}' "))
+    assert [notice.branch for _, notice in stage.ear.notices] == ["", "a'<&>\"b"]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (said("alice@example.org"), Drop.NO_SENDER),
+        (said(OWN), Drop.OWN_ECHO),
+        (said(MALLORY), Drop.STRANGER),
+        (said(DESKTOP).replace("v='1'", "v='2'"), Drop.UNKNOWN_VERSION),
+        (said(DESKTOP).replace("v='1'", ""), Drop.UNKNOWN_VERSION),
+        (said(DESKTOP).replace("urn:autosync:1", "urn:autosync:2"), Drop.NOTHING_OF_OURS),
+        (said(DESKTOP).replace("headline", "chat"), Drop.NOTHING_OF_OURS),
+        (said(DESKTOP).replace("</m", "<delay xmlns='urn:xmpp:delay'/></m"), Drop.DELAYED),
+        (said(DESKTOP).replace("</m", "<x xmlns='jabber:x:delay'/></m"), Drop.DELAYED),
+        (said(DESKTOP, ""), Drop.STRANGE_CHANNEL),
+        (said(DESKTOP, CHANNEL[:15]), Drop.STRANGE_CHANNEL),
+        (said(DESKTOP, " ".join([CHANNEL] * 13)), Drop.STRANGE_CHANNEL),
+        (said(DESKTOP, CHANNEL + "a"), Drop.STRANGE_CHANNEL),
+        (said(DESKTOP, "f" * 16), Drop.UNKNOWN_CHANNEL),
+        (said(DESKTOP, CHANNEL[:16] + "f" * 48), Drop.UNKNOWN_CHANNEL),
+        (said(DESKTOP, rest="h='main'"), Drop.STRANGE_HEAD),
+        (said(DESKTOP, rest="b='" + "x" * 256 + "'"), Drop.STRANGE_BRANCH),
+        (said(DESKTOP, rest="b='a&#10;b'"), Drop.STRANGE_BRANCH),
+        (copy("pushed x", outer=MALLORY), Drop.STRANGER),
+        (copy("pushed x", outer=DESKTOP), Drop.FORGED_CARBON),
+        (copy("pushed x", outer="bob@example.org"), Drop.FORGED_CARBON),
+        (copy("pushed x", inner="bob@example.org/AutosyncJabberBot on x"), Drop.FORGED_CARBON),
+        (copy("pushed x", inner="alice@example.org/phone"), Drop.NOTHING_OF_OURS),
+        (copy("Unknown command: x"), Drop.NOTHING_OF_OURS),
+        (f"<iq from='{MALLORY}' type='get' id='1'/>", Drop.STRANGER),
+        (f"<presence from='{MALLORY}' type='subscribe'/>", Drop.NOTHING_OF_OURS),
+    ],
+)
+def test_what_is_not_obeyed_has_a_name(stage, text, reason):
+    stage.hears(text)
+    assert stage.dropped == {reason: 1}
+    assert stage.ear.notices == []
+    assert not any(MALLORY in text for text in stage.later())
+
+
+def test_many_notices_of_one_stanza_are_read_up_to_a_limit(stage):
+    many = "".join(f"<n c='{CHANNEL[:16]}' b='b{number}'/>" for number in range(150))
+    stage.hears(said(DESKTOP).replace("</notices>", many + "</notices>"))
+    assert len(stage.ear.notices) == 100
+    assert stage.dropped == {Drop.TOO_MANY_NOTICES: 1}
+
+
+def test_thousands_of_presences_are_not_all_remembered(stage):
+    tracemalloc.start()
+    for number in range(5000):
+        stage.hears(here(f"bob@example.org/autosyncd-{number}"))
+    used, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert stage.dropped[Drop.TOO_MANY_PEERS] == 5000 - PER_ACCOUNT
+    assert used < 1_000_000
+
+
+def test_a_question_of_the_own_server_is_answered_and_a_strangers_is_not(stage):
+    stage.hears("<iq from='example.org' type='get' id='p1'><ping xmlns='urn:xmpp:ping'/></iq>")
+    (text,) = stage.later()
+    assert text.startswith("<iq type='error' to='example.org' id='p1'>")
+    stage.hears(f"<iq from='{BOB}' type='get' id='p1'><ping xmlns='urn:xmpp:ping'/></iq>")
+    assert stage.later() == []
+
+
+# dvcs-autosync 0.5
+
+
+def test_an_old_peer_is_shown_our_presence_and_hears_of_a_push_in_its_own_words(stage):
+    stage.hears(f"<presence from='{ATTIC}'/>")
+    assert stage.later() == [
+        presence("d" * 32, to=ATTIC),
+        f"<iq type='set' id='carbons-enable'><enable xmlns='{CARBONS}'/></iq>",
+    ]
+    stage.announce(NOTES)
+    assert stage.later() == [
+        f"<message type='chat' to='{ATTIC}'><body>pushed ssh://hub/notes</body>{HINTS}</message>"
+    ]
+    stage.announce(replace(NOTES, head="34" * 20))
+    stage.announce(replace(NOTES, head="56" * 20))
+    assert stage.later(2.7) == []
+    assert len(stage.later(1)) == 1
+    stage.announce(NOTES)
+    stage.hears(gone(ATTIC))
+    assert stage.later(9) == [
+        f"<iq type='set' id='carbons-disable'><disable xmlns='{CARBONS}'/></iq>"
+    ]
+
+
+@pytest.mark.parametrize("kind", ["sent", "received"])
+@pytest.mark.parametrize(
+    "url", ["ssh://hub/notes", "hub:notes.git/", "pushed ssh://git@HUB:22/notes"]
+)
+def test_an_old_peers_push_is_heard_from_the_copy_of_its_message(stage, kind, url):
+    stage.hears(copy(f"pushed {url.removeprefix('pushed ')}\n", kind=kind))
+    assert stage.ear.notices == [(ATTIC, PushNotice((CHANNEL,), "", "", TreeId(""), ""))]
+
+
+def test_both_copies_of_one_message_are_one_push_and_the_next_is_another(stage):
+    stage.hears(copy("pushed hub:notes", kind="sent"))
+    stage.hears(copy("pushed hub:notes", kind="received"))
+    assert len(stage.ear.notices) == 1
+    stage.later(3)
+    stage.hears(copy("pushed hub:notes", kind="sent"))
+    assert len(stage.ear.notices) == 2
+
+
+def test_a_push_to_a_place_that_nobody_knows_makes_all_pull_once(stage):
+    stage.hears(copy("pushed https://mirror/x"))
+    assert (stage.ear.notices, stage.ear.pulls) == ([], 1)
+
+
+def test_an_old_peer_that_says_login_is_shown_our_presence_again(stage):
+    for _ in range(2):
+        stage.hears(copy("login AutosyncJabberBot on attic"))
+        assert presence("d" * 32, to=ATTIC) in stage.later()
+
+
+def test_a_stranger_with_an_old_peers_resource_is_a_stranger(stage):
+    stage.hears("<presence from='mallory@example.net/AutosyncJabberBot on attic'/>")
+    stage.announce(NOTES)
+    assert stage.later() == []
+
+
+# everything at once
+
+
+def test_ten_thousand_fuzzed_stanzas_do_nothing_but_name_channels_we_have():
+    stage = Stage()
+    for xml in stanzas(seed=1, count=10_000):
+        stage.session.received(xml, now=stage.now)
+        stage.now += 0.01
+    stage.later(60)
+    assert stage.ear.notices
+    for sender, notice in stage.ear.notices:
+        assert set(notice.channels) <= ({BOBS} if sender.startswith("bob@") else {CHANNEL, BOBS})
+        assert sender.startswith(("alice@example.org/", "bob@example.org/"))
+        assert notice.branch.isprintable()
+        assert re.fullmatch(r"|[0-9a-f]{40}|[0-9a-f]{64}", notice.head)
+        assert (notice.tree, notice.host, notice.source) == ("", "", None)
+    assert set(stage.dropped) >= {*Drop} - {Drop.TOO_MANY_PEERS}
+    assert NS not in "".join(str(reason.value) for reason in stage.dropped)
