@@ -4,76 +4,34 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.booted import UNIT, Service, cleaned, installed
 from tests.testbed import Box
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.root, pytest.mark.slow]
 
-UNIT = "autosyncd.service"
-
-
-class Service:
-    """alice's autosyncd, through her own systemctl."""
-
-    def __init__(self, box: Box) -> None:
-        self.box = box
-
-    def systemctl(self, *words: str) -> str:
-        return self.box.run("systemctl", "--user", *words).stdout.strip()
-
-    def show(self, field: str) -> str:
-        return self.systemctl("show", "--value", "-p", field, UNIT)
-
-    def start(self) -> None:
-        self.systemctl("enable", "--now", "autosyncd")
-
-    def override(self, text: str) -> None:
-        """A drop-in of the person's own for the unit."""
-        folder = f".config/systemd/user/{UNIT}.d"
-        self.box.run("sh", "-ec", f"mkdir -p {folder}; cat >{folder}/test.conf", input=text)
-        self.systemctl("daemon-reload")
-
-    def add_repository(self, name: str) -> None:
-        """A git folder ~/NAME, and the drop-in that names it."""
-        self.box.shell(
-            f"git init -q -b main ~/{name}; mkdir -p ~/.config/autosync/autosync.d;"
-            f"printf 'repositories:\\n  - path: ~/{name}\\n    commit_after: 500ms\\n'"
-            f" >~/.config/autosync/autosync.d/{name}.yaml"
-        )
-
-    def subjects(self, name: str) -> str:
-        """The subjects of the commits that there are."""
-        return self.box.shell(f"git -C ~/{name} log --format=%s 2>&1", check=False)
-
-    def journal(self, *words: str) -> str:
-        return self.box.run("journalctl", "--user", "-u", "autosyncd", "-o", "cat", *words).stdout
-
 
 @pytest.fixture(scope="module")
 def box() -> Iterator[Box]:
-    with Box(user="alice") as box:
-        said = box.run("/checkout/script/install", user="root", timeout=120).stdout
-        assert said.rstrip().endswith("systemctl --user enable --now autosyncd")
-        box.shell(
-            "git config --global user.name Alice; git config --global user.email a@example.org"
-        )
+    with installed() as box:
         yield box
 
 
 @pytest.fixture
 def service(box: Box) -> Iterator[Service]:
-    service = Service(box)
-    yield service
-    box.shell(
-        "systemctl --user disable --now autosyncd; systemctl --user reset-failed;"
-        "rm -rf .config/autosync .config/systemd .local/state/autosync notes;"
-        "systemctl --user daemon-reload",
-        check=False,
-    )
+    with cleaned(box) as service:
+        yield service
 
 
 def test_the_unit_is_clean(box: Box) -> None:
     done = box.run("systemd-analyze", "verify", "--user", f"/usr/local/lib/systemd/user/{UNIT}")
+    assert done.stdout + done.stderr == ""
+
+
+def test_the_units_for_servers_are_clean(box: Box) -> None:
+    box.shell("useradd -m bob 2>/dev/null || true", user="root")
+    unit = "/usr/local/lib/systemd/system/autosyncd@.service"
+    done = box.run("systemd-analyze", "verify", unit, user="root")
     assert done.stdout + done.stderr == ""
 
 

@@ -14,33 +14,15 @@ import socket
 import struct
 import sys
 from collections.abc import Mapping
-from enum import Enum
 from typing import TextIO, TypedDict
+
+from autosyncd.service.event import Event as Event
 
 SOCKET = "/run/systemd/journal/socket"
 TEXT_LIMIT = 48_000
 """Characters of one field: a datagram has to fit into the socket's buffer."""
 
 log = logging.getLogger("autosyncd")
-
-
-class Event(Enum):
-    """What happened, as MESSAGE_ID: `journalctl MESSAGE_ID=…` finds every occurrence. Never change
-    one; a thing of another kind gets an id of its own (systemd.journal-fields(7))."""
-
-    STARTED = "61bc7fde5c84460caa7518aa43c4184d"
-    STOPPED = "372dfd0d8f914ab594430ef40235b3a3"
-    RELOADED = "0082bffa505b4edc9a658616faf80141"
-    COMMITTED = "cea51e2227de4921b6b1498bc3bdd4db"
-    PUSHED = "486a389b09cb406696dffe2fb0e2d276"
-    PULLED = "2bf317c6c8d140f2a9e70cdfd915f6f9"
-    CONFLICT = "5497f961161141a691d0d13d3d7f2d27"
-    PROBLEM = "4c91de11a72a4fd19e7f15bad319dc9c"
-    SOLVED = "1e83c64d204245fa898ffae741665058"
-    HALTED = "390d224f51b240d192035d4bf8c9c626"
-    CONFIG_PROBLEM = "0ccd80a47b864280922f47ad6cd34856"
-    CHILD_DIED = "5c1094294ae94aafa9775e4b39a7bf98"
-    TRANSPORT = "17439eb8b671417fb0d181c09718bb5e"
 
 
 class Extra(TypedDict):
@@ -103,6 +85,13 @@ def _priority(level: int) -> str:
     return next((priority for least, priority in limits if level >= least), rest)
 
 
+def _otherwise(record: logging.LogRecord) -> Event:
+    """What it is when nobody has said."""
+    if record.exc_info:
+        return Event.BUG
+    return Event.PROBLEM if record.levelno >= logging.WARNING else Event.NOTE
+
+
 def _of(record: logging.LogRecord) -> Mapping[str, str]:
     named: Mapping[str, str] = getattr(record, "autosync", {})
     return named
@@ -130,6 +119,7 @@ class JournalHandler(logging.Handler):
         own = {name: printable(value) for name, value in _of(record).items()}
         named = {
             "MESSAGE": _text(record, self._format),
+            "MESSAGE_ID": _otherwise(record).value,
             "PRIORITY": _priority(record.levelno),
             "SYSLOG_IDENTIFIER": "autosyncd",
             "CODE_FILE": record.pathname,
@@ -183,14 +173,20 @@ def to_journal(stream: TextIO, environment: Mapping[str, str]) -> bool:
     return (device, inode) == (str(status.st_dev), str(status.st_ino))
 
 
+def in_colour(stream: TextIO, environment: Mapping[str, str]) -> bool:
+    """Whether the stream is a terminal that shows colours, to somebody who wants them
+    (https://no-color.org: any value but an empty one says no)."""
+    wanted = not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
+    return wanted and stream.isatty()
+
+
 def install(verbose: bool) -> None:  # noqa: FBT001 - the option itself
     """Send what autosyncd logs to the journal or to stderr; DEBUG too if `verbose`."""
     handler: logging.Handler
     if to_journal(sys.stderr, os.environ) and os.path.exists(SOCKET):
         handler = JournalHandler(SOCKET)
     else:
-        plain = not sys.stderr.isatty() or "NO_COLOR" in os.environ
-        handler = LineHandler(sys.stderr, colour=not plain)
+        handler = LineHandler(sys.stderr, colour=in_colour(sys.stderr, os.environ))
     log.handlers[:] = [handler]
     log.propagate = False
     log.setLevel(logging.DEBUG if verbose else logging.INFO)
