@@ -23,6 +23,8 @@ SLOW_MODULES = {
     "test_engine_replace",
     "test_engine_saves",
     "test_messenger_loop",
+    "test_messenger_writing",
+    "test_old_peer",
     "test_scripts",
     "test_supervisor_loop",
     "test_testbed",

@@ -15,8 +15,10 @@ from autosyncd.control.local import LOCAL
 from autosyncd.control.survey import File, Survey, as_json, size_text, some, text
 from autosyncd.control.verb import DONE, NOT_REACHABLE, PROBLEM_FOUND, WRONG_USAGE, WrongUsage
 from autosyncd.link.messages import Asked
-from autosyncd.vcs.driver import EVERYTHING, CommitMade, CommitOrder, Question, Ready
+from autosyncd.vcs.changes import EVERYTHING
 from autosyncd.vcs.git.driver import GitDriver
+from autosyncd.vcs.orders import CommitOrder
+from autosyncd.vcs.outcomes import CommitMade, Question, Ready
 from autosyncd.worker import safety
 from autosyncd.worker.main import machine_id
 from tests.buses import private_bus, running_messenger

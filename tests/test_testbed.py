@@ -1,13 +1,17 @@
 """The testbed does what it says: a test that runs on it must be able to believe it."""
 
+import asyncio
 import contextlib
 import os
+import socket
 import sys
+from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
-from tests.testbed import Box, Desktop, Disk, Failed, GitServers, Net, execute
+from tests.testbed import Box, Desktop, Disk, Failed, GitServers, Net, XmppServer, execute
 from tests.testbed.program import HERE
 from tests.waiting import eventually
 
@@ -20,6 +24,7 @@ PROGRAMS = [
     "desktop",
     "faults",
     "clean-room",
+    "xmpp",
 ]
 
 
@@ -47,6 +52,62 @@ def test_git_servers_serve_pause_and_come_back_at_the_same_address(tmp_path: Pat
         servers.restart()
         assert reachable("ssh")
     assert not (tmp_path / "servers").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["prosody", "ejabberd"])
+def test_an_xmpp_server_lets_its_users_in_falls_silent_and_comes_back(
+    tmp_path: Path, kind: Literal["prosody", "ejabberd"]
+) -> None:
+    slixmpp = pytest.importorskip("slixmpp")
+    with XmppServer(tmp_path / "server", kind) as server:
+        jid = server.add_user("alice", "first")
+
+        async def first_event(password: str) -> str:
+            client = slixmpp.ClientXMPP(jid, password)
+            client.ca_certs = server.ca
+            came: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+            def tell(name: str, _event: object) -> None:
+                if not came.done():
+                    came.set_result(name)
+
+            for name in ("session_start", "failed_all_auth", "ssl_invalid_chain"):
+                client.add_event_handler(name, partial(tell, name))
+            connect = client.connect
+            connect((server.ip, server.port)) if old else connect(server.ip, server.port)
+            try:
+                return await asyncio.wait_for(came, 10)
+            finally:
+                client.abort()
+
+        old = slixmpp.__version_info__ < (1, 9)
+        assert asyncio.run(first_event("first")) == "session_start"
+        assert asyncio.run(first_event("second")) == "failed_all_auth"
+
+        def greets() -> bool:
+            with socket.create_connection((server.ip, server.port), 5) as connection:
+                connection.settimeout(1.0)
+                connection.sendall(
+                    b"<stream:stream to='xmpp.test' version='1.0' xmlns='jabber:client' "
+                    b"xmlns:stream='http://etherx.jabber.org/streams'>"
+                )
+                with contextlib.suppress(TimeoutError):
+                    return connection.recv(1) == b"<"
+                return False
+
+        assert greets()
+        server.pause()
+        assert not greets()
+        server.resume()
+        assert greets()
+        server.kill()
+        with pytest.raises(ConnectionRefusedError):
+            greets()
+        server.start()
+        server.add_user("alice", "second")
+        assert asyncio.run(first_event("second")) == "session_start"
+    assert not (tmp_path / "server").exists()
 
 
 @pytest.mark.slow

@@ -40,6 +40,10 @@ def _unpush(parser: ArgumentParser) -> None:
     parser.add_argument("--yes", action="store_true", help="do not ask")
 
 
+def _install_unit(parser: ArgumentParser) -> None:
+    parser.add_argument("--remove", action="store_true", help="stop the service, and take it away")
+
+
 def _demo(parser: ArgumentParser) -> None:
     parser.add_argument("--once", action="store_true", help="end after the show")
 
@@ -64,6 +68,11 @@ LOCAL = {
         _unpush,
     ),
     "doctor": Verb("find out what is in the way", "autosyncd.control.doctor:doctor", _nothing),
+    "install-unit": Verb(
+        "write the systemd unit of an autosyncd that came without one (pipx)",
+        "autosyncd.control.unit:install_unit",
+        _install_unit,
+    ),
     "demo": Verb("two machines in a temporary folder", "autosyncd.control.demo:demo", _demo),
 }
 """In the order in which --help shows them."""
