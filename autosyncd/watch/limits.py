@@ -125,8 +125,9 @@ def unreliable(root: bytes) -> str | None:
 
 def is_remote(kind: str) -> bool:
     """Whether others can change such a file system. Unknown FUSE ones count as remote: to look once
-    too often does no harm."""
-    return kind in _REMOTE or (kind.startswith("fuse.") and kind not in _LOCAL_FUSE)
+    too often does no harm. (fuseblk is a disk's: ntfs-3g.)"""
+    unknown = kind.startswith("fuse.") and kind not in _LOCAL_FUSE
+    return kind in _REMOTE or kind == "fuse" or unknown
 
 
 def type_of(path: bytes, mountinfo: bytes) -> str | None:
