@@ -115,7 +115,7 @@ class ChatClient:
             if "session_start" in self.events and "disconnected" not in self.events:
                 self.xmpp.send_presence(ptype="unavailable")
                 await asyncio.sleep(0)
-            self.xmpp.abort()
+            self.xmpp.transport.abort()  # abort() of its own fails on Python 3.11.2 after a close
         await asyncio.sleep(0)
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             if "slixmpp" in repr(task):

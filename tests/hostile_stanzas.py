@@ -4,7 +4,8 @@ import random
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element, SubElement
 
-from autosyncd.transport.xmpp.stanzas import CARBONS, FORWARD, NS
+from autosyncd.transport.xmpp.hearing import FORWARD
+from autosyncd.transport.xmpp.stanzas import CARBONS, NS
 
 OWN = "alice@example.org/autosyncd-0"
 CHANNEL, BOBS = "ab" * 32, "cd" * 32

@@ -39,6 +39,7 @@ from autosyncd.messenger.commands import (
     Wake,
 )
 from autosyncd.messenger.letters import GATHER, Letters, Write
+from autosyncd.messenger.loop import Ear
 from autosyncd.messenger.outside import Due, Outside, deadline, printable, step
 from autosyncd.model import AlertKind, PushNotice, Status
 from autosyncd.transport.base import Interest
@@ -215,3 +216,18 @@ def test_what_is_over_is_not_written(end):
     state, _ = play(ALERT, end, state=LETTERS)
     assert deadline(state) is None
     assert play(Due(), state=state, now=GATHER)[1] == ()
+
+
+def test_what_a_transport_alarms_of_is_an_alert_until_it_is_online():
+    fed: list[object] = []
+    ear = Ear("xmpp", fed.append)
+    ear.alarm("The password is wrong.")
+    ear.changed(online=True, reason="")
+    ear.connected()
+    alert, changed, withdraw, connected = fed
+    assert (alert.repository, alert.topic, alert.kind) == ("", "xmpp", AlertKind.PROBLEM)
+    assert "The password is wrong." in alert.text
+    assert (changed.online, withdraw, connected) == (True, Withdraw("", "xmpp"), Connected("xmpp"))
+    state, shown = play(alert)
+    assert [type(command) for command in shown] == [Show]
+    assert play(withdraw, state=state)[1] == (Close(("", "xmpp")),)

@@ -16,11 +16,12 @@ LATER = "by itself."
 RELOAD = "at the next reload."
 
 
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As if connection.py's patience were a twentieth of what it is."""
-    for name in ("CONNECT_WITHIN", "PING_AFTER", "ANSWER_WITHIN"):
-        monkeypatch.setattr(connection, name, getattr(connection, name) / 20)
+def impatient(monkeypatch: pytest.MonkeyPatch, lie: Lie) -> None:
+    """With a silent server, as if connection.py's patience were a twentieth of what it is."""
+    if lie in (Lie.SILENCE, Lie.SILENCE_LATER):
+        names = ["CONNECT_WITHIN"] if lie is Lie.SILENCE else ["PING_AFTER", "ANSWER_WITHIN"]
+        for name in names:
+            monkeypatch.setattr(connection, name, getattr(connection, name) / 20)
 
 
 def reason_of(server: LyingServer, **options: bool) -> tuple[str, Machine]:
@@ -68,7 +69,10 @@ BEFORE_LOGIN = {
 
 
 @pytest.mark.parametrize("lie", BEFORE_LOGIN, ids=lambda lie: lie.name)
-def test_a_server_that_is_not_as_we_insist_gets_nothing(lie: Lie, tmp_path: Path) -> None:
+def test_a_server_that_is_not_as_we_insist_gets_nothing(
+    lie: Lie, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    impatient(monkeypatch, lie)
     text, state, alarming = BEFORE_LOGIN[lie]
     with LyingServer(lie, tmp_path) as server:
         reason, machine = reason_of(server)
@@ -92,6 +96,15 @@ def test_plain_passes_inside_tls_where_the_person_lets_it(tmp_path: Path) -> Non
         assert server.record.passwords == [PASSWORD]
 
 
+def test_a_server_may_have_an_address_of_version_6(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with Machine(server, f"{USER}@{HOST}", PASSWORD) as machine:
+            await machine.ready()
+
+    with LyingServer(Lie.NONE, tmp_path, ip="::1") as server:
+        asyncio.run(play())
+
+
 @pytest.mark.parametrize("lie", [Lie.PLAIN_WITHOUT_TLS, Lie.OTHER_NAME, Lie.WRONG_PASSWORD])
 def test_but_never_without_tls_nor_after_scram_has_failed(lie: Lie, tmp_path: Path) -> None:
     with LyingServer(lie, tmp_path) as server:
@@ -112,7 +125,10 @@ AFTER_LOGIN = {
 
 
 @pytest.mark.parametrize("lie", AFTER_LOGIN, ids=lambda lie: lie.name)
-def test_a_server_that_turns_is_left(lie: Lie, tmp_path: Path) -> None:
+def test_a_server_that_turns_is_left(
+    lie: Lie, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    impatient(monkeypatch, lie)
     with LyingServer(lie, tmp_path) as server:
         server.record.elsewhere = f"127.0.0.1:{server.port}"
         tracemalloc.start()

@@ -10,19 +10,11 @@ import pytest
 
 from autosyncd.model import PushNotice, TreeId
 from autosyncd.transport.base import Interest
+from autosyncd.transport.xmpp.hearing import FORWARD, Drop
 from autosyncd.transport.xmpp.peers import PER_ACCOUNT, Interests
 from autosyncd.transport.xmpp.sending import AT_ONCE, KEPT_FOR, PER_SECOND, Recent
 from autosyncd.transport.xmpp.session import Session
-from autosyncd.transport.xmpp.stanzas import (
-    CARBONS,
-    FORWARD,
-    HINTS,
-    NOTICES_LIMIT,
-    NS,
-    Drop,
-    headline,
-    presence,
-)
+from autosyncd.transport.xmpp.stanzas import CARBONS, HINTS, NOTICES_LIMIT, NS, headline, presence
 from tests.hostile_stanzas import BOBS, CHANNEL, OWN, stanzas
 
 DESKTOP, ATTIC = "alice@example.org/autosyncd-1", "alice@example.org/AutosyncJabberBot on attic"

@@ -35,7 +35,7 @@ from tests.xmpp_machines import Machine, acquainted, notice, until
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from autosyncd.transport.xmpp.stanzas import Drop
+    from autosyncd.transport.xmpp.hearing import Drop
 
 ROUNDS = 150
 AWAY = 5.0

@@ -103,14 +103,17 @@ class Client(slixmpp.ClientXMPP):
             self.send_raw(stanza)
 
     def drop(self) -> None:
-        """The end, said if there is anybody to say it to; once only: 1.8.3 fails when aborted twice."""
+        """The end, said if there is anybody to say it to."""
         if self._dropped:
             return
         if self._online:
             self.say(self.stream_footer)
         self._dropped = True
         self.cancel_connection_attempt()
-        self.abort()
+        if self.transport is not None:
+            # Not by the library's abort(): it closes first, and Python 3.11.2 can't abort a TLS
+            # transport that was closed twice.
+            self.transport.abort()
         if self._filtering is not None:
             self._filtering.cancel()
         self._end(life.Lost("it was dropped"))

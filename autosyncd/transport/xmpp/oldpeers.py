@@ -10,7 +10,7 @@ import re
 from collections import deque
 from math import inf
 
-from autosyncd.transport.xmpp.stanzas import Copy, Went
+from autosyncd.transport.xmpp.hearing import Copy, Went
 
 RESOURCE = re.compile(r"AutosyncJabberBot on .+", re.DOTALL)
 SAID_EVERY = 3.0

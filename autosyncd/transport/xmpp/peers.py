@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from autosyncd.model import Channel
 from autosyncd.transport.base import Interest
-from autosyncd.transport.xmpp.stanzas import PREFIX, Came, Drop, Went, bare
+from autosyncd.transport.xmpp.hearing import Came, Drop, Went
+from autosyncd.transport.xmpp.stanzas import PREFIX, bare
 
 PER_ACCOUNT = 64
 """Peers of one account that are remembered."""

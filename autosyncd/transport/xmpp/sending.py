@@ -20,7 +20,7 @@ STANZA_LIMIT = 8_000
 """Bytes of one stanza; servers take 256 KiB, but the next one waits behind it."""
 WORTH = 2_000
 """Bytes to wait for before a piece of something longer goes out: each piece costs an address."""
-GATHER = 0.02
+GATHER = 0.005
 """Seconds to wait for more: what 200 repositories say at once goes out together."""
 FULL_ENTRY = 110
 """Bytes of a notice with its head, about."""

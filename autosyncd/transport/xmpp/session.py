@@ -10,11 +10,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from autosyncd.model import PushNotice, TreeId
-from autosyncd.transport.xmpp import stanzas
+from autosyncd.transport.xmpp import hearing, stanzas
+from autosyncd.transport.xmpp.hearing import Came, Copy, Drop, Headline, Said, Went
 from autosyncd.transport.xmpp.oldpeers import OldPeers, is_old, place
 from autosyncd.transport.xmpp.peers import Interests, New, Peers
 from autosyncd.transport.xmpp.sending import Recent, Sending
-from autosyncd.transport.xmpp.stanzas import Came, Copy, Drop, Headline, Said, Went, bare
+from autosyncd.transport.xmpp.stanzas import bare
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -120,7 +121,7 @@ class Session:
     # presences
 
     def _see(self, xml: "Element", *, now: float) -> None:
-        event = stanzas.read_presence(xml)
+        event = hearing.read_presence(xml)
         if isinstance(event, Drop):
             self._dropped[event] += 1
         elif event.jid == self.own:
@@ -167,7 +168,7 @@ class Session:
         if not self._interests.is_friend(xml.get("from", self._account)):
             self._dropped[Drop.STRANGER] += 1
             return
-        match stanzas.read_message(xml, self.own):
+        match hearing.read_message(xml, self.own):
             case Headline(sender, notices):
                 for notice in notices:
                     self._hear_notice(sender, notice)

@@ -15,11 +15,9 @@ from typing import TYPE_CHECKING
 
 from autosyncd import clock
 from autosyncd.transport import connection as life
-from autosyncd.transport import credentials
 from autosyncd.transport.reflector_quota import Complaints
-from autosyncd.transport.tls import client_context
 from autosyncd.transport.xmpp import servers
-from autosyncd.transport.xmpp.client import Client
+from autosyncd.transport.xmpp.attempt import converse
 from autosyncd.transport.xmpp.identity import daemon_id
 from autosyncd.transport.xmpp.peers import Interests
 from autosyncd.transport.xmpp.sending import Recent
@@ -30,7 +28,8 @@ if TYPE_CHECKING:
 
     from autosyncd.model import Channel, PushNotice, XmppConfig
     from autosyncd.transport.base import Interest, Listener
-    from autosyncd.transport.xmpp.stanzas import Drop
+    from autosyncd.transport.xmpp.client import Client
+    from autosyncd.transport.xmpp.hearing import Drop
 
 log = logging.getLogger("autosyncd")
 
@@ -140,7 +139,9 @@ class XmppTransport:
     def _obey(self, command: life.Command) -> None:
         match command:
             case life.Connect():
-                self._attempt = asyncio.create_task(self._converse())
+                resource = f"autosyncd-{self._daemon}{self._suffix}"
+                attempt = converse(self._config, resource, self, self._lookup)
+                self._attempt = asyncio.create_task(attempt)
                 self._attempt.add_done_callback(self._ended)
             case life.Disconnect():
                 self._disconnect()
@@ -209,44 +210,13 @@ class XmppTransport:
         if report.alarming:
             self._listener.alarm(text)
 
-    # One attempt, and the session that it may become
+    # What the attempt and its client tell (attempt.py: Patron)
 
-    async def _converse(self) -> life.Event:
-        """From reading the password to the last packet; what it returns is why it ended."""
-        self._happen(life.Underway(credentials.COMMAND_WITHIN + 5))
-        password = await credentials.read(self._config.secret)
-        if isinstance(password, credentials.NoPassword):
-            return life.Unacceptable(password.reason)
-        self._happen(life.Underway(life.CONNECT_WITHIN))
-        domain = self._config.jid.rpartition("@")[2]
-        places = await servers.find(domain, self._config.server, self._lookup)
-        ending: life.Event = life.Lost("its domain says that it has no XMPP server")
-        first: life.Event | None = None
-        for server in places:
-            ending, understood = await self._try(server, password.text)
-            if understood:
-                return ending
-            # What is wrong with a certificate says more than that another port is closed.
-            if first is None or isinstance(ending, life.Unacceptable):
-                first = ending
-        return first or ending
+    def underway(self, within: float) -> None:
+        """The attempt has come to a step that may take so long."""
+        self._happen(life.Underway(within))
 
-    async def _try(self, server: servers.Server, password: str) -> tuple[life.Event, bool]:
-        """The end of a connection to one place, and whether an XMPP server was there."""
-        try:
-            context = client_context(self._config.ca_file)
-        except OSError as error:
-            return life.Unacceptable(error.strerror or str(error)), True
-        jid = f"{self._config.jid}/autosyncd-{self._daemon}{self._suffix}"
-        client = Client(jid, password, context, self, allow_plain=self._config.allow_plain)
-        try:
-            return await client.converse(server), client.understood
-        finally:
-            client.drop()
-
-    # What the client tells (client.py: Owner)
-
-    def greeted(self, client: Client) -> None:
+    def greeted(self, client: "Client") -> None:
         """Logged in, and all is as it should be."""
         self._client = client
         self._session = Session(

@@ -1,0 +1,55 @@
+"""One attempt to be online, from reading the password to the last packet of a session."""
+
+from typing import TYPE_CHECKING, Protocol
+
+from autosyncd.transport import connection as life
+from autosyncd.transport import credentials
+from autosyncd.transport.tls import client_context
+from autosyncd.transport.xmpp import servers
+from autosyncd.transport.xmpp.client import Client, Owner
+
+if TYPE_CHECKING:
+    from autosyncd.model import XmppConfig
+
+
+class Patron(Owner, Protocol):
+    """Who wants the attempt."""
+
+    def underway(self, within: float) -> None:
+        """It has come to a step that may take so many seconds."""
+
+
+async def converse(
+    config: "XmppConfig", resource: str, owner: Patron, lookup: servers.Lookup
+) -> life.Event:
+    """What it returns is why it ended. The password is read anew and not kept."""
+    owner.underway(credentials.COMMAND_WITHIN + 5)
+    password = await credentials.read(config.secret)
+    if isinstance(password, credentials.NoPassword):
+        return life.Unacceptable(password.reason)
+    owner.underway(life.CONNECT_WITHIN)
+    try:
+        client_context(config.ca_file)
+    except OSError as error:
+        return life.Unacceptable(error.strerror or str(error))
+    ending: life.Event | None = None
+    domain = config.jid.rpartition("@")[2]
+    for server in await servers.find(domain, config.server, lookup):
+        # A client is used once, whatever comes of it.
+        client = Client(
+            f"{config.jid}/{resource}",
+            password.text,
+            client_context(config.ca_file),
+            owner,
+            allow_plain=config.allow_plain,
+        )
+        try:
+            came_to = await client.converse(server)
+        finally:
+            client.drop()
+        if client.understood:
+            return came_to
+        # What is wrong with a certificate says more than that another port is closed.
+        if ending is None or isinstance(came_to, life.Unacceptable):
+            ending = came_to
+    return ending or life.Lost("its domain says that it has no XMPP server")
