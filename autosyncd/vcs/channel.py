@@ -43,9 +43,14 @@ def normalise(url: str, *, machine_id: str) -> str:
     return f"{host.lower()}/{path}"
 
 
+def host(url: str) -> str:
+    """The host that a URL leads to, in small letters; empty: a path of this machine."""
+    return _split(url.strip())[1].lower()
+
+
 def without_secrets(text: str) -> str:
     """Any text with `user:password@` taken out of the URLs in it: before a person sees it."""
-    return re.sub(r"([a-z][a-z0-9+.-]*://)[^/\s'\"]*@", r"\1", text, flags=re.I)
+    return re.sub(r"([a-z][a-z0-9+.-]{0,30}://)[^/\s'\"]*@", r"\1", text, flags=re.I)
 
 
 def _split(url: str) -> tuple[str, str, int | None, str]:

@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from autosyncd.errors import AutosyncError
+from autosyncd.vcs import channel
 from autosyncd.vcs.channel import without_secrets
 from autosyncd.vcs.git.ssh import Line, Ssh, host_of, is_openssh, quiet_ssh
 from autosyncd.vcs.partner import Partner
 from autosyncd.vcs.process import Runner
+from autosyncd.vcs.slots import Slots
 
 QUICK = 120.0
 """Seconds for a command that asks or writes a little."""
@@ -95,6 +97,8 @@ class Git:
         self._environment = _environment(environment)
         self._lookup: Partner | None = None
         self._ssh: Ssh | None = None
+        runtime = environment.get("XDG_RUNTIME_DIR")
+        self._slots = Slots(os.path.join(runtime, "autosync") if runtime else None)
         self._addresses: dict[tuple[str, ...], tuple[object, str]] = {}
         self.excludes: bytes | None = None
         """The file that holds what is left out besides what .gitignore says (excludes.py)."""
@@ -127,7 +131,12 @@ class Git:
 
     def network(self, *arguments: str, timeout: float = LONG) -> Result:
         """A command that talks to a remote; hooks run (pre-push). Its status is the caller's."""
-        line = self._line(arguments)
+        address = self._destination(arguments)
+        with self._slots.held(channel.host(address), self._runner.stopping):
+            return self._talk(address, arguments, timeout)
+
+    def _talk(self, address: str, arguments: Sequence[str], timeout: float) -> Result:
+        line = self._line(address)
         result = self._over(line, arguments, timeout)
         if line is None or result.code == 0 or self._ssh is None:
             return result
@@ -136,7 +145,7 @@ class Git:
             line, result.complaint, self._environment, silent=silent
         )
         if again:
-            return self._over(self._line(arguments), arguments, timeout)
+            return self._over(self._line(address), arguments, timeout)
         return Result(result.code, result.out, complaint)
 
     def _over(self, line: Line | None, arguments: Sequence[str], timeout: float) -> Result:
@@ -153,14 +162,19 @@ class Git:
             complaint = f"{SILENT} for {SILENCE:.0f} s. {complaint}".strip()
         return Result(done.code or (1 if done.timed_out else 0), done.out, complaint)
 
-    def _line(self, arguments: Sequence[str]) -> Line | None:
-        """The way to the remote that a network command names, if ssh leads there."""
+    def _line(self, address: str) -> Line | None:
+        """The way to the remote, if ssh leads there."""
+        host = None if self._ssh is None else host_of(address)
+        return (
+            None if self._ssh is None or host is None else self._ssh.line(host, self._environment)
+        )
+
+    def _destination(self, arguments: Sequence[str]) -> str:
+        """The address of the remote that a network command names, or an empty text."""
         words = [word for word in arguments if not word.startswith("-")]
-        if self._ssh is None or len(words) < 2:
-            return None
-        address = words[1] if ":" in words[1] else self._address(words[0], words[1])
-        host = host_of(address)
-        return None if host is None else self._ssh.line(host, self._environment)
+        if len(words) < 2:
+            return ""
+        return words[1] if ":" in words[1] else self._address(words[0], words[1])
 
     def _address(self, verb: str, remote: str) -> str:
         """Where a remote is, asked anew when the settings of the repository have changed."""
