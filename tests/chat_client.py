@@ -111,11 +111,12 @@ class ChatClient:
     async def end(self) -> None:
         """Say goodbye if there is somebody, and leave nothing behind."""
         self.xmpp.cancel_connection_attempt()
-        if self.xmpp.transport is not None:
+        transport = self.xmpp.transport  # which is None as soon as the connection is lost
+        if transport is not None:
             if "session_start" in self.events and "disconnected" not in self.events:
                 self.xmpp.send_presence(ptype="unavailable")
                 await asyncio.sleep(0)
-            self.xmpp.transport.abort()  # abort() of its own fails on Python 3.11.2 after a close
+            transport.abort()  # abort() of its own fails on Python 3.11.2 after a close
         await asyncio.sleep(0)
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             if "slixmpp" in repr(task):

@@ -1,10 +1,12 @@
 """Killed at any instant, the next start recovers by itself and nothing that had stood is lost."""
 
 import contextlib
+import fcntl
 import os
 import random
 import select
 import signal
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -63,6 +65,16 @@ def recover(clone: Clone) -> None:
     assert isinstance(synced, Synced), synced
     assert not synced.refused
     assert list(clone.root.joinpath(".git").rglob("*.lock")) == []
+
+
+def test_what_a_killed_worker_was_just_starting_is_waited_for(world: World) -> None:
+    """Between fork(2) and execve(2) it has the lock too; the kill of its parent does not end it."""
+    laptop, _ = world.share({"a.txt": "a\n"})
+    laptop.driver.close()
+    lock = os.open(laptop.root / ".git/autosync/lock", os.O_RDWR)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    threading.Timer(0.1, os.close, (lock,)).start()
+    recover(laptop)
 
 
 def in_history(clone: Clone) -> set[str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from autosyncd import clock
 from autosyncd.model import RepoConfig
 from autosyncd.vcs.git import excludes, history, lock
 from autosyncd.vcs.git.committing import hooks
@@ -19,6 +20,9 @@ from autosyncd.vcs.git.updating import held, sweep
 from autosyncd.vcs.git.updating.lease import leases_work
 from autosyncd.vcs.outcomes import Ready, Unfit, Waiting, Why
 from autosyncd.vcs.process import Runner
+
+LET_GO_WITHIN = 1.0
+"""Seconds for what a killed worker was just starting."""
 
 
 class TreeLock:
@@ -84,7 +88,7 @@ class Opening:
             repository = open_repository(path, self.runner, self.environment, machine=self.machine)
         except NotARepository as problem:
             return Unfit(str(problem))
-        if not self.lock.take(repository):
+        if not self._take(repository):
             return Unfit(f"Another autosyncd already works in {path}; it goes on when that ends.")
         self.runner.ledger = ledger(repository)
         known = mark.read(repository.state)
@@ -101,6 +105,15 @@ class Opening:
         unheard = "" if self.config.commit_hooks else hooks.silence(repository)
         note = together(author.note, healed, refilled, unheard)
         return Opened(repository, author, self._ready(repository, note))
+
+    def _take(self, repository: Repository) -> bool:
+        """Have the tree. What a killed worker was about to start has its lock until it runs
+        (execve(2) closes it), so a moment is waited for that."""
+        end = clock.now() + LET_GO_WITHIN
+        while not self.lock.take(repository):
+            if clock.now() > end or self.runner.stopping.wait(LET_GO_WITHIN / 50):
+                return False
+        return True
 
     def _recover(self, repository: Repository, known: mark.Mark, begun: list[str]) -> str:
         """End what a killed predecessor left running, and put right what it left half done."""
