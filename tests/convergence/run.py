@@ -116,6 +116,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--seeds", type=int, default=1, help="so many runs, one seed after another")
     parser.add_argument("--mode", choices=list(MODES), default="inprocess")
+    parser.add_argument("--calm", action="store_true", help="nobody waits for real seconds to pass")
     parser.add_argument("--kill", action="store_true", help="kill workers at any instant")
     parser.add_argument("--without-maps", action="store_true", help="nobody maps files")
     parser.add_argument("--judge-every", type=int, default=10, metavar="ROUNDS")
