@@ -12,13 +12,13 @@ from autosyncd.vcs.git.command import Git
 from autosyncd.vcs.git.housekeep import (
     LEFT_BEHIND,
     LOOSE_LIMIT,
-    NICENESS,
     NIGHTLY,
     PACK_LIMIT,
     Gathered,
     is_due,
 )
 from autosyncd.vcs.outcomes import Ready, Synced
+from autosyncd.vcs.priority import NICENESS
 from tests.trees import Clone, World, make_world
 from tests.waiting import eventually
 
@@ -146,15 +146,6 @@ def test_it_runs_behind_everything_else(laptop: Clone, monkeypatch: pytest.Monke
     assert seen["repack"] == seen["commit-graph"] == max(usual, NICENESS)
     assert os.getpriority(os.PRIO_PROCESS, 0) == usual
     assert seen["for-each-ref"] == usual
-
-
-def test_children_inherit_it(laptop: Clone) -> None:
-    repository = laptop.driver._opened[0]  # type: ignore[index]
-    said = []
-    housekeep.at_low_priority(
-        lambda: said.append(repository.git("-c", "alias.nice=!nice", "nice").text)
-    )
-    assert said == [str(NICENESS)]
 
 
 # what is left behind

@@ -33,6 +33,7 @@ from autosyncd.vcs.outcomes import (
     SyncOutcome,
     Waiting,
 )
+from autosyncd.vcs.priority import at_low_priority
 from autosyncd.vcs.process import Runner
 
 if TYPE_CHECKING:
@@ -81,7 +82,12 @@ class GitDriver:
             return _not_inspected()
         opened = self._opened
         self._watcher.stage(Stage.COMMIT)
-        return self._guarded(lambda: committing.commit(*opened, order))
+        if not order.scope.everything:
+            return self._guarded(lambda: committing.commit(*opened, order))
+        try:
+            return self._guarded(lambda: at_low_priority(lambda: committing.commit(*opened, order)))
+        finally:
+            opened[0].rest()  # children that stay would stay behind everything else
 
     def sync(self, order: SyncOrder) -> SyncOutcome:
         """Fetch, merge, publish, and bring the work tree along."""

@@ -10,15 +10,14 @@ import contextlib
 import os
 import re
 import shutil
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from autosyncd import clock
 from autosyncd.vcs.git import ownrefs
 from autosyncd.vcs.git.command import LONG, GitFailed
 from autosyncd.vcs.git.repository import Repository
+from autosyncd.vcs.priority import at_low_priority
 
 LOOSE_LIMIT = 5000
 """Loose objects beyond which they are packed; a commit makes three to five."""
@@ -28,7 +27,6 @@ NIGHTLY = 24 * 3600.0
 """Seconds after which any loose object is reason enough."""
 SAMPLE = b"17"
 """One of the 256 folders of loose objects; git's own gc estimates from this one too."""
-NICENESS = 15
 LEFT_BEHIND = 24 * 3600.0
 """Seconds after which a temporary file of git belongs to nobody any more."""
 GC_AT_MOST = 12 * 3600.0
@@ -93,21 +91,6 @@ def is_in_use(repository: Repository) -> bool:
     except FileNotFoundError:
         return False
     return clock.wall() - began < GC_AT_MOST
-
-
-def at_low_priority(work: Callable[[], None]) -> None:
-    """Run it, and the children it starts, behind everything else.
-
-    On Linux niceness (and by it the priority of input and output, ioprio_set(2)) is of a thread, and
-    nobody but root can take it back: so it is a thread that ends with the work (setpriority(2)).
-    """
-    with ThreadPoolExecutor(1, initializer=_be_nice) as thread:
-        thread.submit(work).result()
-
-
-def _be_nice() -> None:
-    with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
 
 
 def _pack(repository: Repository) -> None:

@@ -1,0 +1,57 @@
+"""Whole scans run behind what a person does; what follows them doesn't."""
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from autosyncd.vcs.git.command import Git
+from autosyncd.vcs.priority import NICENESS, at_low_priority
+from tests.trees import Clone, make_world
+
+
+@pytest.fixture
+def laptop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clone:
+    laptop, _ = make_world(tmp_path, monkeypatch).share({"a.txt": "a\n"})
+    return laptop
+
+
+def niceness(laptop: Clone) -> int:
+    repository = laptop.driver._opened[0]  # type: ignore[index]
+    return int(repository.git("-c", "alias.nice=!nice", "nice").text)
+
+
+def test_children_inherit_it(laptop: Clone) -> None:
+    assert at_low_priority(lambda: niceness(laptop)) == max(NICENESS, niceness(laptop))
+
+
+def test_what_goes_wrong_is_told(laptop: Clone) -> None:
+    with pytest.raises(ZeroDivisionError):
+        at_low_priority(lambda: 1 // 0)
+
+
+def test_a_commit_of_everything_is_at_low_priority_and_the_next_is_not(
+    laptop: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+    real = Git.__call__
+
+    def call(self: Git, *arguments: str | bytes, **words: object) -> object:
+        seen.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+        return real(self, *arguments, **words)  # type: ignore[arg-type]
+
+    usual = niceness(laptop)
+    monkeypatch.setattr(Git, "__call__", call)
+    laptop.edit("b.txt", "b\n")
+    laptop.committed()
+    assert max(seen) == max(NICENESS, usual)
+    del seen[:]
+    laptop.edit("a.txt", "again\n")
+    laptop.committed("a.txt")
+    assert seen
+    assert set(seen) == {usual}
+    laptop.driver._opened[0].git.lookup("HEAD")  # type: ignore[index]
+    child = laptop.driver._opened[0].git._lookup._child  # type: ignore[index, union-attr]
+    assert child is not None
+    assert os.getpriority(os.PRIO_PROCESS, child.number) == usual
