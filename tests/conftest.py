@@ -39,6 +39,7 @@ SLOW_MODULES = {
     "test_vcs_leftout",
     "test_vcs_person",
     "test_vcs_remote",
+    "test_vcs_sameness",
     "test_vcs_special",
     "test_vcs_stale",
     "test_vcs_sync",

@@ -6,6 +6,7 @@ import resource
 import stat
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,9 +16,8 @@ from autosyncd.errors import ChildAborted
 from autosyncd.vcs import partner
 from autosyncd.vcs.git import indexes
 from autosyncd.vcs.git.command import GitFailed
-from autosyncd.vcs.git.committing import children, commit, quickcommit
-from autosyncd.vcs.git.committing.trees import parse, tree_id
-from autosyncd.vcs.git.disk import Version
+from autosyncd.vcs.git.committing import children, excerpt, quick, quickcommit, wholeindex
+from autosyncd.vcs.git.committing.trees import Doubtful, Folder, tree_id
 from autosyncd.vcs.outcomes import (
     Aborted,
     CommitMade,
@@ -52,32 +52,55 @@ class Ways:
     """Which way commits have gone."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.surely = 0
-        run = commit.Attempt._run_surely
+        self.gone: Counter[str] = Counter()
+        self._count(monkeypatch, excerpt, "draft", "excerpt")
+        self._count(monkeypatch, wholeindex, "run", "whole")
+
+    def _count(self, monkeypatch: pytest.MonkeyPatch, room: object, name: str, way: str) -> None:
+        run = getattr(room, name)
 
         def counted(*arguments: object) -> object:
-            self.surely += 1
-            return run(*arguments)  # type: ignore[arg-type]
+            self.gone[way] += 1
+            return run(*arguments)
 
-        monkeypatch.setattr(commit.Attempt, "_run_surely", counted)
+        monkeypatch.setattr(room, name, counted)
+
+    @property
+    def surely(self) -> int:
+        """How often it was not the quick way."""
+        return self.gone.total()
 
     def quick(self, clone: Clone, *paths: str | bytes) -> CommitMade:
         """Commit, and be sure that it went the quick way."""
-        before = self.surely
-        made = clone.committed(*paths)
-        assert self.surely == before, "it went the general way"
-        return made
+        return self._by(clone, paths, set())
 
-    def sure(self, clone: Clone, *paths: str | bytes) -> CommitMade:
-        before = self.surely
+    def excerpt(self, clone: Clone, *paths: str | bytes) -> CommitMade:
+        """… on an index of the paths alone."""
+        return self._by(clone, paths, {"excerpt"})
+
+    def whole(self, clone: Clone, *paths: str | bytes) -> CommitMade:
+        """… on the whole index."""
+        return self._by(clone, paths, None)
+
+    def _by(
+        self, clone: Clone, paths: tuple[str | bytes, ...], ways: set[str] | None
+    ) -> CommitMade:
+        self.gone.clear()
         made = clone.committed(*paths)
-        assert self.surely > before, "it went the quick way"
+        assert "whole" in self.gone if ways is None else ways == set(self.gone), self.gone
         return made
 
 
 @pytest.fixture
 def ways(monkeypatch: pytest.MonkeyPatch) -> Ways:
     return Ways(monkeypatch)
+
+
+def refuse_the_quick_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise Doubtful("Another way is looked at.")
+
+    monkeypatch.setattr(quick, "draft", refuse)
 
 
 def tree_of_everything(clone: Clone, before: str) -> str:
@@ -174,7 +197,7 @@ def test_the_author_and_the_message_are_those_of_any_commit(laptop: Clone, ways:
     ways.quick(laptop, "a.txt")
     laptop.edit("a.txt", "2\n")
     laptop.edit(".gitignore", "*.o\n")
-    ways.sure(laptop, "a.txt", ".gitignore")
+    ways.excerpt(laptop, "a.txt", ".gitignore")
     form = "--format=%an|%ae|%cn|%ce|%(trailers)|%e"
     assert laptop.git("log", "-1", form) == laptop.git("log", "-1", form, "HEAD~1")
     zone = laptop.git("log", "-1", "--format=%ad", "--date=format:%z")
@@ -202,7 +225,7 @@ def test_ignored_files_stay_out_and_rules_that_change_hold_at_once(
     laptop: Clone, ways: Ways
 ) -> None:
     laptop.edit(".gitignore", "*.o\n")
-    ways.sure(laptop, ".gitignore")
+    ways.excerpt(laptop, ".gitignore")
     laptop.edit("x.o", "object\n")
     laptop.edit("x.c", "source\n")
     ways.quick(laptop, "x.o", "x.c")
@@ -557,11 +580,10 @@ def test_the_computed_id_of_a_tree_is_gits(laptop: Clone) -> None:
         laptop.edit(f"sort/{name}x" if name != "b/c" else "sort/a/file", "x\n")
     laptop.committed()
     raw = laptop.git("cat-file", "tree", "HEAD:sort")
-    folder = parse(os.fsencode(raw), 20)
-    assert set(folder) == {b"a", b"ax", b"a.bx", b"a0x", b"abx", b"a-x"}
-    assert tree_id(folder, "sha1").decode() == laptop.git("rev-parse", "HEAD:sort")
-    assert tree_id({}, "sha256").startswith(b"6ef19b41")
-    assert tree_id({b"f": Version(b"100644", b"e" * 40)}, "sha1")
+    folder = Folder(os.fsencode(raw))
+    assert {name for name, _ in folder.items()} == {b"a", b"ax", b"a.bx", b"a0x", b"abx", b"a-x"}
+    assert tree_id(folder.data, "sha1").decode() == laptop.git("rev-parse", "HEAD:sort")
+    assert tree_id(b"", "sha256").startswith(b"6ef19b41")
 
 
 # and at random
@@ -649,14 +671,17 @@ ATTRIBUTES = (
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("way", ["quick", "excerpt"])
 def test_whatever_is_edited_the_tree_is_that_of_git_add(
-    world: World, ways: Ways, seed: int
+    world: World, ways: Ways, monkeypatch: pytest.MonkeyPatch, seed: int, way: str
 ) -> None:
+    if way == "excerpt":
+        refuse_the_quick_way(monkeypatch)
     chance = random.Random(seed)
     clone = settled(world.clone("laptop"))
     clone.git("config", "filter.up.clean", "tr a-z A-Z")
     clone.git("config", "filter.up.smudge", "cat")
-    quick = 0
+    taken = 0
     for turn in range(60):
         before, paths = clone.tree(), set[bytes]()
         for _ in range(chance.choice((1, 1, 1, 2, 5))):
@@ -668,15 +693,15 @@ def test_whatever_is_edited_the_tree_is_that_of_git_add(
             clone.git("add", "--renormalize", ".")
             clone.git("commit", "-q", "--allow-empty", "-m", "by hand")
             continue
-        surely = ways.surely
+        ways.gone.clear()
         outcome = clone.commit(*sorted(paths))
         assert isinstance(outcome, CommitMade | NothingToCommit), outcome
-        quick += ways.surely == surely
+        taken += set(ways.gone) == ({"excerpt"} if way == "excerpt" else set())
         assert clone.tree() == tree_of_everything(clone, before), (turn, paths)
         assert clone.git("diff", "--cached", "--name-only") == ""
         assert clone.status() == "", (turn, paths)
     clone.is_sound()
-    assert quick > 15
+    assert taken > 25
 
 
 def test_a_partner_answers_in_a_process_with_very_many_descriptors() -> None:

@@ -461,7 +461,7 @@ def test_a_lost_commit_does_not_bring_back_what_was_taken_back(
             (laptop.root / "secret.txt").unlink()
         return "ours"
 
-    monkeypatch.setattr(commit.Attempt, "_message", compose_and_lose)
+    monkeypatch.setattr(commit.Attempt, "message", compose_and_lose)
     assert isinstance(laptop.commit("a.txt", "secret.txt"), CommitMade)
     assert laptop.git("show", "HEAD:a.txt") == "two"
     assert "secret.txt" not in laptop.git("log", "--name-only", "--format=", "HEAD")

@@ -142,7 +142,7 @@ def _catch_up(repository: Repository, lock: IndexLock, old: str | None, new: str
     elif behind != after and not repository.sparse:
         changed = entries_between(repository, before, after)
         have = indexes.entries(repository, repository.index, changed)
-        late = {path: pair[1] for path, pair in changed.items() if have.get(path) == pair[0]}
+        late = {path: pair for path, pair in changed.items() if have.get(path) == pair[0]}
         if late:
             indexes.bring_along(repository, late, {})
             lock.publish(repository.private_index)

@@ -6,13 +6,12 @@ skip-worktree; so what becomes the person's index always begins as a copy of it.
 
 import contextlib
 import os
-import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 
 from autosyncd.vcs.git.command import LONG, GitFailed
 from autosyncd.vcs.git.disk import Version
-from autosyncd.vcs.git.indexfile import IndexFile
+from autosyncd.vcs.git.indexfile import Folders, IndexFile, Pairs
 from autosyncd.vcs.git.repository import Inventory, Repository
 
 ARGUMENT_BYTES = 100_000
@@ -20,7 +19,6 @@ ARGUMENT_BYTES = 100_000
 FEW = 30
 """git compares each entry with each path that it is given: beyond so many it is asked for all."""
 Signature = tuple[int, int, int, int]
-_SET_ASIDE = re.compile(rb"(?:^|(?<=\0))[^H] ([^\0]*)")
 
 
 def signature(repository: Repository) -> Signature | None:
@@ -71,20 +69,60 @@ def take_inventory(repository: Repository) -> Inventory | None:
     known = repository.inventory
     if known is None or known.signature != now:
         listed = repository.git("ls-files", "-v", "-z", timeout=LONG).out
-        aside = frozenset(_SET_ASIDE.findall(listed))
-        repository.inventory = Inventory(now, listed.count(b"\0"), aside)
+        set_aside = frozenset((*_set_aside(listed), *_intended(repository)))
+        repository.inventory = Inventory(now, listed.count(b"\0"), set_aside)
     return repository.inventory if signature(repository) == now else None
+
+
+def keep_inventory(repository: Repository, before: object, growth: int) -> None:
+    """The index that had the signature `before` was replaced by one of ours with so many files more:
+    what is in it is known without counting."""
+    known, clean = repository.inventory, repository.clean
+    if known is not None and known.signature == before and clean is not None:
+        repository.inventory = Inventory(clean[0], known.tracked + growth, known.set_aside)
+
+
+def _intended(repository: Repository) -> list[bytes]:
+    """What was added without its content (`git add -N`): tracked, and yet in no tree. Compared with
+    the last commit it shows only if that is asked for."""
+    compare = (
+        "diff-index",
+        "--cached",
+        "--ita-visible-in-index",
+        "--diff-filter=A",
+        "--no-renames",
+    )
+    return repository.git(*compare, "--name-only", "-z", "HEAD", timeout=LONG).records
+
+
+def _set_aside(listed: bytes) -> list[bytes]:
+    """The paths that `ls-files -v -z` gives another letter than H, of mostly none."""
+    if listed.count(b"\0H ") + listed.startswith(b"H ") == listed.count(b"\0"):
+        return []
+    return [record[2:] for record in listed.split(b"\0")[:-1] if not record.startswith(b"H ")]
 
 
 def bring_along(
     repository: Repository,
-    changes: Mapping[bytes, Version | None],
+    pairs: Pairs,
     seen: Mapping[bytes, os.stat_result],
+    folders: Folders | None = None,
 ) -> None:
     """Make the private index a copy of the person's, with these changes in it; `seen` is what the
-    files looked like (lstat(2)) when they were read."""
+    files looked like (lstat(2)) when they were read, `folders` which trees are others now.
+
+    An index that has come about here is rewritten without git, where no entry comes or goes. The first
+    time git does it: it looks again at files that are as young as the index (racy-git.txt), and a
+    younger index would hide what was edited in that instant.
+    """
     index = repository.private_index
+    steady = repository.steady is not None and repository.steady == signature(repository)
+    if folders is not None and steady:
+        own = IndexFile(repository.index, repository.object_format)
+        if own.write_changed(index, pairs, seen, folders):
+            return
     copy_own(repository)
+    changes = {path: pair[1] for path, pair in pairs.items()}
     put(repository, index, changes)
     placed = {
         path: (one, seen[path]) for path, one in changes.items() if one is not None and path in seen
@@ -114,17 +152,17 @@ def copy_to(repository: Repository, target: bytes) -> Signature | None:
     return before
 
 
-def put(repository: Repository, index: bytes, entries: Mapping[bytes, Version | None]) -> None:
-    """Set these entries, or take them out (None). Nothing on disk is looked at."""
+def put(repository: Repository, index: bytes, entries: Mapping[bytes, Version | None]) -> str:
+    """Set these entries, or take them out (None). Nothing on disk is looked at. What git complains of:
+    it passes over a name that it forbids."""
     if not entries:
-        return
+        return ""
     width = 64 if repository.object_format == "sha256" else 40
     gone = [b"0 " + b"0" * width + b"\t" + path for path, one in entries.items() if one is None]
     here = [one.mode + b" " + one.oid + b"\t" + path for path, one in entries.items() if one]
     stdin = b"".join(line + b"\0" for line in (*gone, *here))
-    repository.git(
-        "update-index", "-z", "--replace", "--index-info", stdin=stdin, index=index, timeout=LONG
-    )
+    command = ("update-index", "-z", "--replace", "--index-info")
+    return repository.git(*command, stdin=stdin, index=index, timeout=LONG).complaint
 
 
 def entries(
@@ -134,14 +172,23 @@ def entries(
     wanted = set(paths)
     found: dict[bytes, Version | None] = {}
     for some in portions(sorted(wanted)) if len(wanted) <= FEW else [[]]:
-        said = repository.git(
-            "--literal-pathspecs", "ls-files", "-s", "-z", "--", *some, index=index, timeout=LONG
-        )
-        for record in said.records:
-            info, path = record.split(b"\t", 1)
-            mode, oid, stage = info.split(b" ")
-            if path in wanted and stage == b"0":
-                found[path] = Version(mode, oid)
+        found |= everything(repository, index, some)
+    return {path: one for path, one in found.items() if path in wanted}
+
+
+def everything(
+    repository: Repository, index: bytes, below: Iterable[bytes] = ()
+) -> dict[bytes, Version]:
+    """What an index holds (below these paths, if any are named), but for what is in conflict."""
+    said = repository.git(
+        "--literal-pathspecs", "ls-files", "-s", "-z", "--", *below, index=index, timeout=LONG
+    )
+    found: dict[bytes, Version] = {}
+    for record in said.records:
+        info, path = record.split(b"\t", 1)
+        mode, oid, stage = info.split(b" ")
+        if stage == b"0":
+            found[path] = Version(mode, oid)
     return found
 
 

@@ -11,7 +11,6 @@ import os
 import re
 import struct
 from collections.abc import Mapping
-from pathlib import Path
 
 from autosyncd.vcs.git.disk import Version
 
@@ -19,19 +18,21 @@ _HEADER = 12
 _STAT = 40
 """Bytes of stat(2) data at the beginning of an entry; the id follows."""
 _LONGEST = 0xFFF
+_NODE = re.compile(rb"(?P<name>[^\0]*)\0(?P<entries>-?\d+) (?P<below>\d+)\n")
 _TREE = re.compile(rb"TREE(?P<size>.{4})\0(?P<entries>\d+) \d+\n", re.S)
 Placed = Mapping[bytes, tuple[Version, os.stat_result]]
 """Path → the version that lies there, and its lstat(2)."""
+Pairs = Mapping[bytes, tuple[Version | None, Version | None]]
+"""Path → its version before and after."""
+Folders = Mapping[bytes, tuple[bytes | None, bytes]]
+"""Folder → the id of its tree before and after."""
 
 
 class IndexFile:
-    """The bytes of one index."""
+    """The bytes of one index; of no use any more when something was written, or could not be."""
 
     def __init__(self, path: bytes, object_format: str) -> None:
-        try:
-            self._data = Path(os.fsdecode(path)).read_bytes()
-        except FileNotFoundError:
-            self._data = b""
+        self._data = _read(path)
         self._path = path
         self._new = hashlib.sha256 if object_format == "sha256" else hashlib.sha1
         self._width = self._new().digest_size
@@ -74,22 +75,82 @@ class IndexFile:
         paths for which that was done; at the first that is missing it is left at that."""
         if not self._known or not placed:
             return set()
-        data, at, done = bytearray(self._data), _HEADER, set()
+        data, at, done = self._data, _HEADER, set()
         for path in sorted(placed):
             version, found = placed[path]
             at = self._find(path, version, at)
             if at < 0:
                 break
             start = at - _STAT
-            data[start:at] = _stat_data(found, self._data[start + 24 : start + 28])
+            data[start:at] = _stat_data(found, bytes(self._data[start + 24 : start + 28]))
             done.add(path)
         if not done:
             return done
-        body = memoryview(data)[: -self._width]
-        if any(data[-self._width :]):  # else index.skipHash
-            data[-self._width :] = self._new(body).digest()
-        self._write(data)
+        self._write(self._path)
         return done
+
+    def write_changed(
+        self, target: bytes, pairs: Pairs, seen: Mapping[bytes, os.stat_result], folders: Folders
+    ) -> bool:
+        """Write a copy in which these files, all of them there before and after, have their other
+        versions, and the trees that git has noted their other ids. False, and nothing is written,
+        where an entry or a tree is not what it was expected to be."""
+        if not self._known:
+            return False
+        data, at = self._data, _HEADER
+        for path in sorted(pairs):
+            old, new = pairs[path]
+            at = self._find(path, old, at) if old is not None else -1
+            if at < 0 or new is None:
+                return False
+            mode = struct.pack(">I", int(new.mode, 8))
+            found = seen.get(path)
+            empty = bytes(24) + mode + bytes(12)  # no times: git looks for itself
+            data[at - _STAT : at] = _stat_data(found, mode) if found is not None else empty
+            data[at : at + self._width] = bytes.fromhex(new.oid.decode())
+        if not self._change_trees(folders):
+            return False
+        self._write(target)
+        return True
+
+    def _change_trees(self, folders: Folders) -> bool:
+        """Write the other ids into the extension "cached tree"; a folder whose tree is not noted there
+        has none above it either."""
+        at = self._data.rfind(b"TREE", 0, -self._width)
+        if at < 0:
+            return True
+        data, nodes = self._data, self._nodes(at)
+        for folder, (old, new) in folders.items():
+            where = nodes.get(folder)
+            if where is None and folder and nodes.get(folder.rpartition(b"/")[0]) is not None:
+                return False
+            if where is not None:
+                if old is None or data[where : where + self._width].hex().encode() != old:
+                    return False
+                data[where : where + self._width] = bytes.fromhex(new.decode())
+        return b"" in nodes
+
+    def _nodes(self, at: int) -> dict[bytes, int | None]:
+        """Folder → where in the extension that begins at `at` its tree's id is; None where git has
+        noted that something has changed. Empty where that is no such extension."""
+        found: dict[bytes, int | None] = {}
+        if not self._ends_at(at, len(self._data) - self._width):
+            return found
+        end = at + 8 + int(struct.unpack_from(">I", self._data, at + 4)[0])
+        at += 8
+        above: list[tuple[bytes, int]] = []
+        while at < end and (node := _NODE.match(self._data, at, end)) is not None:
+            prefix = above[-1][0] if above else b""
+            folder = prefix + node["name"]
+            at = node.end()
+            found[folder] = at if int(node["entries"]) >= 0 else None
+            at += self._width if int(node["entries"]) >= 0 else 0
+            if above:
+                above[-1] = prefix, above[-1][1] - 1
+            above.append((folder + b"/" if above else b"", int(node["below"])))
+            while above and not above[-1][1]:
+                above.pop()
+        return found if at == end and not above else {}
 
     def _find(self, path: bytes, version: Version, at: int) -> int:
         """Where the id of this entry is, looked for from `at` on; -1 when there is none such."""
@@ -102,13 +163,27 @@ class IndexFile:
             at += 8 + int(struct.unpack_from(">I", self._data, at + 4)[0])
         return at == end
 
-    def _write(self, data: bytearray) -> None:
+    def _write(self, target: bytes) -> None:
+        data = self._data
+        if any(data[-self._width :]):  # else index.skipHash
+            data[-self._width :] = self._new(memoryview(data)[: -self._width]).digest()
         mode = os.stat(self._path).st_mode & 0o777
-        fresh = self._path + b".new"
+        fresh = target + b".new"
         handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)
         with open(handle, "wb") as file:
             file.write(data)
-        os.rename(fresh, self._path)
+        os.rename(fresh, target)
+
+
+def _read(path: bytes) -> bytearray:
+    """The bytes of a file, which can be changed without being copied; none where there is no file."""
+    try:
+        with open(path, "rb", buffering=0) as file:
+            data = bytearray(os.fstat(file.fileno()).st_size)
+            length = file.readinto(data)
+    except FileNotFoundError:
+        return bytearray()
+    return data[:length] if length != len(data) else data
 
 
 def _stat_data(found: os.stat_result, mode: bytes) -> bytes:

@@ -55,7 +55,8 @@ class Inventory:
     tracked: int
     """Files."""
     set_aside: frozenset[bytes]
-    """Those that are marked assume-unchanged or skip-worktree, and those in conflict."""
+    """Those that are marked assume-unchanged or skip-worktree, those that are there by intent alone
+    (`git add -N`), and those in conflict."""
 
 
 @dataclass(slots=True)
@@ -76,6 +77,8 @@ class Repository:
     """A signature of the person's index, and the tree that the index with it stands for."""
     ready: object = None
     """The signature of the index that is about to become the person's."""
+    steady: object = None
+    """The signature of an index in which no entry is as young as itself (indexes.bring_along)."""
     inventory: Inventory | None = None
     """What else is known of the index that `clean` is about."""
     quick: "Ending | None" = None

@@ -21,6 +21,8 @@ UNFLUSHED = ("core.fsync=none",)
 OWN_OBJECTS = {"GIT_NO_REPLACE_OBJECTS": "1"}
 """A long-lived child would not notice a replacement (git-replace(1)) that comes."""
 _SIZE = re.compile(rb"[0-9a-f]+ [a-z]+ ([0-9]+)")
+AT_ONCE = 64
+"""Texts that a child is given at a time: each costs a descriptor meanwhile."""
 _OID = re.compile(rb"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
@@ -30,6 +32,11 @@ class Children:
 
     git: Git
     _running: dict[str, Partner] = field(default_factory=dict)
+    _trees: list[bytes] = field(default_factory=list)
+    """Ids of trees that were written."""
+    _awaited: int = 0
+    """How many more the child has been given."""
+    _texts: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
     def blobs(self, paths: Sequence[bytes]) -> list[bytes]:
         """Write these files of the work tree as blobs, through git's filters; their ids."""
@@ -48,13 +55,25 @@ class Children:
         with _in_memory(text) as file:
             return self._hashed("commits", command, [file])[0]
 
-    def write_trees(self, listings: Sequence[bytes]) -> None:
+    def write_trees(self, texts: Sequence[bytes]) -> None:
         """Let tree objects be written; their ids are asked for later (written_trees())."""
-        self._talk(self._child("trees", _TREES), b"".join(listings), nothing)
+        for at in range(0, len(texts), AT_ONCE):
+            self._hear_trees()
+            some = [self._texts.enter_context(_in_memory(text)) for text in texts[at:][:AT_ONCE]]
+            asked = b"".join(quoted(file) + b"\n" for file in some)
+            self._talk(self._child("trees", _TREES), asked, nothing)
+            self._awaited = len(some)
 
-    def written_trees(self, count: int) -> list[bytes]:
-        """The ids of so many trees, in the order in which they were given."""
-        return self._ids("trees", _TREES, b"", count)
+    def written_trees(self) -> list[bytes]:
+        """The ids of the trees, in the order in which they were given."""
+        self._hear_trees()
+        written, self._trees = self._trees, []
+        return written
+
+    def _hear_trees(self) -> None:
+        self._trees += self._ids("trees", _TREES, b"", self._awaited)
+        self._awaited = 0
+        self._texts.close()
 
     def contents(self, names: Sequence[bytes]) -> list[tuple[bytes, bytes] | None]:
         """Id and bytes of the trees with these names (gitrevisions(7)); None where there is none."""
@@ -86,7 +105,7 @@ class Children:
         # without "./" a path that begins with a colon would be a pattern
         asked = b"".join(b"./" + path + b"\0" for path in paths)
         command = ("check-ignore", "--no-index", "-z", "-v", "-n", "--stdin")
-        said = self._talk(self._child("ignored", command), asked, _fields(4 * len(paths)))
+        said = self._talk(self._child("ignored", command), asked, _ends(b"\0", 4 * len(paths)))
         fields = said.split(b"\0")[:-1]
         patterns, names = fields[2::4], fields[3::4]
         if names != [b"./" + path for path in paths]:
@@ -124,6 +143,8 @@ class Children:
         """Let them all go."""
         for name in list(self._running):
             self._let_go(name)
+        self._trees, self._awaited = [], 0
+        self._texts.close()
 
     def _let_go(self, name: str) -> None:
         partner = self._running.pop(name, None)
@@ -146,7 +167,7 @@ class Children:
     def _ids(self, name: str, command: Sequence[str], asked: bytes, count: int) -> list[bytes]:
         if not count:
             return []
-        oids = self._talk(self._child(name, command), asked, lines(count)).split(b"\n")[:-1]
+        oids = self._talk(self._child(name, command), asked, _ends(b"\n", count)).split(b"\n")[:-1]
         if not all(_OID.fullmatch(oid) for oid in oids):
             raise Doubtful("A git child gave a strange answer.")
         return oids
@@ -158,7 +179,8 @@ class Children:
             raise Doubtful(f"A git child gave no answer: {problem}") from problem
 
 
-_TREES = ("mktree", "-z", "--batch", "--missing")
+# mktree(1) would look up each entry of each tree: for a hundred trees most of the time
+_TREES = ("hash-object", "-t", "tree", "-w", "--no-filters", "--stdin-paths")
 _REFS = ("update-ref", "-m", "autosyncd", "--stdin", "-z")
 
 
@@ -168,11 +190,11 @@ def quoted(path: bytes) -> bytes:
     return b'"' + inside + b'"'
 
 
-def _fields(count: int) -> Extent:
-    """So many NUL-terminated fields."""
+def _ends(mark: bytes, count: int) -> Extent:
+    """So many rows that end with this mark, and nothing after them."""
 
     def extent(came: bytearray) -> int | None:
-        return len(came) if came.count(b"\0") >= count else None
+        return len(came) if came.count(mark) >= count else None
 
     return extent
 
@@ -180,16 +202,20 @@ def _fields(count: int) -> Extent:
 def _objects(count: int) -> Extent:
     """So many objects as `cat-file --batch` writes them: `id type size`, then the bytes; or a name
     and a word."""
+    at, left = 0, count
 
     def extent(came: bytearray) -> int | None:
-        at = 0
-        for _ in range(count):
+        nonlocal at, left
+        while left:
             end = came.find(b"\n", at)
             if end < 0:
                 return None
             size = _SIZE.fullmatch(came, at, end)
-            at = end + 1 + (int(size[1]) + 1 if size else 0)
-        return at if len(came) >= at else None
+            after = end + 1 + (int(size[1]) + 1 if size else 0)
+            if len(came) < after:
+                return None
+            at, left = after, left - 1
+        return at
 
     return extent
 

@@ -7,17 +7,17 @@ from autosyncd import clock
 from autosyncd.vcs.git import history, indexes
 from autosyncd.vcs.git.command import GitFailed, readable
 from autosyncd.vcs.git.committing import durable
-from autosyncd.vcs.git.committing.quick import Draft, Quick
+from autosyncd.vcs.git.committing.draft import Draft
+from autosyncd.vcs.git.committing.kept import Kept
 from autosyncd.vcs.git.committing.trees import Doubtful
 from autosyncd.vcs.git.history import Author, whole_message
 from autosyncd.vcs.git.lock import IndexLock
-from autosyncd.vcs.git.repository import Inventory, Repository
 from autosyncd.vcs.partner import PartnerFailed
 
 ROLES = ("AUTHOR", "COMMITTER")
 
 
-def write_commit(quick: Quick, tree: str, parents: list[str], message: str, author: Author) -> str:
+def write_commit(kept: Kept, tree: str, parents: list[str], message: str, author: Author) -> str:
     """Write a commit object as git commit-tree does; its id. Raises Doubtful."""
     whole = whole_message(message, author)
     if b"\0" in whole:
@@ -27,57 +27,56 @@ def write_commit(quick: Quick, tree: str, parents: list[str], message: str, auth
     lines = [f"tree {tree}\n", *(f"parent {parent}\n" for parent in dict.fromkeys(parents))]
     text = "".join(lines).encode()
     for role in ROLES:
-        text += b"%s %s %s" % (role.lower().encode(), _ident(quick, role, author), when)
-    return quick.children.commit(text + b"\n" + whole).decode()
+        text += b"%s %s %s" % (role.lower().encode(), _ident(kept, role, author), when)
+    return kept.children.commit(text + b"\n" + whole).decode()
 
 
-def _ident(quick: Quick, role: str, author: Author) -> bytes:
+def _ident(kept: Kept, role: str, author: Author) -> bytes:
     """`NAME <ADDRESS>` of our commits; git is asked once."""
-    git = quick.repository.git
-    if role not in quick.idents:
+    git = kept.repository.git
+    if role not in kept.idents:
         if git.variable(f"GIT_{role}_DATE") is not None:
             raise Doubtful("The time of a commit is set from outside.")
         said = git("var", f"GIT_{role}_IDENT", environment=author.environment, ok=(0, 128))
         name, found, _ = said.out.rpartition(b">")
         if said.code or not found:
             raise Doubtful("git does not say who commits.")
-        quick.idents[role] = name + b">"
-    return quick.idents[role]
+        kept.idents[role] = name + b">"
+    return kept.idents[role]
 
 
-def publish(quick: Quick, signature: object, draft: Draft, old: str, new: str) -> bool:
+def publish(kept: Kept, signature: object, draft: Draft, old: str, new: str) -> bool:
     """Move the branch from `old` to `new` by compare-and-swap, then let the person's index follow;
     False when the branch or the index was moved by somebody else."""
-    repository = quick.repository
+    repository = kept.repository
     with contextlib.suppress(FileNotFoundError):
         os.unlink(repository.private_index)  # settle() must not take it for this commit's
-    quick.confirm()
+    kept.confirm()
     durable.ensure(repository, old)
     with IndexLock(repository) as lock:
-        if not _move(quick, signature, draft, old, new):
+        if not _move(kept, signature, draft, old, new):
             history.forget_journal(repository)
             return False
-        indexes.bring_along(
-            repository, {path: pair[1] for path, pair in draft.entries.items()}, draft.seen
-        )
+        indexes.bring_along(repository, draft.entries, draft.seen, draft.folders)
         indexes.about_to_publish(repository)
         lock.publish(repository.private_index)
     history.published(repository, new)
-    _keep_inventory(repository, draft.growth)
-    quick.children.prepare()
+    repository.steady = repository.clean[0] if repository.clean is not None else None
+    indexes.keep_inventory(repository, signature, draft.growth)
+    kept.children.prepare()
     return True
 
 
-def _move(quick: Quick, signature: object, draft: Draft, old: str, new: str) -> bool:
+def _move(kept: Kept, signature: object, draft: Draft, old: str, new: str) -> bool:
     """Compare and swap. While git locks the ref and writes its new value, the objects are flushed."""
-    repository = quick.repository
+    repository = kept.repository
     try:
-        quick.children.begin_move(repository.ref, old, new)
+        kept.children.begin_move(repository.ref, old, new)
         history.write_journal(repository, old, new, flush=False)
         journal = os.fsencode(history.journal(repository))
         durable.flush_objects(repository, (*draft.objects, new.encode()), journal)
         durable.end(repository)
-        return indexes.signature(repository) == signature and quick.children.end_move()
+        return indexes.signature(repository) == signature and kept.children.end_move()
     except PartnerFailed as problem:
         # the child may have ended before the move or after it: the branch itself says which
         if repository.head == new:
@@ -85,11 +84,4 @@ def _move(quick: Quick, signature: object, draft: Draft, old: str, new: str) -> 
         history.forget_journal(repository)
         raise GitFailed("update-ref", 1, readable(str(problem).encode())) from problem
     finally:
-        quick.children.leave_move()
-
-
-def _keep_inventory(repository: Repository, growth: int) -> None:
-    """The index was written by us, so what is in it is known without counting."""
-    known, clean = repository.inventory, repository.clean
-    if known is not None and clean is not None:
-        repository.inventory = Inventory(clean[0], known.tracked + growth, known.set_aside)
+        kept.children.leave_move()

@@ -58,17 +58,23 @@ def scan(
     index: bytes | None = None,
     *,
     beside: bool = False,
+    excerpt: bool = False,
 ) -> Found:
     """What in `scope` differs from the index (the private one, unless another is named). With
-    `beside`, nothing is changed on record, and what lies on disk of a file in conflict counts."""
-    found = survey.differences(repository, scope, index=index or repository.private_index)
+    `beside`, nothing is changed on record, and what lies on disk of a file in conflict counts. An
+    `excerpt` holds the paths of the scope alone; GitFailed is raised where git can't take them."""
+    index = index or repository.private_index
+    if excerpt:
+        found = survey.differences_in_excerpt(repository, scope, index)
+    else:
+        found = survey.differences(repository, scope, index=index)
     found = [one for one in found if beside or not one.unmerged]
     facts = survey.facts_on_disk(repository.root)
     plan = survey.plan(found, facts, large_file=config.large_file)
     if not beside:
         _forget_freed(repository, scope, {one.path for one in found})
     reread = {one.path: one.indexed for one in found if one.indexed and not one.submodule}
-    return Found(plan, reread if scope.paths else {})
+    return Found(plan, reread if scope.paths and not excerpt else {})
 
 
 def _forget_freed(repository: Repository, scope: Scope, differing: set[bytes]) -> None:

@@ -7,7 +7,7 @@ into the next commit and what is left out, and why.
 import contextlib
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from autosyncd.vcs.changes import Scope
@@ -63,6 +63,38 @@ def differences(repository: Repository, scope: Scope, *, index: bytes) -> list[D
         with _content_counts(index):
             found |= {one.path: one for one in _differences_in(repository, scope, index)}
     return list(found.values())
+
+
+def differences_in_excerpt(repository: Repository, scope: Scope, index: bytes) -> list[Difference]:
+    """The same of an index that holds the paths of the scope alone, and knows no times. `git status`
+    would compare it with the whole of the last commit. Raises GitFailed for a scope git can't take."""
+    literally = "--literal-pathspecs"
+    others = (literally, "ls-files", "-z", "--others", "--exclude-standard", "--")
+    changed = (literally, "diff-files", "-z", "--raw", "--ignore-submodules=dirty", "--no-renames")
+    # what is as the index has it gets its times, so that it is not named
+    repository.git("update-index", "-q", "--refresh", index=index, ok=(0, 1), timeout=LONG)
+    found: dict[bytes, Difference] = {}
+    for paths in portions(sorted(scope.paths)):
+        for path in repository.git(*others, *paths, index=index, timeout=LONG).records:
+            found[path] = Difference(path, untracked=True)
+        said = repository.git(*changed, "--", *paths, index=index, timeout=LONG)
+        for difference in parse_raw(said.records):
+            found[difference.path] = difference
+    return list(found.values())
+
+
+def parse_raw(records: Sequence[bytes]) -> Iterator[Difference]:
+    """The records of `git diff-files -z --raw`: `:mI mW hI hW LETTER`, then the path."""
+    for info, path in zip(records[::2], records[1::2], strict=True):
+        before, now, oid, _, letter = info[1:].split(b" ")
+        yield Difference(
+            path,
+            untracked=False,
+            submodule=now == b"160000",
+            deleted=letter == b"D",
+            unmerged=letter == b"U",
+            indexed=Version(before, oid),
+        )
 
 
 @contextlib.contextmanager

@@ -1,0 +1,93 @@
+"""What all ways to a commit share: what is to be committed, by whom, and what came of it so far."""
+
+from dataclasses import dataclass, field
+
+from autosyncd.model import Head, RepoConfig
+from autosyncd.vcs.changes import Change, ChangeSet
+from autosyncd.vcs.driver import Compose, Guard
+from autosyncd.vcs.git import excludes
+from autosyncd.vcs.git.committing.scan import Found
+from autosyncd.vcs.git.history import Author
+from autosyncd.vcs.git.remotes import doubts
+from autosyncd.vcs.git.repository import Repository
+from autosyncd.vcs.git.updating import held
+from autosyncd.vcs.git.updating.overwritten import OLDER, SetAside
+from autosyncd.vcs.orders import CommitOrder
+from autosyncd.vcs.outcomes import CommitMade, LeftOut, NothingToCommit, Question
+
+
+@dataclass(frozen=True, slots=True)
+class Committer:
+    """What a commit needs besides the tree: policy, limits, words, author."""
+
+    config: RepoConfig
+    guard: Guard
+    compose: Compose
+    author: Author
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One commit, perhaps tried more than once."""
+
+    repository: Repository
+    committer: Committer
+    order: CommitOrder
+    missed: list[str] = field(default_factory=list)
+    """Commits that were made but could not be published: parents of the next one."""
+    missed_on: str | None = None
+    """What the branch was at when they were made."""
+    aside: list[SetAside] = field(default_factory=list)
+    """Saves of an older version, which the next Sync merges."""
+
+    def look_back(self, head: str | None) -> None:
+        """Where somebody has taken commits back meanwhile (amend, reset), a commit on top of those
+        must not bring them back as a parent: it stays, but beside the branch."""
+        base, self.missed_on = self.missed_on, head
+        if self.missed and base and not (head and self.repository.contains(head, base)):
+            for lost in self.missed:
+                doubts.keep(self.repository, lost)
+            self.missed = []
+
+    def question(self, changes: ChangeSet) -> Question | None:
+        """What a person has to be asked before this is committed."""
+        question = self.committer.guard(changes)
+        return question if question and question.kind not in self.order.allowed else None
+
+    def worth_counting(self, changes: tuple[Change, ...]) -> bool:
+        """Whether a safety limit could be reached at all."""
+        return len(changes) * 4 >= self.committer.config.safety.min_files
+
+    def message(self, changes: ChangeSet) -> str:
+        """The words of the commit."""
+        branch = self.repository.memory.branch
+        return self.committer.compose(changes, branch, self.order.description)
+
+    def take(self, found: Found, index: bytes) -> tuple[LeftOut, ...]:
+        """Bring what differs into an index, and edits of held files onto their own versions; what is
+        to be said of it: files left out, likely secrets, saves of an older version."""
+        repository, committer, scope = self.repository, self.committer, self.order.scope
+        edits = found.take(repository, index)
+        if edits:
+            record, name = held.recall(repository), committer.config.name
+            held.commit_edits(repository, record, edits, committer.author, name)
+        candidates = None if scope.everything else scope.paths
+        secrets = excludes.held_secrets(repository, candidates)
+        return (*found.left_out, *secrets, *(one.notice for one in self.aside))
+
+    def made(
+        self, new: str, message: str, files: int, left_out: tuple[LeftOut, ...] = ()
+    ) -> CommitMade:
+        """The commit was made."""
+        subject = message.split("\n", 1)[0]
+        return CommitMade(Head(self.repository.memory.branch, new), files, subject, left_out)
+
+    def nothing(
+        self, head: str | None, left_out: tuple[LeftOut, ...] = ()
+    ) -> CommitMade | NothingToCommit:
+        """The branch need not move. What was set aside is a commit to be synced all the same."""
+        at = Head(self.repository.memory.branch, head) if head else None
+        if not self.aside or at is None:
+            return NothingToCommit(at, left_out)
+        subject = f"{self.committer.config.name}: {OLDER}"
+        return CommitMade(at, len(self.aside), subject, left_out)
