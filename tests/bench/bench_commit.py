@@ -6,7 +6,8 @@
 Alternating in one run, in one tree. Ours counts from the verb's begin until the branch has moved by
 compare-and-swap; the person's index, which follows at once, is a figure of its own (the whole verb).
 The other two ways are what is taken where the quick one isn't sure (decision 0013).
-The default takes about three minutes.
+Beside git with its own settings, and beside git that flushes what ours does.
+The default takes about four minutes.
 """
 
 import argparse
@@ -37,6 +38,8 @@ from tests.daemons import git
 
 AIMS = {"quick": 3, "on an index of them": 12}
 """Per cent of plain git that one path may cost, by the way to it."""
+FLUSHED = ("-c", "core.fsync=committed")
+"""Ours flushes every object that it writes, git of itself none (git-config(1), core.fsync)."""
 Timed = tuple[float, float]
 """Seconds until the branch has moved, and of the whole."""
 
@@ -94,17 +97,18 @@ def ours(driver: GitDriver, moved: Moved, names: list[str]) -> Timed:
     return moved.at - begin, end - begin
 
 
-def by_hand(tree: Path, names: list[str]) -> Timed:
+def by_hand(tree: Path, names: list[str], *options: str) -> float:
     begin = time.perf_counter()
-    git(tree, "add", "--", *names)
-    git(tree, "commit", "-qm", "by hand")
-    return (time.perf_counter() - begin,) * 2
+    git(tree, *options, "add", "--", *names)
+    git(tree, *options, "commit", "-qm", "by hand")
+    return time.perf_counter() - begin
 
 
 def measure(tree: Path, files: list[str], paths: int, runs: int, way: str) -> None:
     driver, moved, chance = driver_of(tree), Moved(), random.Random(paths)
     mine: list[Timed] = []
-    plain: list[Timed] = []
+    plain: list[float] = []
+    flushed: list[float] = []
     with moved.watched():
         for number in range(runs + 2):
             # each side works in a row of its own: after the person's git ours looks at the index anew
@@ -115,16 +119,21 @@ def measure(tree: Path, files: list[str], paths: int, runs: int, way: str) -> No
                 names = chance.sample(files, paths)
                 edit(tree, names)
                 plain.append(by_hand(tree, names))
+                edit(tree, names)
+                flushed.append(by_hand(tree, names, *FLUSHED))
                 edit(tree, names[:1])
                 ours(driver, moved, names[:1])  # not counted: it learns what the index holds now
     driver.close()
     assert git(tree, "status", "--porcelain") == ""
     report(paths, mine[2:], plain, way)
+    moved_after = statistics.median(one[0] for one in mine[2:])
+    hand = statistics.median(flushed)
+    row("    of git that flushes as much", f"{moved_after / hand:.1%} of {hand * 1000:.0f} ms")
 
 
-def report(paths: int, mine: list[Timed], plain: list[Timed], way: str) -> None:
+def report(paths: int, mine: list[Timed], plain: list[float], way: str) -> None:
     moved, whole = (statistics.median(one[part] for one in mine) for part in (0, 1))
-    hand = statistics.median(one[0] for one in plain)
+    hand = statistics.median(plain)
     aim = f"<= {AIMS[way]} %" if paths == 1 and way in AIMS else ""
     label = f"{paths} paths, {way}: until the branch moved"
     row(label, f"{moved * 1000:.1f} ms, {moved / hand:.1%} of {hand * 1000:.0f} ms", aim)
