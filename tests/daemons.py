@@ -77,6 +77,8 @@ class Daemon:
             **environment,
         }
         self.process: subprocess.Popen[bytes] | None = None
+        self.through: tuple[str, ...] = ()
+        """What runs it: `ip netns exec NAME`, say."""
 
     def configure(self, *repositories: dict[str, object], fanout: int | None = None) -> None:
         """Write the main file: entries on top of quick defaults."""
@@ -90,7 +92,7 @@ class Daemon:
         """Begin; returns at once."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "autosyncd", "--verbose"],
+                [*self.through, sys.executable, "-P", "-m", "autosyncd", "--verbose"],
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -1,27 +1,32 @@
 """Two daemons that hear of each other over an XMPP account and in no other way."""
 
 import os
+import shutil
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.daemons import QUICK, Daemon, clone, daemon, git, hub, write_yaml
+from tests.testbed.machines import Net
 from tests.testbed.messaging import XmppServer
 from tests.waiting import eventually
 
 PASSWORD = "not-for-the-log-ä"
 
 
-def configure(machine: Daemon, server: XmppServer, tree: Path, **secret: str) -> None:
+def configure(
+    machine: Daemon, server: XmppServer, tree: Path, poll: str = "never", **secret: str
+) -> None:
     account = {
         "jid": f"alice@{server.host}",
         **(secret or {"password": PASSWORD}),
         "server": f"{server.ip}:{server.port}",
         "ca_file": server.ca,
     }
-    notes = {"path": str(tree), "poll_every": "never"}
+    notes = {"path": str(tree), "poll_every": poll}
     data = {"defaults": QUICK, "repositories": [notes], "transports": {"xmpp": account}}
     write_yaml(machine.config, data)
 
@@ -56,6 +61,36 @@ def test_an_edit_travels_and_the_messenger_may_be_killed(
         (trees[0] / "todo.md").write_text("water them twice\n")
         eventually(lambda: there.read_text() == "water them twice\n", 20)
         assert PASSWORD not in laptop.text() + desktop.text()
+
+
+@pytest.mark.root
+def test_a_parted_network_is_noticed_and_heals_and_polling_bridges_it(tmp_path: Path) -> None:
+    """With the true timers: noticed within 45 s, well within 60 s of the end."""
+    shared = hub(tmp_path)
+    trees = [clone(shared, tmp_path / name) for name in ("laptop-notes", "desktop-notes")]
+    with (
+        Net("laptop", "desktop") as net,
+        XmppServer(tmp_path / "server", "prosody", net=net) as server,
+        daemon(tmp_path, "laptop") as laptop,
+        daemon(tmp_path, "desktop") as desktop,
+    ):
+        server.start()
+        server.add_user("alice", PASSWORD)
+        ip = shutil.which("ip", path="/usr/sbin:/sbin:/usr/bin:/bin") or "ip"
+        for machine, tree in ((laptop, trees[0]), (desktop, trees[1])):
+            machine.through = (ip, "netns", "exec", net.namespace(machine.home.name))
+            configure(machine, server, tree, "10s")
+            machine.start().ready(tree.name).says("xmpp is online")
+        there = trees[1] / "todo.md"
+        net.partition("laptop")
+        began = time.monotonic()
+        (trees[0] / "todo.md").write_text("water the plants\n")
+        laptop.says("xmpp is not online", 45)
+        eventually(there.exists, 45 - (time.monotonic() - began))
+        net.heal()
+        laptop.says("xmpp is online", 60, times=2)
+        (trees[0] / "todo.md").write_text("water them twice\n")
+        eventually(lambda: there.read_text() == "water them twice\n", 20)
 
 
 def test_a_wrong_password_stops_nothing_else_and_a_reload_tries_again(
