@@ -21,6 +21,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,7 @@ from tests.bench.machines import at_rest, seeded_hub
 from tests.bench.usage import cpu_seconds, name, pss, switches
 from tests.buses import private_bus
 from tests.daemons import Daemon, clone, daemon
+from tests.waiting import eventually
 
 MEMORY_TARGETS = {20: "<= 85 MiB", 100: "<= 250 MiB"}
 POLLED = 20
@@ -101,6 +103,11 @@ def all_idle(machine: Daemon, trees: list[Path]) -> bool:
     return all(last.get(f"[{tree.name}") == f"[{tree.name}] idle" for tree in trees)
 
 
+def asleep(machine: Daemon, count: int) -> bool:
+    """There is one process a worker, besides the supervisor and the messenger."""
+    return len(machine.processes()) == count + 2
+
+
 def memory(machine: Daemon) -> dict[str, float]:
     """MiB by kind of process: supervisor, messenger, workers."""
     assert machine.process is not None
@@ -118,6 +125,8 @@ def measure(folder: Path, trees: list[Path], poll: str, settle: float, seconds: 
     label = f"{count}, poll {poll}"
     with running(folder, trees, f"{count}-{poll}", poll) as found:
         at_rest(found.machine, settle)
+        if poll == "never":  # a worker that has just worked keeps a second process for a moment
+            eventually(partial(asleep, found.machine, count), 60)
         kinds = memory(found.machine)
         row(f"{label}: ready, all at rest", f"{found.ready:.2f} s, {found.rest:.2f} s")
         parts = (
