@@ -29,7 +29,7 @@ from unittest import mock
 
 from autosyncd.model import Head
 from autosyncd.vcs.git.updating.lease import ignore_breaks
-from autosyncd.vcs.outcomes import CommitMade, NothingToCommit, Ready
+from autosyncd.vcs.outcomes import CommitMade, NothingToCommit, Ready, Waiting, Why
 from tests.bench.figures import heading, row
 from tests.testbed.recorded_disk import Cut, RecordedDisk
 from tests.trees import Clone, Record
@@ -51,6 +51,8 @@ class Tally:
     lost: list[str] = field(default_factory=list)
     unsound: list[str] = field(default_factory=list)
     reverted: list[str] = field(default_factory=list)
+    locked: int = 0
+    """Starts that named the index.lock of the person's own git, which the cut had ended."""
     emptied: int = 0
     """Files of the person's that came back empty or with zeros: their editor did not flush."""
     healed: list[str] = field(default_factory=list)
@@ -152,6 +154,12 @@ def examine(machines: Machines, cut: Cut, tally: Tally) -> None:
         )
         _look_for(machines, clone, cut, tally, name)
         made = clone.commit()
+        if isinstance(made, Waiting) and made.why is Why.LOCKED:
+            lock = clone.root / ".git/index.lock"
+            assert f"{lock}" in made.text, made.text
+            lock.unlink()  # as the text says
+            tally.locked += 1
+            made = clone.commit()
         if isinstance(made, CommitMade):
             _look_for_reverts(clone, before, tally, name)
         elif not isinstance(made, NothingToCommit):
@@ -236,6 +244,7 @@ def main() -> None:
         row("older versions committed over newer ones", f"{len(tally.reverted)}", "0")
         row("files that came back empty, unflushed by their editor", f"{tally.emptied}")
         row("cuts after which something was healed", f"{len(tally.healed)}")
+        row("cuts in the middle of a git of the person's, whose lock was named", f"{tally.locked}")
         row("longest start after a cut", f"{tally.took:.2f} s")
         for line in (*tally.lost, *tally.unsound, *tally.reverted, *tally.healed[:3]):
             print("   ", line[:600])
