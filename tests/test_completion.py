@@ -141,7 +141,8 @@ class Zsh(Shell):
 
 @pytest.fixture(params=[Bash, Zsh, Fish], ids=["bash", "zsh", "fish"])
 def shell(request: pytest.FixtureRequest, env: dict[str, str]) -> Shell:
-    return request.param(env)
+    made: Shell = request.param(env)
+    return made
 
 
 def below(top: ArgumentParser) -> dict[str, ArgumentParser]:

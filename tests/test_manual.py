@@ -3,6 +3,7 @@
 import re
 import sys
 from argparse import ArgumentParser
+from pathlib import Path
 
 import pytest
 
@@ -86,7 +87,7 @@ def test_the_synopsis_shows_each_verb_with_its_options(verb: str) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_man_has_no_warning(page) -> None:
+def test_man_has_no_warning(page: Path) -> None:
     require(programs={"man": "man-db", "groff": "groff-base"})
     words = ["man", "--warnings", "-E", "UTF-8", "-l", "-Tutf8", "-Z", page]
     env = {"MANROFFSEQ": "", "MANWIDTH": "80", "LC_ALL": "C.UTF-8"}
@@ -94,7 +95,7 @@ def test_man_has_no_warning(page) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_mandoc_has_no_complaint(page) -> None:
+def test_mandoc_has_no_complaint(page: Path) -> None:
     require(programs={"mandoc": "mandoc"})
     done = execute(["mandoc", "-T", "lint", "-W", "warning", page], check=False)
     assert done.stdout == ""

@@ -45,6 +45,8 @@ class Person:
         self.handles: list[Handle] = []
         self.touched: dict[str, float] = {}
         """What a watcher would have reported, and when."""
+        self.mapped = MAPPED
+        """The share of files that are opened with a mapping of their bytes."""
         self.subjects: list[str] = []
         """Of the person's own commits, which must stay in history."""
         self.count = 0
@@ -336,7 +338,7 @@ class Person:
         status = os.fstat(file)
         self.oracle.destroyed.discard(status.st_ino)
         mapped = None
-        if self.dice.random() < MAPPED and status.st_size > 40:
+        if self.dice.random() < self.mapped and status.st_size > 40:
             mapped = mmap.mmap(file, status.st_size)
         handle = Handle(file, path, mapped, self.dice.randrange(1, 25))
         self.handles.append(handle)

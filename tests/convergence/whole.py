@@ -36,7 +36,11 @@ class Machines:
             one.start().ready(root.name)
             self.daemons.append(one)
             dice = random.Random(self.dice.random())
-            self.people.append(Person(str(root), root.name, dice, environment))
+            person = Person(str(root), root.name, dice, environment)
+            # A store through a mapping is told by no event. The hourly look finds it; nobody here
+            # waits for that.
+            person.mapped = 0.0
+            self.people.append(person)
 
     def round(self) -> None:
         """People act for a while, at random instants; in between a worker may be killed."""
