@@ -22,12 +22,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--check", action="store_true", help="show what the configuration comes to, and end"
     )
+    parser.add_argument(
+        "--origin", action="store_true", help="with --check: say where each setting was made"
+    )
     parser.add_argument("--verbose", action="store_true", help="tell the journal more")
     parser.add_argument("--version", action="version", version=f"autosyncd {__version__}")
     given = parser.parse_args(arguments)
     from autosyncd.supervisor.main import Options, run  # after the answer to --help
 
-    options = Options(given.config, given.check, given.verbose, os.path.abspath(given.etc))
+    if given.origin and not given.check:
+        parser.error("--origin says more about --check; give both")
+    options = Options(
+        config=given.config,
+        check=given.check,
+        origin=given.origin,
+        verbose=given.verbose,
+        etc=os.path.abspath(given.etc),
+    )
     return run(options)
 
 

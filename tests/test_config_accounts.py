@@ -8,9 +8,9 @@ import pytest
 
 from autosyncd.config import accounts, schema
 from autosyncd.config.changes import diff
+from autosyncd.config.describe import describe
 from autosyncd.config.load import Configuration, load
 from autosyncd.config.parse import parse
-from autosyncd.config.settings import describe
 from autosyncd.config.values import Mistake
 from autosyncd.model import OutsideConfig, Secret, XmppConfig
 from autosyncd.supervisor.main import Options, run

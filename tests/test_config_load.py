@@ -7,9 +7,9 @@ import pytest
 
 from autosyncd.config import choice, files, places
 from autosyncd.config.changes import Changes, diff
+from autosyncd.config.describe import describe
 from autosyncd.config.load import Configuration, default_name, load
 from autosyncd.config.places import as_written
-from autosyncd.config.settings import describe
 from autosyncd.errors import ConfigError
 from autosyncd.model import FanoutConfig, OutsideConfig
 
@@ -445,6 +445,19 @@ def test_describe_shows_problems_and_what_holds(machine):
     assert "  push: false" in lines
     assert "  safety.max_new_size: 200MB" in lines
     assert "transports: none; each repository is polled" in lines
+
+
+def test_describe_says_which_of_several_layers_a_setting_is_of(machine):
+    text = "defaults: {push: false, push_after: 9s, safety: {min_files: 7}}\n"
+    main = machine.write("autosync.yaml", text)
+    drop_in = "defaults: {push_after: 8s}\nrepositories:\n- path: ~/m\n  safety: {max_new: 5}\n"
+    file = machine.write("autosync.d/a.yaml", drop_in)
+    lines = describe(machine.load(), origin=True)
+    assert f"  push: false ({main}:1)" in lines
+    assert f"  push_after: 8s ({file}:1)" in lines
+    assert f"  safety.max_new: 5 ({file}:4)" in lines
+    assert f"  safety.min_files: 7 ({main}:1)" in lines
+    assert "  safety.max_deleted: 50% (built in)" in lines
 
 
 def loaded(machine, text: str) -> Configuration:

@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autosyncd.config import document, schema
+from autosyncd.config.describe import describe
 from autosyncd.config.parse import PROBLEMS_LIMIT, Given, parse
 from autosyncd.config.settings import Configuration as Settled
-from autosyncd.config.settings import describe, repository
+from autosyncd.config.settings import repository
 from autosyncd.config.transports import transports
 from autosyncd.model import AlertKind, FanoutConfig, OutsideConfig, RepoConfig, Safety, XmppConfig
 from autosyncd.vcs.git import excludes

@@ -151,3 +151,26 @@ def test_an_edit_of_the_configuration_takes_effect_by_itself(home):
     finally:
         daemon.kill()
         daemon.wait()
+
+
+def test_check_says_where_each_setting_was_made(home):
+    text = "defaults:\n  push_after: 9s\nrepositories:\n  - path: %s\n    commit_after: 4s\n"
+    text %= home / "notes"
+    (home / "main.yaml").write_text(text + "alerts:\n  desktop: false\n")
+    ended = autosyncd(home, "--check", "--origin", "--config", "main.yaml")
+    main = home / "main.yaml"
+    assert ended.returncode == 0
+    for line in (
+        f"  path: {home}/notes ({main}:4)",
+        "  name: notes (from the path)",
+        f"  commit_after: 4s ({main}:5)",
+        f"  push_after: 9s ({main}:2)",
+        "  safety.min_files: 20 (built in)",
+        f"desktop alerts: off ({main}:7)",
+        "transports: none; each repository is polled (built in)",
+    ):
+        assert line in ended.stdout.splitlines()
+
+
+def test_an_origin_of_nothing_is_refused(home):
+    assert autosyncd(home, "--origin").returncode == 2

@@ -139,12 +139,13 @@ def _settled(
     if main and defaults is None:
         text = "its defaults are not known, so the other files' repositories wait; correct it first"
         problems += (ConfigProblem(main.file, 0, text),)
-    repositories, origins = [], []
+    repositories, origins, given = [], [], []
     for version in choice.versions if defaults is not None else ():
         layers = [one for one in (defaults, version.parsed.defaults) if one is not None]
         for one in version.candidates:
             repositories.append(repository(one.entry, tuple(layers), one.path, one.name))
             origins.append(one.place("path"))
+            given.append((one.entry, *reversed(layers)))
     before = previous.outside if main and previous else OutsideConfig()
     return Configuration(
         repositories=tuple(repositories),
@@ -153,6 +154,8 @@ def _settled(
         notes=choice.notes,
         sources=(),
         origins=tuple(origins),
+        given=tuple(given),
+        top=held.parsed.top if held else Given(),
         kept=tuple(version.parsed for version in choice.versions),
         defaults=defaults,
     )

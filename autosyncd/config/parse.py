@@ -39,6 +39,11 @@ class Given:
     values: Mapping[str, Any] = field(default_factory=dict)
     """Any: what a key holds is said by schema.py; a section within is a Given, a list a tuple."""
     lines: Mapping[str, int] = field(default_factory=dict)
+    file: str = ""
+
+    def place(self, key: str) -> str:
+        """file:line of a key that is given."""
+        return f"{self.file}:{self.lines[key]}"
 
     def section(self, key: str) -> "Given":
         """The section below `key`, empty where it is not given."""
@@ -137,7 +142,7 @@ class _Reading:
         if contradiction := table.check(found):
             name, mistake = contradiction
             self.problem(lines[name], f"{where}.{name}", mistake.text)
-        return Given(where, _line(node), found, lines)
+        return Given(where, _line(node), found, lines, self.file)
 
     def _name(
         self, node: yaml.Node, table: Section, where: str, lines: Mapping[str, int]

@@ -1,13 +1,11 @@
 """Pure: what holds in the end: built-in, the main file's defaults, a drop-in's, the entry's own."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from autosyncd.config import schema
 from autosyncd.config.parse import ConfigProblem, Given, ParsedFile
-from autosyncd.config.schema import Many, One, Section
-from autosyncd.model import OutsideConfig, RepoConfig, Safety, XmppConfig
+from autosyncd.model import OutsideConfig, RepoConfig, Safety
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +22,10 @@ class Configuration:
     """The files that were found, in reading order."""
     origins: tuple[str, ...] = ()
     """file:line of each repository's entry, in the order of `repositories`."""
+    given: tuple[tuple[Given, ...], ...] = ()
+    """The sections that say something of each repository, the strongest first."""
+    top: Given = field(default_factory=Given)
+    """The main file, which says what `outside` is."""
     kept: tuple[ParsedFile, ...] = ()
     """What each file contributes; stays in force while the file has a problem."""
     defaults: Given | None = field(default_factory=Given)
@@ -45,58 +47,3 @@ def repository(entry: Given, layers: tuple[Given, ...], path: str, name: str) ->
         return config
     # one of them was set alone: who wants a longer quiet time wants no earlier commit either
     return RepoConfig(**(merged | {"commit_within": config.commit_after}))
-
-
-def describe(configuration: Configuration) -> list[str]:
-    """Lines for `autosyncd --check`: problems, notes, and every setting that holds."""
-    lines = [str(problem) for problem in configuration.problems]
-    lines += configuration.notes
-    for config, origin in zip(configuration.repositories, configuration.origins, strict=True):
-        lines.append(f"repository {config.name} ({origin})")
-        lines += [f"  {line}" for line in _settings(schema.REPOSITORY, config)]
-    lines += _outside_lines(configuration.outside)
-    return [line.encode(errors="replace").decode() for line in lines]
-
-
-def _outside_lines(held: OutsideConfig) -> Iterator[str]:
-    fanout = held.fanout
-    if fanout:
-        tls = "with TLS" if fanout.tls else "without TLS"
-        yield f"transport fanout: {_place((fanout.host, fanout.port))} {tls}"
-    if held.xmpp:
-        yield _xmpp_line(held.xmpp)
-    if not fanout and not held.xmpp:
-        yield "transports: none; each repository is polled"
-    yield f"desktop alerts: {'on' if held.desktop_alerts else 'off'}"
-    if held.alerts_to:
-        yield f"alerts by XMPP: to {held.alerts_to}"
-
-
-def _xmpp_line(xmpp: XmppConfig) -> str:
-    """Where the password comes from, and never what it is."""
-    if xmpp.secret.command:
-        source = "a command"
-    elif xmpp.secret.file is not None:
-        source = f"the file {xmpp.secret.file}"
-    elif xmpp.secret.credential is not None:
-        source = f"the systemd credential {xmpp.secret.credential}"
-    else:
-        source = "the configuration"
-    at = f" at {_place(xmpp.server)}" if xmpp.server else ""
-    plain = ", SASL PLAIN allowed" if xmpp.allow_plain else ""
-    return f"transport xmpp: {xmpp.jid}{at}, password from {source}{plain}"
-
-
-def _place(server: tuple[str, int]) -> str:
-    host, port = server
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def _settings(section: Section, held: RepoConfig | Safety) -> Iterator[str]:
-    known = {one.name: getattr(held, one.name) for one in fields(held)}
-    for name, key in section.keys.items():
-        value = known[name]
-        if isinstance(key.shape, Section):
-            yield from (f"{name}.{line}" for line in _settings(key.shape, value))
-        elif isinstance(key.shape, One | Many) and value is not None:
-            yield f"{name}: {key.shape.show(value)}"

@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from autosyncd.config.describe import describe
 from autosyncd.config.load import load
 from autosyncd.config.places import as_written, home, places
-from autosyncd.config.settings import Configuration, describe
+from autosyncd.config.settings import Configuration
 from autosyncd.config.watch import ConfigWatch
 from autosyncd.errors import ConfigError, WatchLimit
 from autosyncd.service import journal
@@ -33,6 +34,7 @@ class Options:
 
     config: str | None = None
     check: bool = False
+    origin: bool = False
     verbose: bool = False
     etc: str = "/etc"
 
@@ -41,7 +43,7 @@ def run(options: Options) -> int:
     """The whole service; the exit status."""
     main_file = os.path.abspath(options.config) if options.config is not None else None
     if options.check:
-        return check(main_file, options.etc)
+        return check(main_file, options.etc, origin=options.origin)
     journal.install(options.verbose)
     try:
         lock = take_lock(main_file, os.environ)
@@ -83,8 +85,9 @@ def entries() -> Entries:
     return Entries(worker=worker.run, messenger=messenger.run)
 
 
-def check(main_file: str | None, etc: str) -> int:
-    """Show every problem of the configuration, and which repositories it comes to."""
+def check(main_file: str | None, etc: str, *, origin: bool = False) -> int:
+    """Show every problem of the configuration, and which repositories it comes to; with `origin`
+    where each setting was made."""
     try:
         config = _read(main_file, etc, None)
     except ConfigError as reason:
@@ -93,7 +96,7 @@ def check(main_file: str | None, etc: str) -> int:
     for problem in config.problems:
         sys.stderr.write(f"{journal.printable(str(problem))}\n")
     known = {str(problem) for problem in config.problems}
-    for line in describe(config):
+    for line in describe(config, origin=origin):
         if line not in known:
             sys.stdout.write(f"{journal.printable(line)}\n")
     if not config.repositories:
