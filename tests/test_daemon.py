@@ -6,10 +6,12 @@ import shutil
 import signal
 import stat
 import time
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
 
+from autosyncd.vcs.slots import AT_ONCE
 from tests.daemons import QUICK, Daemon, clone, daemon, git, hub, write_yaml
 from tests.waiting import eventually
 
@@ -314,6 +316,41 @@ def test_fifty_repositories_in_one_daemon(tmp_path: Path) -> None:
         (trees[7] / "todo.md").write_text("to all\n")
         eventually(lambda: all((one / "todo.md").exists() for one in trees), 90)
         assert machine.stop() == 0
+
+
+COUNTED_SSH = """#!/bin/sh
+for command; do :; done
+echo + >>{log}
+sh -c "$command"
+status=$?
+echo - >>{log}
+exit $status
+"""
+
+
+@pytest.mark.slow
+def test_a_hundred_repositories_of_one_host_do_not_storm_it(tmp_path: Path) -> None:
+    """sshd drops connections beyond ten that have not logged in yet."""
+    count = 100
+    shared = hub(tmp_path)
+    (tmp_path / "first").mkdir()
+    git(tmp_path / "first", "init", "-q", "-b", "main")
+    git(tmp_path / "first", "commit", "-q", "--allow-empty", "-m", "first")
+    git(tmp_path / "first", "push", "-q", str(shared), "main")
+    trees = [clone(shared, tmp_path / f"notes{number}") for number in range(count)]
+    for one in trees:
+        git(one, "remote", "set-url", "origin", f"ssh://git.example.org{shared}")
+    log, ssh = tmp_path / "ssh.log", tmp_path / "counted"
+    ssh.write_text(COUNTED_SSH.format(log=log))
+    ssh.chmod(0o755)
+    with daemon(tmp_path, GIT_SSH_COMMAND=str(ssh), GIT_SSH_VARIANT="simple") as machine:
+        machine.configure(*({"path": str(one)} for one in trees))
+        machine.start()
+        eventually(lambda: machine.text().count("] idle\n") >= count, 120)
+    marks = log.read_text().split()
+    running = list(accumulate(1 if mark == "+" else -1 for mark in marks))
+    assert marks.count("+") >= count
+    assert 1 < max(running) <= AT_ONCE
 
 
 def test_a_worker_whose_tree_is_deleted_for_good_does_not_disturb_the_others(
