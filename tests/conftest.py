@@ -29,7 +29,7 @@ SLOW_MODULES = {
     "test_scripts",
     "test_supervisor_loop",
     "test_testbed",
-    "test_transport_xmpp_debian",
+    "test_debian_libraries",
     "test_transport_xmpp_lies",
     "test_transport_xmpp_servers",
     "test_vcs_conflict",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tests.waiting import eventually
 
+ROOT = str(Path(__file__).parent.parent)
 QUICK = {"commit_after": "200ms", "push_after": "200ms"}
 """Waits short enough for a test."""
 
@@ -73,7 +74,7 @@ class Daemon:
             "XDG_RUNTIME_DIR": str(self.home / "run"),
             "AUTOSYNC_TEST": str(self.mark),
             "DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/nonexistent",
-            "PYTHONPATH": str(Path(__file__).parent.parent),
+            "PYTHONPATH": ":".join(filter(None, (ROOT, os.environ.get("PYTHONPATH")))),
             **environment,
         }
         self.process: subprocess.Popen[bytes] | None = None
