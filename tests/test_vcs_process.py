@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from autosyncd.errors import ChildAborted
-from autosyncd.vcs import process
-from autosyncd.vcs.process import Completed, Runner
+from autosyncd.vcs import conversation, process
+from autosyncd.vcs.conversation import Completed
+from autosyncd.vcs.process import Runner
 from autosyncd.vcs.session import boot_id, start_time
 from tests.waiting import eventually
 
@@ -55,7 +56,7 @@ def written_pid(file: Path) -> int:
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "KILL_AFTER", 0.2)
+    monkeypatch.setattr(conversation, "KILL_AFTER", 0.2)
 
 
 def test_what_a_child_says_and_its_status_come_back() -> None:
@@ -123,7 +124,7 @@ def test_a_child_that_ignores_being_asked_is_killed() -> None:
 
 
 def test_a_child_that_says_too_much_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "OUTPUT_LIMIT", 1 << 20)
+    monkeypatch.setattr(conversation, "OUTPUT_LIMIT", 1 << 20)
     done = shell(Runner(), "exec cat /dev/zero")
     assert done.timed_out
     assert len(done.out) < 2 << 20

@@ -14,7 +14,8 @@ from collections.abc import Mapping, Sequence
 from autosyncd import clock
 from autosyncd.control.render import plain
 from autosyncd.vcs.channel import without_secrets
-from autosyncd.vcs.process import Completed, Runner
+from autosyncd.vcs.conversation import Completed
+from autosyncd.vcs.process import Runner
 
 END_WITHIN = 15.0
 """Seconds a program gets to end by itself; a daemon takes 10 at the most."""

@@ -7,40 +7,20 @@ successor ends them before it touches anything.
 
 import contextlib
 import os
-import selectors
-import signal
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, cast
 
-from autosyncd import clock
 from autosyncd.errors import ChildAborted
+from autosyncd.vcs.conversation import KILL_AFTER, Completed, Conversation
 from autosyncd.vcs.session import (
     boot_id,
     end_and_wait,
-    kill_and_wait,
     members,
-    signal_all,
     start_time,
 )
-
-OUTPUT_LIMIT = 256 << 20
-"""Bytes of output a child may produce before it is ended: a fault, not a result."""
-KILL_AFTER = 2.0
-"""Seconds between asking a child to end and ending it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Completed:
-    """A child that ended. `timed_out`: we ended it, since it was over its deadline or silent."""
-
-    code: int
-    out: bytes
-    err: bytes
-    timed_out: bool = False
 
 
 def start(
@@ -71,7 +51,7 @@ class Runner:
     def __init__(self, ledger: Path | None = None) -> None:
         self.ledger = ledger
         self._lock = threading.Lock()
-        self._current: _Conversation | None = None
+        self._current: Conversation | None = None
         self._network = False
         self._refused: frozenset[bool] = frozenset()
         """Of which kinds no child may start any more: those of the network (True), local ones."""
@@ -106,7 +86,7 @@ class Runner:
                 stderr=subprocess.PIPE,
                 start_new_session=True,
             )
-            talk = _Conversation(child, timeout, silence)
+            talk = Conversation(child, timeout, silence)
             self._current, self._network = talk, network
             self._note(child.pid)
         try:
@@ -194,119 +174,3 @@ class Runner:
         with contextlib.suppress(OSError):
             fresh.write_text(text)
             fresh.rename(self.ledger)
-
-
-class _Conversation:
-    """Feeds and reads one child without ever waiting for one of its pipes alone.
-
-    It is over when the child is: what that has left running in the background (a shared ssh
-    connection, a credential cache) may keep the pipes.
-    """
-
-    def __init__(
-        self, child: "subprocess.Popen[bytes]", timeout: float, silence: float | None
-    ) -> None:
-        self._child = child
-        self._input = cast("IO[bytes]", child.stdin)
-        self._pipes = (cast("IO[bytes]", child.stdout), cast("IO[bytes]", child.stderr))
-        self._heard: dict[int, bytearray] = {pipe.fileno(): bytearray() for pipe in self._pipes}
-        self._gone = os.pidfd_open(child.pid)
-        self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        self._end = clock.now() + timeout
-        self._silence = silence or timeout
-        self._hurried = False
-        self._quiet_until = clock.now() + self._silence
-
-    def hurry(self) -> None:
-        """From another thread: ask the child and all it has started to end; who is asked twice is
-        ended, and so it is if it doesn't end soon."""
-        signal_all(self._child.pid, signal.SIGKILL if self._hurried else signal.SIGTERM)
-        self._hurried = True
-        self._end = min(self._end, clock.now() + KILL_AFTER)
-        os.eventfd_write(self._wake, 1)
-
-    def run(self, stdin: bytes) -> Completed:
-        """To the child's end, or ours of it."""
-        in_time = self._talk(memoryview(stdin))
-        if in_time:
-            self._child.wait()
-        else:
-            _end_session(self._child)
-        for pipe in self._pipes:
-            self._drain(pipe.fileno())
-        out, err = (bytes(self._heard[pipe.fileno()]) for pipe in self._pipes)
-        return Completed(self._child.returncode, out, err, timed_out=not in_time)
-
-    def close(self) -> None:
-        """Give the descriptors back."""
-        for pipe in (*self._pipes, self._input):
-            with contextlib.suppress(OSError):
-                pipe.close()
-        os.close(self._gone)
-        os.close(self._wake)
-
-    def _talk(self, given: memoryview) -> bool:
-        """Until the child ends; False when it took too long, or said too much."""
-        with selectors.DefaultSelector() as waits:
-            self._register(waits, feed=bool(given))
-            while True:
-                left = min(self._end, self._quiet_until) - clock.now()
-                if left <= 0 or sum(map(len, self._heard.values())) > OUTPUT_LIMIT:
-                    return False
-                ready = {key.fd for key, _ in waits.select(left)}
-                if self._gone in ready:
-                    return True
-                if self._wake in ready:
-                    os.eventfd_read(self._wake)
-                for handle in ready & self._heard.keys():
-                    if not self._drain(handle):
-                        waits.unregister(handle)
-                if not self._input.closed and self._input.fileno() in ready:
-                    given = self._feed(waits, given)
-
-    def _register(self, waits: selectors.BaseSelector, *, feed: bool) -> None:
-        for handle in self._heard:
-            os.set_blocking(handle, False)
-        for handle in (*self._heard, self._gone, self._wake):
-            waits.register(handle, selectors.EVENT_READ)
-        if feed:
-            os.set_blocking(self._input.fileno(), False)
-            waits.register(self._input.fileno(), selectors.EVENT_WRITE)
-        else:
-            self._input.close()
-
-    def _feed(self, waits: selectors.BaseSelector, given: memoryview) -> memoryview:
-        """Write what the pipe takes; nothing is left when the reader has gone."""
-        try:
-            left = given[os.write(self._input.fileno(), given[: 1 << 16]) :]
-        except BlockingIOError:
-            return given
-        except BrokenPipeError:
-            left = given[:0]
-        if not left:
-            waits.unregister(self._input.fileno())
-            self._input.close()
-        return left
-
-    def _drain(self, handle: int) -> bool:
-        """Read what is there now; False at the end."""
-        try:
-            while data := os.read(handle, 1 << 16):
-                self._heard[handle] += data
-                self._quiet_until = clock.now() + self._silence
-                if len(self._heard[handle]) > OUTPUT_LIMIT:
-                    return True
-        except BlockingIOError:
-            return True
-        return False
-
-
-def _end_session(child: "subprocess.Popen[bytes]") -> None:
-    """The child and all that it has started, in whatever process group."""
-    started = start_time(child.pid)
-    signal_all(child.pid, signal.SIGTERM)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        child.wait(KILL_AFTER)
-    for pid in members(child.pid, started):
-        kill_and_wait(pid)
-    child.wait()

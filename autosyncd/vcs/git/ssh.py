@@ -22,8 +22,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from autosyncd import clock
+from autosyncd.vcs.conversation import Completed
 from autosyncd.vcs.git import agent
-from autosyncd.vcs.process import Completed, Runner
+from autosyncd.vcs.process import Runner
 
 PERSIST = 60
 """Seconds that a shared connection stays after its last use."""
