@@ -78,7 +78,7 @@ def test_many_rounds_converge(tmp_path: Path, seed: int) -> None:
 def test_machines_converge_while_people_keep_typing(tmp_path: Path, seed: int) -> None:
     report = inprocess(tmp_path, 3, 10, seed, 10)
     assert report.faults == [], report.line()
-    assert report.totals["contents verified"] > 50
+    assert report.totals["contents verified"] > 15
 
 
 @pytest.mark.slow

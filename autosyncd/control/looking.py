@@ -123,7 +123,7 @@ def _unpushed(repository: Repository, name: str) -> int:
     if not name or repository.head is None:
         return 0
     known = f"--remotes={name}"
-    return int(repository.git("rev-list", "--count", repository.head, "--not", known).text)
+    return int(repository.git("rev-list", "--count", repository.head, "--not", known, "--").text)
 
 
 def _ignored(repository: Repository, config: RepoConfig) -> dict[str, list[bytes]]:

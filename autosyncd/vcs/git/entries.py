@@ -31,7 +31,8 @@ def entries_between(
     """How the entries of two trees differ."""
     if old == new:
         return {}
-    said = repository.git("diff-tree", "-r", "-z", "--raw", "--no-renames", old, new, timeout=LONG)
+    raw = ("diff-tree", "-r", "-z", "--raw", "--no-renames", old, new, "--")
+    said = repository.git(*raw, timeout=LONG)
     entries = {}
     fields = iter(said.records)
     for info in fields:

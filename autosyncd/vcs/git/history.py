@@ -24,7 +24,9 @@ def changes_between(
 ) -> tuple[Change, ...]:
     """What differs between two trees or commits, file by file."""
     how = ("-M", f"-l{RENAMES_WORTH_FINDING}") if renames else ("--no-renames",)
-    said = repository.git("diff-tree", "-r", "-z", "--name-status", *how, old, new, timeout=LONG)
+    said = repository.git(
+        "diff-tree", "-r", "-z", "--name-status", *how, old, new, "--", timeout=LONG
+    )
     changes = []
     fields = iter(said.records)
     for letter in fields:

@@ -54,7 +54,7 @@ def nothing_staged(repository: Repository, head: str, tree: str) -> bool:
     if repository.clean is None or repository.clean[0] != now:
         if now is None:
             return False
-        compare = ("diff-index", "--cached", "--quiet", "--ignore-submodules=none", head)
+        compare = ("diff-index", "--cached", "--quiet", "--ignore-submodules=none", head, "--")
         said = repository.git(*compare, ok=(0, 1), timeout=LONG)
         if said.code or signature(repository) != now:
             return False
@@ -92,7 +92,7 @@ def _intended(repository: Repository) -> list[bytes]:
         "--diff-filter=A",
         "--no-renames",
     )
-    return repository.git(*compare, "--name-only", "-z", "HEAD", timeout=LONG).records
+    return repository.git(*compare, "--name-only", "-z", "HEAD", "--", timeout=LONG).records
 
 
 def _set_aside(listed: bytes) -> list[bytes]:

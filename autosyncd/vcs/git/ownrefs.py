@@ -74,7 +74,7 @@ def _written(repository: Repository, ref: str) -> float:
 def _holds_alone(repository: Repository, commit: str) -> bool:
     """Whether a content in this history was never in the branch, under the same name."""
     branch = f"refs/heads/{repository.memory.branch}"
-    said = repository.git(*BLOBS, commit, "--not", branch, timeout=LONG)
+    said = repository.git(*BLOBS, commit, "--not", branch, "--", timeout=LONG)
     mine = dict(line.split(b" ", 1) for line in said.out.splitlines() if b" " in line)
     names = sorted(set(mine.values()))
     if len(names) > MOST_NAMED:

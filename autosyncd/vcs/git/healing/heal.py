@@ -169,7 +169,7 @@ class Healing:
         written = repository.git("write-tree", ok=(0, 128), timeout=LONG).text
         if head is None or not written or written == repository.tree_of(head):
             return
-        listed = repository.git("log", "-n", str(FAR_BEHIND), "--format=%H %T", head).text
+        listed = repository.git("log", "-n", str(FAR_BEHIND), "--format=%H %T", head, "--").text
         for line in listed.split("\n"):
             commit, _, tree = line.partition(" ")
             if tree == written:

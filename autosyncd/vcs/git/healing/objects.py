@@ -70,7 +70,7 @@ class Objects:
             return
         tip = self.known.tip
         known = ("--not", tip) if tip and git.lookup(tip) else ()
-        walk = ("rev-list", "--objects", "--quiet", "--missing=print", *there, *known)
+        walk = ("rev-list", "--objects", "--quiet", "--missing=print", *there, *known, "--")
         said = git(*walk, ok=(0, 128), timeout=LONG)
         self.lost |= {line[1:] for line in said.text.split("\n") if line.startswith("?")}
         if said.code:

@@ -53,7 +53,8 @@ def merge(repository: Repository, ours: str, theirs: str) -> Merged:
     if _synthetic(repository, stages, (first, second)):
         # a rename met a rename: git has put markers into a blob; path by path it never does
         tree, stages = merge_by_path(repository, first, second)
-    counts = repository.git("rev-list", "--left-right", "--count", f"{first}...{second}").text
+    apart = ("rev-list", "--left-right", "--count", f"{first}...{second}", "--")
+    counts = repository.git(*apart).text
     left, right = map(int, counts.split())
     tips = Tips(first, second, 2 if left > right else 3)
     resolution = resolve(stages, _names_in(repository, tree, stages), tips, Hosts(repository))
@@ -209,7 +210,7 @@ def incoming_hosts(repository: Repository, old: str | None, new: str) -> tuple[s
     span = f"{old}..{new}" if old else new
     trailers = "%(trailers:key=Autosync-{},valueonly,separator=%x20)"
     form = trailers.format("Tree") + "%x09" + trailers.format("Host")
-    said = repository.git("log", "-n", "50", f"--format={form}", span)
+    said = repository.git("log", "-n", "50", f"--format={form}", span, "--")
     rows = [line.partition("\t") for line in said.text.split("\n")]
     own = repository.memory.tree
     return tuple(sorted({host for tree, _, host in rows if host and tree != own}))[:3]

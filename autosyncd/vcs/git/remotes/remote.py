@@ -69,7 +69,7 @@ def channels(
     """The tree's channels, root commits remembered: finding them costs the whole history."""
     memory = repository.memory
     if not memory.roots and repository.head and not _shallow(repository):
-        memory.roots = repository.git("rev-list", "--max-parents=0", "HEAD").text.split()
+        memory.roots = repository.git("rev-list", "--max-parents=0", "HEAD", "--").text.split()
         repository.remember()
     url = repository.git("remote", "get-url", remote, ok=(0, 2, 128)).text if remote else ""
     known = channel.channels(

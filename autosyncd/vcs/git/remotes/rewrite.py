@@ -19,8 +19,8 @@ def unpushed_commits(repository: Repository) -> list[str]:
     into it (held.py)."""
     side = f"--glob=refs/autosync/side/{repository.memory.tree}/*"
     branch = f"refs/heads/{repository.memory.branch}"
-    order = ("--topo-order", "--reverse")
-    return repository.git("rev-list", *order, branch, side, *PUBLISHED, timeout=LONG).text.split()
+    walk = ("rev-list", "--topo-order", "--reverse", branch, side, *PUBLISHED, "--")
+    return repository.git(*walk, timeout=LONG).text.split()
 
 
 @dataclass(slots=True)

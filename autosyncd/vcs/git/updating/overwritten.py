@@ -155,7 +155,7 @@ class _Save:
         """What differs between two blobs, line by line, whatever the person's settings."""
         plain = ("--no-ext-diff", "--no-textconv", "--no-color", "--no-indent-heuristic")
         exact = ("-U0", "--inter-hunk-context=0", "--histogram")  # as git's merge compares
-        return self.repository.git("diff", *plain, *exact, old, new).out
+        return self.repository.git("diff", *plain, *exact, old, new, "--").out
 
 
 def _within(scope: Scope, paths: Iterable[bytes]) -> list[bytes]:
