@@ -107,6 +107,44 @@ def test_everything_else_arrives(trees: tuple[Clone, Clone], logger: Logger) -> 
     assert synced.held[0].endswith(f"applogd ({logger.pid})")
 
 
+@pytest.mark.parametrize("executable", [True, False])
+def test_a_held_file_that_becomes_executable_is_an_edit(
+    trees: tuple[Clone, Clone], *, executable: bool
+) -> None:
+    laptop, desktop = trees
+    os.chmod(laptop.path("app.log"), 0o644 if executable else 0o755)
+    exchange(laptop, desktop)
+    logger = Logger(desktop.path("app.log"))
+    their_edit(laptop)
+    (synced,) = exchange(desktop)
+    assert synced.held
+    logger.close()
+    os.chmod(desktop.path("app.log"), 0o755 if executable else 0o644)
+    *_, synced = exchange(desktop, laptop, desktop)
+    assert not synced.held
+    for clone in trees:
+        assert clone.read("app.log").decode() == THEIRS
+        assert os.access(clone.path("app.log"), os.X_OK) is executable
+        clone.is_clean()
+
+
+def test_a_held_file_that_becomes_a_link_is_an_edit(trees: tuple[Clone, Clone]) -> None:
+    laptop, desktop = trees
+    logger = Logger(desktop.path("app.log"))
+    their_edit(laptop)
+    (synced,) = exchange(desktop)
+    assert synced.held
+    logger.close()
+    os.unlink(desktop.path("app.log"))
+    os.symlink("other", desktop.path("app.log"))
+    *_, synced = exchange(desktop, laptop, desktop)
+    assert not synced.held
+    assert laptop.files() == desktop.files()
+    assert b"-> other" in laptop.files().values()
+    for clone in trees:
+        clone.is_clean()
+
+
 def test_who_has_it_mapped_is_named_too(trees: tuple[Clone, Clone]) -> None:
     laptop, desktop = trees
     handle = os.open(desktop.path("app.log"), os.O_RDWR)

@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -102,18 +103,35 @@ def _is_freed(repository: Repository, base: str, path: bytes, *, differs: bool) 
 
 
 def _edits(repository: Repository, waiting: held.Held, paths: list[bytes]) -> dict[bytes, Version]:
-    """Those held files whose bytes are no longer those of the version on record. What had no version
-    there has the place of an incoming file and may be a secret: not even its content is stored."""
+    """Those held files that are no longer the version on record. What had no version there has the
+    place of an incoming file and may be a secret: not even its content is stored."""
     edits = {}
     for path in paths:
         base = held.version_in(repository, waiting[path], path)
-        if base is None:
-            continue
-        full = os.path.join(repository.root, path)
-        said = repository.git("hash-object", "-w", "--", full, ok=(0, 128), timeout=LONG)
-        if said.code == 0 and said.text.encode() != base.oid:
-            edits[path] = Version(base.mode, said.text.encode())
+        now = None if base is None else _on_disk(repository, path, base)
+        if now is not None and now != base:
+            edits[path] = now
     return edits
+
+
+def _on_disk(repository: Repository, path: bytes, base: Version) -> Version | None:
+    """What git would make of a file or link that lies there instead of `base`; None: it can't."""
+    full = os.path.join(repository.root, path)
+    try:
+        found = os.lstat(full)
+        if stat.S_ISLNK(found.st_mode):
+            target = os.readlink(full)
+            said = repository.git("hash-object", "-w", "--stdin", "--no-filters", stdin=target)
+            return Version(b"120000", said.text.encode())
+    except OSError:
+        return None
+    said = repository.git("hash-object", "-w", "--", full, ok=(0, 128), timeout=LONG)
+    if said.code:
+        return None
+    mode = b"100755" if found.st_mode & stat.S_IXUSR else b"100644"
+    if base.mode != b"120000" and not repository.file_modes:
+        mode = base.mode
+    return Version(mode, said.text.encode())
 
 
 def stage(repository: Repository, index: bytes, paths: Sequence[bytes]) -> list[LeftOut]:
