@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from autosyncd.model import Head, Safety
+from autosyncd.vcs.git.lock import IndexLock
 from autosyncd.vcs.orders import Stage
 from autosyncd.vcs.outcomes import (
     CommitMade,
@@ -62,6 +63,26 @@ def test_a_clone_without_a_commit_gets_all_of_a_full_hub(world: World) -> None:
     assert outcome.hosts == ("laptop",)
     assert desktop.files() == laptop.files()
     desktop.is_clean()
+
+
+def test_a_clone_without_a_commit_gets_a_commit_without_a_file(world: World) -> None:
+    laptop, desktop = world.clone("laptop"), world.clone("desktop")
+    laptop.git("commit", "-q", "--allow-empty", "-m", "begin")
+    laptop.sync()
+    outcome = desktop.sync()
+    assert isinstance(outcome, Synced), outcome
+    desktop.is_clean()
+    desktop.edit("a.txt", "a\n")
+    desktop.committed("a.txt")
+
+
+def test_an_index_that_can_not_be_published_keeps_nobody_waiting(world: World) -> None:
+    (laptop, _) = world.share({"a.txt": "a\n"})
+    repository = laptop.driver._opened[0]  # type: ignore[index]
+    with pytest.raises(FileNotFoundError), IndexLock(repository) as lock:
+        lock.publish(b"/nonexistent/index")
+    laptop.edit("a.txt", "again\n")
+    laptop.committed("a.txt")
 
 
 def test_a_fast_forward(world: World) -> None:

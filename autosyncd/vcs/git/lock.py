@@ -57,13 +57,18 @@ class IndexLock:
         self._ready = index
 
     def __exit__(self, kind: object, *_: object) -> None:
-        if self._ready is not None and kind is None:
-            _write_record(self._record, [self._mark, _Mark.of(os.stat(self._ready))])
-            os.rename(self._ready, self._lock)  # the lock's name is never free in between
-            os.rename(self._lock, self._index)
-        else:
-            os.unlink(self._lock)
-        self._forget()
+        try:
+            if self._ready is not None and kind is None:
+                _write_record(self._record, [self._mark, _Mark.of(os.stat(self._ready))])
+                os.rename(self._ready, self._lock)  # the lock's name is never free in between
+                os.rename(self._lock, self._index)
+            else:
+                os.unlink(self._lock)
+        except OSError:  # the journal knows what is still to be done; nobody shall wait for that
+            _unlink(self._lock)
+            raise
+        finally:
+            self._forget()
 
     def _forget(self) -> None:
         with contextlib.suppress(FileNotFoundError):

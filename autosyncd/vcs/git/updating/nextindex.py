@@ -34,6 +34,8 @@ def prepare(
     skipped, assumed = _marked(repository, index, changed, steps)
     entries = {path: pair[1] for path, pair in changed.items()}
     indexes.put(repository, index, entries)
+    if not os.path.exists(index):  # of a tree without files, where there was no index yet
+        repository.git("read-tree", "--empty", index=index)
     indexes.restore_flags(repository, index, skipped & set(entries), assumed & set(entries))
     return skipped, assumed
 
