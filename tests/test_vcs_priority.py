@@ -1,4 +1,4 @@
-"""Whole scans run behind what a person does; what follows them doesn't."""
+"""The first look at a tree runs behind what a person does; what follows them doesn't."""
 
 import os
 import threading
@@ -31,7 +31,7 @@ def test_what_goes_wrong_is_told(laptop: Clone) -> None:
         at_low_priority(lambda: 1 // 0)
 
 
-def test_a_commit_of_everything_is_at_low_priority_and_the_next_is_not(
+def test_a_first_commit_is_at_low_priority_and_the_next_is_not(
     laptop: Clone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[int] = []
@@ -44,7 +44,7 @@ def test_a_commit_of_everything_is_at_low_priority_and_the_next_is_not(
     usual = niceness(laptop)
     monkeypatch.setattr(Git, "__call__", call)
     laptop.edit("b.txt", "b\n")
-    laptop.committed()
+    laptop.commit(gentle=True)
     assert max(seen) == max(NICENESS, usual)
     del seen[:]
     laptop.edit("a.txt", "again\n")

@@ -131,7 +131,7 @@ def changed(*paths: bytes) -> ev.Changed:
 def test_a_start_looks_commits_everything_and_syncs_in_this_order() -> None:
     talk = Conversation()
     assert talk.hear(ev.Tick()).runs == [Inspect()]
-    assert talk.hear(ev.Inspected(READY)).runs == [CommitOrder(EVERYTHING)]
+    assert talk.hear(ev.Inspected(READY)).runs == [CommitOrder(EVERYTHING, gentle=True)]
     assert ev.SetWatches(frozenset()) in talk.commands
     assert talk.hear(ev.CommitEnded(NOTHING)).runs == [SyncOrder(fetch=True)]
     talk.hear(ev.SyncEnded(Synced(HEAD)))

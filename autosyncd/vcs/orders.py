@@ -17,6 +17,8 @@ class CommitOrder:
     """staged_wait is over: commit what is staged first, then the rest."""
     description: str = ""
     """The person's own words for the message."""
+    gentle: bool = False
+    """Behind all else that runs here: the first look at a tree, which nobody waits for."""
 
 
 @dataclass(frozen=True, slots=True)

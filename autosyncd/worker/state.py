@@ -247,4 +247,5 @@ def _last_commit(state: State, now: float, policy: RepoConfig) -> Verb | None:
 def _commit_order(state: State, scope: Scope, now: float, policy: RepoConfig) -> CommitOrder:
     staged = state.staged_since
     overdue = staged is not None and now - staged >= policy.staged_wait
-    return CommitOrder(scope, state.allowed, overdue, state.description)
+    first = state.last_scan == -NEVER
+    return CommitOrder(scope, state.allowed, overdue, state.description, gentle=first)

@@ -82,7 +82,7 @@ class GitDriver:
             return _not_inspected()
         opened = self._opened
         self._watcher.stage(Stage.COMMIT)
-        if not order.scope.everything:
+        if not order.gentle:
             return self._guarded(lambda: committing.commit(*opened, order))
         try:
             return self._guarded(lambda: at_low_priority(lambda: committing.commit(*opened, order)))
