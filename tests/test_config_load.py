@@ -1,3 +1,4 @@
+import grp
 import os
 import pwd
 import sys
@@ -284,7 +285,8 @@ def test_a_folder_that_can_not_be_listed_leaves_its_files_as_they_were(machine, 
 
 
 @pytest.mark.parametrize("mode", [0o620, 0o602, 0o666, 0o777])
-def test_a_file_that_others_can_write_is_refused(machine, mode):
+def test_a_file_that_others_can_write_is_refused(machine, monkeypatch, mode):
+    monkeypatch.setattr(files, "_nobody_else_in", lambda _: mode == 0o602)
     file = machine.write("autosync.d/a.yaml", entry("~/a"))
     file.chmod(mode)
     found = machine.load()
@@ -292,6 +294,51 @@ def test_a_file_that_others_can_write_is_refused(machine, mode):
     assert "chmod go-w" in texts(found)
     file.chmod(0o655)
     assert names(machine.load()) == ["a"]
+
+
+GROUP = 4711
+
+
+@pytest.mark.parametrize(
+    ("own_group", "group_name", "members", "strangers_group", "taken"),
+    [
+        (GROUP, "ada", [], 9, True),
+        (GROUP, "ada", ["ada"], 9, True),
+        (GROUP, "ada", ["bob"], 9, False),  # somebody was let in
+        (GROUP, "ada", [], GROUP, False),  # it is another's group as well
+        (GROUP, "users", [], 9, False),
+        (100, "ada", [], 9, False),
+        (GROUP, None, [], 9, False),  # nobody knows the group
+    ],
+)
+def test_a_group_of_ones_own_may_write(
+    machine, monkeypatch, own_group, group_name, members, strangers_group, taken
+):
+    """With a group for each user the umask is 002 on Debian 13 and many others."""
+    uid = os.geteuid()
+    own = pwd.struct_passwd(("ada", "x", uid, own_group, "", str(machine.home), "/bin/sh"))
+    bob = pwd.struct_passwd(("bob", "x", uid + 1, strangers_group, "", "/nowhere", "/bin/sh"))
+
+    def group(number):
+        if group_name is None:
+            raise KeyError(number)
+        return grp.struct_group((group_name, "x", number, members))
+
+    file = machine.write("autosync.d/a.yaml", entry("~/a"))
+    file.chmod(0o664)
+    monkeypatch.setattr(files.pwd, "getpwuid", lambda _: own)
+    monkeypatch.setattr(files.pwd, "getpwall", lambda: [own, bob])
+    monkeypatch.setattr(files.grp, "getgrgid", lambda _: group(GROUP))
+    real = os.fstat
+    shown = lambda fd: _with_group(real(fd), GROUP)  # noqa: E731 - patched in one place
+    monkeypatch.setattr(files.os, "fstat", shown)
+    found = machine.load()
+    assert names(found) == (["a"] if taken else [])
+    assert ("by its group; chmod go-w" in texts(found)) is not taken
+
+
+def _with_group(found: os.stat_result, group: int) -> os.stat_result:
+    return os.stat_result((*found[:5], group, *found[6:]))
 
 
 def test_a_file_of_somebody_else_is_refused(machine, monkeypatch):

@@ -16,7 +16,7 @@ from tests.waiting import eventually
 
 PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
 CARRIED = {"inotify_simple"}
-"""What Debian 12 has no package of; docs/decisions/0018-debian-package.md."""
+"""What Debian 12 has no package of; docs/decisions/0019-debian-package.md."""
 DEBIAN = {"PyYAML": "python3-yaml", "dbus-fast": "python3-dbus-fast"}
 
 
@@ -284,7 +284,7 @@ class TestBareDebian:
             box.apt("git", "openssh-client", "pipx")
             names = ("PIP_INDEX_URL", "PIP_CERT", "http_proxy", "https_proxy", "no_proxy")
             reach = " ".join(f"{name}='{os.environ[name]}'" for name in names if name in os.environ)
-            pipx = f"{reach} pipx install --quiet /wheel/{wheel.name}"
+            pipx = f"{reach} pipx install /wheel/{wheel.name}"
             box.run("sh", "-ec", pipx, timeout=300)
             box.shell(".local/bin/autosyncctl install-unit")
             service = configured(box)

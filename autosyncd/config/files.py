@@ -1,7 +1,9 @@
 """Find and read the configuration files; each comes back as what it says or as its problem."""
 
 import errno
+import grp
 import os
+import pwd
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -56,11 +58,14 @@ def read_source(file: str, *, system: bool = False) -> Content | Mistake:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, "it is not a regular file")
+        mine = found.st_uid == os.geteuid()
         if found.st_uid not in _trusted(system=system):
             return Mistake(f"belongs to user {found.st_uid}; make it root's or your own")
-        if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-            return Mistake("can be written by its group or by everybody; chmod go-w it")
-        private = found.st_uid == os.geteuid() and not stat.S_IMODE(found.st_mode) & 0o077
+        if found.st_mode & stat.S_IWOTH:
+            return Mistake("can be written by everybody; chmod go-w it")
+        if found.st_mode & stat.S_IWGRP and not (mine and _nobody_else_in(found.st_gid)):
+            return Mistake("can be written by its group; chmod go-w it")
+        private = mine and not stat.S_IMODE(found.st_mode) & 0o077
         with open(descriptor, "rb", closefd=False) as opened:
             # None: a file of /proc that would wait
             return Content(opened.read(BYTES_LIMIT + 1) or b"", private)
@@ -108,6 +113,18 @@ def _trusted(*, system: bool) -> set[int]:
     """
     owners = {0, os.geteuid()}
     return owners | {_OVERFLOW_UID} if system and not _root_is_mapped() else owners
+
+
+def _nobody_else_in(group: int) -> bool:
+    """Whether it is this user's own group, as most systems give to each: files that an editor makes
+    there may be written by it (umask 002; pam_umask(8), `usergroups`), and that lets nobody in."""
+    try:
+        own, listed = pwd.getpwuid(os.geteuid()), grp.getgrgid(group)
+    except KeyError:
+        return False
+    if own.pw_gid != group or listed.gr_name != own.pw_name or {*listed.gr_mem} - {own.pw_name}:
+        return False
+    return all(one.pw_uid == own.pw_uid for one in pwd.getpwall() if one.pw_gid == group)
 
 
 def _root_is_mapped() -> bool:
