@@ -507,6 +507,20 @@ def test_describe_says_which_of_several_layers_a_setting_is_of(machine):
     assert "  safety.max_deleted: 50% (built in)" in lines
 
 
+def test_a_longest_wait_that_gave_way_names_the_line_that_it_gave_way_to(machine):
+    main = machine.write("autosync.yaml", "defaults: {commit_within: 10s}\n" + entry("~/m", "~/n"))
+    file = machine.write("autosync.d/a.yaml", entry("~/a") + "  commit_after: 20s\n")
+    lines = describe(machine.load(), origin=True)
+    assert lines.count(f"  commit_within: 10s ({main}:1)") == 2
+    assert f"  commit_within: 20s (as commit_after, {file}:3)" in lines
+    main.write_text("")
+    file.write_text(entry("~/a") + "  commit_after: 70s\n- path: ~/b\n")
+    lines = describe(machine.load(), origin=True)
+    assert f"  commit_within: 1m (as commit_after, {file}:3)" not in lines
+    assert f"  commit_within: 70s (as commit_after, {file}:3)" in lines
+    assert "  commit_within: 1m (built in)" in lines
+
+
 def loaded(machine, text: str) -> Configuration:
     machine.write("autosync.yaml", text)
     found = machine.load()

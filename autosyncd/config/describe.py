@@ -10,6 +10,7 @@ from autosyncd.config.settings import Configuration
 from autosyncd.model import OutsideConfig, RepoConfig, Safety, XmppConfig
 
 BUILT_IN = "built in"
+_COMMIT_WITHIN = RepoConfig("", "").commit_within
 
 
 def describe(configuration: Configuration, *, origin: bool = False) -> list[str]:
@@ -35,20 +36,20 @@ def _settings(
             below = None if given is None else [one.section(name) for one in given]
             yield from (f"{name}.{line}" for line in _settings(key.shape, value, below))
         elif isinstance(key.shape, One | Many) and value is not None:
-            place = "" if given is None else f" ({_place(name, given)})"
+            place = "" if given is None else f" ({_place(name, value, given)})"
             yield f"{name}: {key.shape.show(value)}{place}"
 
 
-def _place(name: str, given: Sequence[Given]) -> str:
+def _place(name: str, value: object, given: Sequence[Given]) -> str:
     """Where the strongest word on a key is."""
-    for one in given:
-        if name in one.values:
-            return one.place(name)
-    if name == "name":
-        return "from the path"
-    if name == "commit_within" and any("commit_after" in one.values for one in given):
-        return f"{BUILT_IN}, or as commit_after where that is longer"
-    return BUILT_IN
+    said = next((one for one in given if name in one.values), None)
+    after = next((one for one in given if "commit_after" in one.values), None)
+    stands = said.values[name] if said else _COMMIT_WITHIN
+    if name == "commit_within" and after and value != stands:  # it is never the shorter one
+        return f"as commit_after, {after.place('commit_after')}"
+    if said:
+        return said.place(name)
+    return "from the path" if name == "name" else BUILT_IN
 
 
 def _outside(held: OutsideConfig, top: Given | None) -> Iterator[str]:
