@@ -161,6 +161,7 @@ def test_a_verb_is_completed(shell: Shell) -> None:
     assert shell.offers("autosyncctl re") == {"resume", "reload", "remove"}
 
 
+@pytest.mark.slow
 def test_every_option_is_offered_and_no_other(shell: Shell) -> None:
     top = parser()
     assert shell.offers("autosyncctl --") == options(top)
