@@ -6,12 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as some
 
 from autosyncd import clock
 from autosyncd.vcs.changes import Scope
 from autosyncd.vcs.git.updating import arrivals
+from autosyncd.vcs.git.updating.overwritten import AS_MERGE_COMPARES
 from autosyncd.vcs.git.updating.stale import (
     IN_ALL,
     PER_PATH,
@@ -88,6 +89,7 @@ LINES = some.lists(some.sampled_from(["a", "b", "c", "", "d"]), max_size=12)
 
 @settings(max_examples=60, deadline=None)
 @given(base=LINES, new=LINES, saved=LINES)
+@example(base=["a", "a"], new=["a"], saved=["a", "", "a", "a"])
 def test_what_is_said_to_go_together_is_merged_by_git_without_a_conflict(
     tmp_path_factory: pytest.TempPathFactory, base: list[str], new: list[str], saved: list[str]
 ) -> None:
@@ -99,7 +101,7 @@ def test_what_is_said_to_go_together_is_merged_by_git_without_a_conflict(
         return subprocess.run(["git", *arguments], cwd=folder, capture_output=True, check=False)
 
     incoming, own = (
-        hunks(git("diff", "--no-index", "-U0", "--histogram", "base", name).stdout)
+        hunks(git("diff", "--no-index", *AS_MERGE_COMPARES, "base", name).stdout)
         for name in ("new", "saved")
     )
     if undoes(incoming, own):

@@ -34,6 +34,8 @@ from autosyncd.vcs.outcomes import LeftOut
 
 LARGEST = 8 << 20
 """Bytes of a file beyond which nobody types in it."""
+AS_MERGE_COMPARES = ("-U0", "--inter-hunk-context=0", "--histogram", "--no-indent-heuristic")
+"""Options of git-diff(1) with which it finds the hunks that git's merge goes by."""
 OLDER = "edit of the version before an incoming change"
 """What its commit is called."""
 TOLD = (
@@ -153,9 +155,8 @@ class _Save:
 
     def _diff(self, old: bytes, new: bytes) -> bytes:
         """What differs between two blobs, line by line, whatever the person's settings."""
-        plain = ("--no-ext-diff", "--no-textconv", "--no-color", "--no-indent-heuristic")
-        exact = ("-U0", "--inter-hunk-context=0", "--histogram")  # as git's merge compares
-        return self.repository.git("diff", *plain, *exact, old, new, "--").out
+        plain = ("--no-ext-diff", "--no-textconv", "--no-color")
+        return self.repository.git("diff", *plain, *AS_MERGE_COMPARES, old, new, "--").out
 
 
 def _within(scope: Scope, paths: Iterable[bytes]) -> list[bytes]:
