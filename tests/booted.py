@@ -1,11 +1,16 @@
 """autosyncd installed in a booted machine, and alice, who uses it: for the tests with a real systemd."""
 
 import contextlib
+import os
 from collections.abc import Iterator
+from typing import Any
 
-from tests.testbed import Box
+from tests.testbed import CHECKOUT, Box, execute
+from tests.waiting import eventually
 
 UNIT = "autosyncd.service"
+SUITE = os.environ.get("BOX_SUITE")
+"""A Debian release to boot instead of this host's system: bookworm or trixie."""
 
 
 class Service:
@@ -50,15 +55,61 @@ class Service:
         return self.box.run("journalctl", "--user", "-u", "autosyncd", "-o", "cat", *words).stdout
 
 
+class BareBox(Box):
+    """A machine of a minimal Debian, on the host's network."""
+
+    def __init__(self, suite: str, **words: Any) -> None:
+        super().__init__(**words)
+        image = CHECKOUT / f".cache/clean-room/{suite}.tar"
+        if not image.exists():
+            clean_room = CHECKOUT / "tests/testbed/clean-room"
+            execute([clean_room, suite, "--", "true"], timeout=600)
+        self.options += ["--image", str(image), "--net-host"]
+
+    def start(self) -> None:
+        """Boot it; its pip finds the network as this host's does."""
+        super().start()
+        known = {"PIP_INDEX_URL": "index-url", "PIP_CERT": "cert", "https_proxy": "proxy"}
+        lines = [f"{key} = {os.environ[name]}" for name, key in known.items() if name in os.environ]
+        pip = "\n".join(["[global]", *lines, ""])
+        self.run("sh", "-ec", "cat >/etc/pip.conf", user="root", input=pip)
+
+    def apt(self, *words: str) -> None:
+        """Install packages, and only what they can't do without."""
+        apt = "export DEBIAN_FRONTEND=noninteractive; apt-get -qq update; apt-get -qq -y install"
+        command = f"{apt} --no-install-recommends {' '.join(words)} </dev/null"
+        self.run("sh", "-ec", command, user="root", timeout=400)
+
+
+def configured(box: Box) -> Service:
+    """alice's service, and a git that knows who she is."""
+    box.shell("git config --global user.name Alice; git config --global user.email a@example.org")
+    return Service(box)
+
+
+def works(service: Service) -> None:
+    """It runs, and an edit becomes a commit."""
+    service.add_repository("notes")
+    service.start()
+    service.box.shell("echo buy milk >notes/todo.md")
+    try:
+        eventually(lambda: "todo.md" in service.subjects("notes"), seconds=20, every=0.2)
+    except AssertionError:
+        raise AssertionError(service.journal()) from None
+    assert service.show("NRestarts") == "0"
+    assert "notes" in service.box.run("autosyncctl", "status").stdout
+
+
 @contextlib.contextmanager
-def installed() -> Iterator[Box]:
-    """A machine on which script/install has run, and alice with a git identity."""
-    with Box(user="alice") as box:
-        said = box.run("/checkout/script/install", user="root", timeout=120).stdout
+def installed(*packages: str) -> Iterator[Box]:
+    """A machine on which script/install has run, and alice with a git identity. `packages` are
+    what a bare machine lacks."""
+    with BareBox(SUITE, user="alice") if SUITE else Box(user="alice") as box:
+        if isinstance(box, BareBox):
+            box.apt("man-db", *packages)
+        said = box.run("/checkout/script/install", user="root", timeout=300).stdout
         assert said.rstrip().endswith("systemctl --user enable --now autosyncd")
-        box.shell(
-            "git config --global user.name Alice; git config --global user.email a@example.org"
-        )
+        configured(box)
         yield box
 
 

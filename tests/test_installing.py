@@ -1,17 +1,16 @@
 """The ways onto a machine: script/install, the Debian package, the wheel; and off it again."""
 
-import os
 import re
 import shutil
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.booted import Service
-from tests.testbed import CHECKOUT, Box, execute, require
+from tests import packages
+from tests.booted import Service, configured, works
+from tests.testbed import CHECKOUT, Box, execute
 from tests.waiting import eventually
 
 PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
@@ -79,30 +78,9 @@ VERIFY = ("systemd-analyze", "--user", "--man=no", "verify")
 ON_A_MACHINE = [pytest.mark.root, pytest.mark.slow, pytest.mark.timeout(400)]
 
 
-def works(service: Service) -> None:
-    """It runs, and an edit becomes a commit."""
-    service.add_repository("notes")
-    service.start()
-    service.box.shell("echo buy milk >notes/todo.md")
-    eventually(lambda: "todo.md" in service.subjects("notes"), seconds=20, every=0.2)
-    assert service.show("NRestarts") == "0"
-    assert "notes" in service.box.run("autosyncctl", "status").stdout
-
-
-def configured(box: Box) -> Service:
-    box.shell("git config --global user.name Alice; git config --global user.email a@example.org")
-    return Service(box)
-
-
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The Debian package of this checkout, without a complaint of lintian."""
-    require(programs={"dpkg-buildpackage": "dpkg-dev", "dh": "debhelper", "lintian": "lintian"})
-    out = tmp_path_factory.mktemp("deb")
-    done = execute([CHECKOUT / "script/deb", out], timeout=300)
-    assert "E: " not in done.stderr
-    assert "W: " not in done.stderr
-    return Path(done.stdout.strip())
+    return packages.debian_package(tmp_path_factory.mktemp("deb"))
 
 
 class TestPackage:
@@ -140,19 +118,7 @@ class TestPackage:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of this checkout, and inotify_simple beside it, in one folder."""
-    require(programs={"pybuild": "dh-python pybuild-plugin-pyproject"})
-    source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
-    for name in ("autosyncd", "completions", "docs", "systemd"):
-        skip = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(CHECKOUT / name, source / name, ignore=skip)
-    for name in ("pyproject.toml", "README.md"):
-        shutil.copy(CHECKOUT / name, source)
-    build = ["/usr/bin/python3", "-m", "build", "--wheel", "--no-isolation", "--outdir"]
-    execute([*build, str(out), str(source)], env={"PYTHONWARNINGS": "ignore"})
-    execute([CHECKOUT / "script/carry", out / "carried"])
-    out.chmod(0o755)
-    return next(out.glob("*.whl"))
+    return packages.wheel(tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel"))
 
 
 class TestWheel:
@@ -240,53 +206,3 @@ class TestInstall:
             box.shell(f"touch {old}; echo {old} >>/usr/local/lib/autosyncd/placed", user="root")
             box.run("/checkout/script/install", user="root", timeout=120)
             assert box.shell(f"test -e {old} || echo gone") == "gone"
-
-
-# --- a bare Debian ------------------------------------------------------------------------------------
-
-
-ON_A_BARE_DEBIAN = [pytest.mark.root, pytest.mark.slow, pytest.mark.timeout(1500)]
-
-
-class BareBox(Box):
-    """A machine of a minimal Debian, on the host's network."""
-
-    def __init__(self, suite: str, **words: Any) -> None:
-        super().__init__(**words)
-        image = CHECKOUT / f".cache/clean-room/{suite}.tar"
-        if not image.exists():
-            clean_room = CHECKOUT / "tests/testbed/clean-room"
-            execute([clean_room, suite, "--", "true"], timeout=600)
-        self.options += ["--image", str(image), "--net-host"]
-
-    def apt(self, *words: str) -> None:
-        """Install packages, and only what they can't do without."""
-        apt = "export DEBIAN_FRONTEND=noninteractive; apt-get -qq update; apt-get -qq -y install"
-        command = f"{apt} --no-install-recommends {' '.join(words)} </dev/null"
-        self.run("sh", "-ec", command, user="root", timeout=300)
-
-
-@pytest.mark.skipif(
-    os.environ.get("CLEAN_ROOM") != "1", reason="downloads a Debian; CLEAN_ROOM=1 runs it"
-)
-@pytest.mark.parametrize("suite", ["bookworm", "trixie"])
-class TestBareDebian:
-    pytestmark = ON_A_BARE_DEBIAN
-
-    def test_the_package_works(self, suite: str, package: Path) -> None:
-        with BareBox(suite, user="alice", binds={package.parent: "/packages"}) as box:
-            box.apt(f"/packages/{package.name}")
-            works(configured(box))
-            assert box.run("gcc", "--version", check=False).returncode != 0
-
-    def test_the_wheel_works_with_pipx(self, suite: str, wheel: Path) -> None:
-        with BareBox(suite, user="alice", binds={wheel.parent: "/wheel"}) as box:
-            box.apt("git", "openssh-client", "pipx")
-            names = ("PIP_INDEX_URL", "PIP_CERT", "http_proxy", "https_proxy", "no_proxy")
-            reach = " ".join(f"{name}='{os.environ[name]}'" for name in names if name in os.environ)
-            pipx = f"{reach} pipx install /wheel/{wheel.name}"
-            box.run("sh", "-ec", pipx, timeout=300)
-            box.shell(".local/bin/autosyncctl install-unit")
-            service = configured(box)
-            box.shell("ln -s /home/alice/.local/bin/autosyncctl /usr/local/bin/", user="root")
-            works(service)

@@ -14,6 +14,9 @@ pytestmark = [pytest.mark.root, pytest.mark.slow]
 
 SYSTEMD = Path(__file__).parent.parent / "systemd"
 SERVERS = "/checkout/tests/testbed/git-servers"
+PACKAGES = ("openssh-server", "lighttpd", "lighttpd-mod-openssl", "openssl", "curl", "gnupg")
+PACKAGES += ("nodejs", "default-jre-headless")
+"""Of Debian, for a bare machine."""
 EXPOSURE = 2.5
 """What systemd-analyze security may find at most with the stricter drop-in."""
 
@@ -21,7 +24,7 @@ EXPOSURE = 2.5
 @pytest.fixture(scope="module")
 def box() -> Iterator[Box]:
     require(programs={"sshd": "openssh-server", "lighttpd": "lighttpd", "gpg": "gnupg"})
-    with installed() as box:
+    with installed(*PACKAGES) as box:
         box.shell(
             f"{SERVERS} start ~/srv notes >&2; mkdir -m 700 ~/.ssh; cp srv/known_hosts .ssh/;"
             # the key is in the agent alone, which is where the session's own would be
