@@ -95,7 +95,9 @@ def test_what_the_readme_says_from_the_first_command_to_the_last(suite: str) -> 
 
         a_drop_in_by_an_editor(box, service)
 
-        typed(box, "loginctl enable-linger")
+        typed(
+            box, "sudo loginctl enable-linger alice"
+        )  # alone it needs polkit, which a server has not
         box.shell("echo before >notes/boot.md")
         box.reboot()
         log = "git -c safe.directory='*' -C /home/alice/notes log --format=%s"

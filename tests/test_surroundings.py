@@ -1,4 +1,4 @@
-"""Whole daemons in surroundings that are not as they should be: each row of docs/surroundings.md."""
+"""Whole daemons in surroundings that are not as they should be: folders, buses, clocks, languages."""
 
 import contextlib
 import os

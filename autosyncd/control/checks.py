@@ -133,7 +133,8 @@ def lingering() -> Iterator[Finding]:
         yield ok("lingering", "autosyncd also runs while you are not logged in")
     elif said == "no":
         yield hint(
-            "lingering", "autosyncd ends when you log out; to let it run: loginctl enable-linger"
+            "lingering",
+            'autosyncd ends when you log out; to let it run: sudo loginctl enable-linger "$USER"',
         )
 
 
