@@ -62,7 +62,7 @@ def test_the_judge_sees_a_loss_and_a_difference(tmp_path: Path) -> None:
 def test_a_few_rounds_converge(tmp_path: Path) -> None:
     report = inprocess(tmp_path, 2, 20, SEEDS, 20, calm=True)
     assert report.faults == [], report.line()
-    assert report.totals["contents verified"] > 10
+    assert report.totals["contents verified"] > 3
 
 
 @pytest.mark.slow
@@ -70,7 +70,7 @@ def test_a_few_rounds_converge(tmp_path: Path) -> None:
 def test_many_rounds_converge(tmp_path: Path, seed: int) -> None:
     report = inprocess(tmp_path, 3, 60, seed, 30, calm=True)
     assert report.faults == [], report.line()
-    assert report.totals["contents verified"] > 40
+    assert report.totals["contents verified"] > 15
 
 
 @pytest.mark.slow

@@ -26,7 +26,7 @@ def shared(tmp_path: Path) -> Slots:
 
 def test_no_more_than_so_many_at_once(shared: Slots) -> None:
     lock, inside, most = threading.Lock(), 0, 0
-    both = threading.Barrier(2)
+    two_at_once = threading.Event()
 
     def work() -> None:
         nonlocal inside, most
@@ -36,7 +36,9 @@ def test_no_more_than_so_many_at_once(shared: Slots) -> None:
                 with lock:
                     inside += 1
                     most = max(most, inside)
-                both.wait(10)
+                    if inside == 2:
+                        two_at_once.set()
+                assert two_at_once.wait(20)
                 with lock:
                     inside -= 1
 
