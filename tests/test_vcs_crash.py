@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import random
+import re
 import select
 import signal
 import threading
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from autosyncd.vcs.git import lock
-from autosyncd.vcs.outcomes import CommitMade, Dirty, NothingToCommit, Ready, Synced
+from autosyncd.vcs.outcomes import Away, AwayKind, CommitMade, Dirty, NothingToCommit, Ready, Synced
 from autosyncd.vcs.session import boot_id
 from tests.trees import Clone, World, make_world
 
@@ -52,7 +53,8 @@ def killed_while(work: Callable[[], object], after: float, *, children_too: bool
 
 
 def recover(clone: Clone) -> None:
-    """What a restarted worker does, and that it needs nobody's help."""
+    """What a restarted worker does. It needs nobody's help, except where the hub's own git was killed:
+    then the person does what the sentence says."""
     ready = clone.reopen()
     assert isinstance(ready, Ready), ready
     for _ in range(3):
@@ -61,10 +63,46 @@ def recover(clone: Clone) -> None:
         synced = clone.sync()
         if isinstance(synced, Synced):
             break
+        if isinstance(synced, Away) and synced.kind is AwayKind.LOCKED:
+            remove_the_named_lock(synced)
+            continue
         assert isinstance(synced, Dirty), synced
     assert isinstance(synced, Synced), synced
     assert not synced.refused
     assert list(clone.root.joinpath(".git").rglob("*.lock")) == []
+
+
+def remove_the_named_lock(away: Away) -> None:
+    named = re.search(r"the lock file (\S+\.lock) stays there", away.text)
+    assert named, away.text
+    Path(named[1]).unlink()
+
+
+def test_a_lock_that_a_killed_push_left_on_the_hub_is_named(world: World) -> None:
+    """Another machine's push holds it for a moment; one that stays would have us push for ever."""
+    laptop, desktop = world.share({"a.txt": "a\n"})
+    left = world.hub / "refs/heads/main.lock"
+    left.touch()
+    laptop.edit("a.txt", "b\n")
+    laptop.committed("a.txt")
+    told = laptop.sync()
+    assert isinstance(told, Away), told
+    assert told.kind is AwayKind.LOCKED
+    assert str(left) in told.text
+    remove_the_named_lock(told)
+    assert isinstance(laptop.sync(), Synced)
+    assert isinstance(desktop.sync(), Synced)
+    assert desktop.read("a.txt") == b"b\n"
+
+
+def test_a_lock_that_goes_away_on_the_hub_is_waited_for(world: World) -> None:
+    laptop, _ = world.share({"a.txt": "a\n"})
+    lock_file = world.hub / "refs/heads/main.lock"
+    lock_file.touch()
+    threading.Timer(0.2, lock_file.unlink).start()
+    laptop.edit("a.txt", "b\n")
+    laptop.committed("a.txt")
+    assert isinstance(laptop.sync(), Synced)
 
 
 def test_what_a_killed_worker_was_just_starting_is_waited_for(world: World) -> None:

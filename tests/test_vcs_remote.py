@@ -13,8 +13,9 @@ import pytest
 
 from autosyncd.vcs.git import command
 from autosyncd.vcs.git.command import readable
-from autosyncd.vcs.git.complaint import PushVerdict, away, branch_missing, failed, push_answer
+from autosyncd.vcs.git.complaint import away, branch_missing, failed
 from autosyncd.vcs.git.remotes import publish
+from autosyncd.vcs.git.remotes.answer import PushVerdict, push_answer
 from autosyncd.vcs.git.ssh import quiet_ssh
 from autosyncd.vcs.outcomes import Aborted, Away, AwayKind, Synced
 from tests.trees import Clone, World, make_world
@@ -488,6 +489,12 @@ FROM_TO = "refs/heads/main:refs/heads/main"
          "remote: fatal: unable to write file: Disk quota exceeded", PushVerdict.FULL),
         (1, f"!\t{FROM_TO}\t[remote rejected] (failed to update ref)\n",
          "remote: error: Unable to create 'main.lock': No space left on device", PushVerdict.FULL),
+        (1, f"!\t{FROM_TO}\t[remote rejected] (failed to update ref)\n",
+         "remote: error: cannot lock ref 'refs/heads/main': Unable to create "
+         "'/srv/a.git/./refs/heads/main.lock': File exists.", PushVerdict.LOCKED),
+        (1, f"!\t{FROM_TO}\t[rejected] (fetch first)\n",
+         "remote: Unable to create '/srv/a.git/./refs/heads/main.lock': File exists.",
+         PushVerdict.MOVED),
         (1, f"!\t{FROM_TO}\t[remote rejected] (pre-receive hook declined)\n",
          "remote: big.bin: file too large", PushVerdict.REFUSED),
         (128, "", "ERROR: Permission to a/b.git denied to c.", PushVerdict.REFUSED),

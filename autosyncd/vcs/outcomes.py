@@ -168,6 +168,8 @@ class AwayKind(Enum):
     NOT_FOUND = "remote-not-found"
     DAMAGED = "remote-damaged"
     FULL = "remote-full"
+    LOCKED = "remote-locked"
+    """A lock file that a killed push has left there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,11 @@ network that is away: it is retried, and the words are shown.
 """
 
 import re
-from dataclasses import dataclass
-from enum import Enum
 from signal import SIGBUS
 
 from autosyncd.vcs.outcomes import Away, AwayKind, Failed
 
-_HOST_KEY = re.compile(
+HOST_KEY = re.compile(
     r"host key verification failed|remote host identification has changed|no .* host key is known",
     re.I,
 )
@@ -33,101 +31,23 @@ _NOT_FOUND = re.compile(
     r"|access denied or repository not exported",
     re.I,
 )
-_REFUSED = re.compile(
-    r"protected branch|pre-receive hook declined|hook declined|push declined|push rejected"
-    r"|deploy key|read[- ]only|not allowed to push|permission to .* denied|write access"
-    r"|returned error: 403|denyCurrentBranch|branch is currently checked out|denied to"
-    r"|exceeds .* (file )?size limit|large files detected|push protection|unpacker error"
-    r"|secrets? (were |was )?(found|detected)|insufficient permission"
-    r"|service not enabled|prohibited|quota",
-    re.I,
-)
-_DAMAGED = re.compile(
+DAMAGED = re.compile(
     r"bad object|bad tree object|is corrupt|corrupt (loose )?object|object file .* is empty"
     r"|missing (blob|tree|commit)|unable to (read|find|unpack) [0-9a-f]{40}|inflate: data stream"
     r"|unable to read (tree|source object)|did not send all necessary objects|object corrupt",
     re.I,
 )
 _FULL = re.compile(r"no space left|disk quota|quota exceeded|file too large", re.I)
-_HUB_FULL = re.compile(r"no space left|disk quota|quota (is |was |has been )?exceeded", re.I)
-"""Of a push. (What is "too large" there is a file that a hook refuses, for good.)"""
-_MOVED = re.compile(
-    r"non-fast-forward|fetch first|cannot lock ref|failed to update ref|incorrect old value"
-    r"|stale info|needs force|already exists|failed to lock|remote ref updated",
-    re.I,
-)
-
-_NAMED = (
-    # GitHub, GH001: large files detected
-    re.compile(r"File (.+?) is [\d.]+ [KMGT]i?B; this (?:exceeds|is larger)"),
-    # GitHub, GH013: push protection, below "locations:"
-    re.compile(r"^path: (.+?)(?::\d+)?$"),
-    # GitLab: secret push protection
-    re.compile(r"^-- (.+?):\d+ \| "),
-    # GitLab: push rules
-    re.compile(r"File name (.+?) was (?:prohibited|blacklisted) by the pattern"),
-    # Gitea, Forgejo: protected files of a branch
-    re.compile(r"protected from changing file (.+?)\.?$"),
-)
-_BLOB = re.compile(r"- ([0-9a-f]{40}|[0-9a-f]{64}) \(")
-
-
-class PushVerdict(Enum):
-    """What one push came to."""
-
-    ACCEPTED = "accepted"
-    MOVED = "moved"
-    """The remote moved: fetch, merge, push again."""
-    REFUSED = "refused"
-    """The remote will not take it, now or in a minute."""
-    FULL = "full"
-    """The remote would take it, but has no room."""
-    AWAY = "away"
-
-
-@dataclass(frozen=True, slots=True)
-class PushAnswer:
-    """A push's verdict, with the words a person should see."""
-
-    verdict: PushVerdict
-    text: str = ""
-
-
-def push_answer(code: int, porcelain: str, complaint: str) -> PushAnswer:
-    """From `git push --porcelain` of one ref: FLAG TAB FROM:TO TAB SUMMARY (REASON)."""
-    for line in porcelain.splitlines():
-        flag, tab, rest = line.partition("\t")
-        if not tab or flag not in (" ", "+", "*", "=", "!", "-"):
-            continue
-        if flag != "!":
-            return PushAnswer(PushVerdict.ACCEPTED)
-        if _HUB_FULL.search("\n".join(servers_lines(complaint))):
-            return PushAnswer(PushVerdict.FULL, _servers_words(complaint))
-        reason = rest.rpartition("\t")[2]
-        if "[remote rejected]" not in reason or _MOVED.search(reason):
-            return PushAnswer(PushVerdict.MOVED, reason)
-        if "unpacker error" in reason and _DAMAGED.search(complaint):
-            return PushAnswer(PushVerdict.AWAY, complaint)  # what we sent broke off
-        return PushAnswer(PushVerdict.REFUSED, _servers_words(complaint) or reason)
-    if code == 0:
-        return PushAnswer(PushVerdict.ACCEPTED)
-    if _DAMAGED.search(complaint):
-        return PushAnswer(PushVerdict.AWAY, complaint)
-    # only a hook of the person's own (pre-push) ends a push before the remote has answered
-    own_hook = code == 1 and "failed to push some refs" in complaint
-    if own_hook or (_REFUSED.search(complaint) and not _HOST_KEY.search(complaint)):
-        return PushAnswer(PushVerdict.REFUSED, _servers_words(complaint))
-    return PushAnswer(PushVerdict.AWAY, complaint)
 
 
 def away(complaint: str, remote: str) -> Away:
     """Why a remote could not be read, and what the person could do about it."""
     said = _last_words(complaint)
-    for sign, told in ((_DAMAGED, _damaged), (_FULL, _full)):
+    for sign, told in ((DAMAGED, _damaged), (_FULL, _full)):
         if sign.search(complaint):
             theirs = bool(sign.search("\n".join(servers_lines(complaint))))
             return told(remote, said, theirs=theirs)
-    if _HOST_KEY.search(complaint):
+    if HOST_KEY.search(complaint):
         return Away(
             AwayKind.HOST_KEY,
             f"{remote}: the server's ssh key is not known or has changed; connect to it once by hand "
@@ -175,14 +95,6 @@ def _full(remote: str, said: str, *, theirs: bool) -> Away:
     return Away(AwayKind.FULL, f"{remote} {full}; it is tried again by itself. ({said})")
 
 
-def hub_full(words: str, remote: str) -> str:
-    """What is said of a push that found no room."""
-    return (
-        f"{remote} has no space left for what is new here, or its quota is used up; commits stay "
-        f"here, and are pushed by themselves when there is room. ({words})"
-    )
-
-
 def failed(problem: Exception, path: str, *, ended_by: int = 0) -> Failed:
     """What is made of a verb that failed on the tree at `path`, for no reason of the remote's; a
     child of it was ended by this signal. The kind is a stable name, so that the same trouble is one
@@ -208,7 +120,7 @@ def branch_missing(complaint: str) -> bool:
     return "couldn't find remote ref" in complaint.lower()
 
 
-def _servers_words(complaint: str) -> str:
+def servers_words(complaint: str) -> str:
     """What the server itself said (the `remote:` lines), else git's last words."""
     words = " ".join(filter(None, (line.strip(" *=-\t") for line in servers_lines(complaint))))
     return words[:500] or _last_words(complaint)
@@ -221,21 +133,6 @@ def servers_lines(complaint: str) -> list[str]:
         for line in complaint.splitlines()
         if line.startswith("remote:")
     ]
-
-
-def named_paths(complaint: str) -> list[str]:
-    """The files that a server says it refuses the push for, in the words of the known hosts."""
-    found = []
-    for line in servers_lines(complaint):
-        for pattern in _NAMED:
-            found += pattern.findall(line)
-    return list(dict.fromkeys(found))
-
-
-def named_blobs(complaint: str) -> list[str]:
-    """Ids of blobs that a server says it refuses: GitLab lists `- ID (120 MiB)`."""
-    lines = servers_lines(complaint)
-    return [found[1] for found in map(_BLOB.match, lines) if found]
 
 
 def _last_words(complaint: str) -> str:

@@ -12,13 +12,13 @@ from autosyncd.model import Head, RepoConfig
 from autosyncd.vcs.driver import Watcher
 from autosyncd.vcs.git.committing.commit import Committer
 from autosyncd.vcs.git.committing.snapshot import Snapshots
-from autosyncd.vcs.git.complaint import PushVerdict
 from autosyncd.vcs.git.condition import obstacle
 from autosyncd.vcs.git.merging import case
 from autosyncd.vcs.git.merging.join import Joiner
 from autosyncd.vcs.git.merging.merge import incoming_hosts
 from autosyncd.vcs.git.remotes import doubts
 from autosyncd.vcs.git.remotes import remote as remotes
+from autosyncd.vcs.git.remotes.answer import PushVerdict
 from autosyncd.vcs.git.remotes.publish import Publisher, waiting_commits
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.updating import held
@@ -86,7 +86,7 @@ class Sync:
             answer = self.publisher.publish(target, self._known())
             if isinstance(answer, Away):
                 return answer
-            if answer is not PushVerdict.MOVED:
+            if answer not in (PushVerdict.MOVED, PushVerdict.LOCKED):
                 self.publisher.thank()
                 return self._adopt(target)
             must_fetch = True

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from autosyncd.model import Head
 from autosyncd.vcs.driver import Watcher
 from autosyncd.vcs.git.committing import durable
-from autosyncd.vcs.git.complaint import PushVerdict, away, hub_full, push_answer
+from autosyncd.vcs.git.complaint import away
 from autosyncd.vcs.git.remotes import remote as remotes
+from autosyncd.vcs.git.remotes.answer import PushVerdict, hub_full, hub_locked, push_answer
 from autosyncd.vcs.git.remotes.doubts import seen_ref
 from autosyncd.vcs.git.remotes.unpush import blamed
 from autosyncd.vcs.git.repository import Repository
@@ -23,6 +24,9 @@ from autosyncd.vcs.outcomes import Away
 
 HELP_AFTER = 4
 """Rejected pushes in a row after which we ask the others to take our commits along."""
+
+PATIENCE_WITH_A_LOCK = 30
+"""Pushes in a row, some seconds, that may find the hub's branch locked: more is not another machine."""
 
 WORDS = 300
 """Characters of a server's words where a command is to follow."""
@@ -40,6 +44,8 @@ class Publisher:
     full: str = ""
     pushed: bool = False
     asked: bool = False
+    locked: int = 0
+    """Pushes in a row that found a lock file there."""
 
     def publish(self, tip: str, known: str | None) -> PushVerdict | Away:
         """Push `tip`, unless the remote has it, it is not wanted, or was refused for good."""
@@ -62,6 +68,9 @@ class Publisher:
         answer = push_answer(said.code, said.out.decode("utf-8", "replace"), said.complaint)
         if answer.verdict is PushVerdict.AWAY:
             return away(said.complaint, self.remote)
+        self.locked = self.locked + 1 if answer.verdict is PushVerdict.LOCKED else 0
+        if self.locked >= PATIENCE_WITH_A_LOCK:
+            return hub_locked(answer.text, self.remote)
         if answer.verdict is PushVerdict.REFUSED:
             self.refused = self._way_out(answer.text, said.complaint)
         elif answer.verdict is PushVerdict.FULL:
