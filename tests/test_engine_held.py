@@ -107,6 +107,19 @@ def test_everything_else_arrives(trees: tuple[Clone, Clone], logger: Logger) -> 
     assert synced.held[0].endswith(f"applogd ({logger.pid})")
 
 
+def test_a_snapshot_has_what_is_appended_to_a_held_file(
+    trees: tuple[Clone, Clone], logger: Logger, world: World
+) -> None:
+    laptop, desktop = trees
+    their_edit(laptop)
+    exchange(desktop)
+    logger.append("appended here\n")
+    assert desktop.driver.snapshot()
+    ref = world.hub_git("for-each-ref", "--format=%(refname)", "refs/autosync/wip")
+    assert world.hub_git("show", f"{ref}:app.log") == OLD + "appended here"
+    assert world.hub_git("show", f"{ref}:other") == "2"
+
+
 @pytest.mark.parametrize("executable", [True, False])
 def test_a_held_file_that_becomes_executable_is_an_edit(
     trees: tuple[Clone, Clone], *, executable: bool

@@ -761,3 +761,17 @@ def test_the_hub_moves_with_each_push_until_it_rests(world: World) -> None:
     assert desktop.read("count") == b"x\n" * 3
     laptop.sync()
     assert laptop.files() == desktop.files()
+
+
+@pytest.mark.parametrize(("branch", "comes"), [("main", True), ("side", False)])
+def test_only_who_works_on_the_same_branch_is_helped(
+    world: World, branch: str, *, comes: bool
+) -> None:
+    """A machine that always loses the race leaves its tip on the hub, for others to take along."""
+    laptop, desktop = world.share({"a.txt": "one\n"})
+    desktop.edit("b.txt", "always too slow\n")
+    tip = desktop.committed("b.txt").head.commit
+    desktop.git("push", "-q", "origin", f"{tip}:refs/autosync/tips/0123abcd/{branch}")
+    assert isinstance(laptop.sync(), Synced)
+    assert (b"b.txt" in laptop.tracked()) is comes
+    assert laptop.history_has("always too slow\n") is comes
