@@ -113,8 +113,7 @@ class Arena:
         for tree in self.trees:
             if status := git(tree, "status", "--porcelain"):
                 wrong.append(f"{tree.name} is not clean: {status!r}")
-            locks = [str(path) for path in (tree / ".git").rglob("*.lock")]
-            wrong += [f"left behind: {lock}" for lock in locks]
+            wrong += [f"left behind: {lock}" for lock in locks(tree)]
             said = subprocess.run(
                 ["git", "fsck", "--full", "--no-dangling", "--no-progress"],
                 cwd=tree,
@@ -127,6 +126,14 @@ class Arena:
             wrong += [f"a copy of nothing anybody wrote: {path}" for path in copies]
         self.fresh.clear()
         return wrong
+
+
+def locks(tree: Path) -> list[str]:
+    """Lock files in its git directory, where children of a killed one may still be clearing up."""
+    walk = os.walk(tree / ".git")  # passes over a folder that goes meanwhile; rglob() doesn't
+    return [
+        os.path.join(at, name) for at, _, names in walk for name in names if name.endswith(".lock")
+    ]
 
 
 def foreign(path: Path) -> bool:
@@ -194,7 +201,7 @@ def measure(folder: Path, kills: int, seed: int = 0) -> Tally:
                 dead = killed(arena, tree, after, children=arena.random.random() < 0.7)
                 tally.kills += dead
                 tally.came_to_an_end += not dead
-                tally.locks_left += len(list((tree / ".git").rglob("*.lock")))
+                tally.locks_left += len(locks(tree))
                 arena.edit(tree)
             tally.failures += arena.verify()
         tally.contents = len(arena.contents)
