@@ -124,6 +124,10 @@ def _clean(turn: Turn, left_out: tuple[LeftOut, ...]) -> None:
     _tell_left_out(turn, kept | frozenset(left_out))
 
 
+COMMITTED = ("stale", "taken-back")
+"""Kinds that are told the same way, though all of it is in history."""
+
+
 def _tell_left_out(turn: Turn, left_out: frozenset[LeftOut]) -> None:
     """What is deliberately not in history is told once, by kind."""
     before = turn.state.left_out
@@ -135,7 +139,7 @@ def _tell_left_out(turn: Turn, left_out: frozenset[LeftOut]) -> None:
         elif {one for one in left_out - before if one.kind == kind}:
             text = next(one.text for one in left_out if one.kind == kind)
             turn.solved(f"left-out-{kind}")
-            lead = "" if kind == "stale" else "Not committed: "
+            lead = "" if kind in COMMITTED else "Not committed: "
             turn.problem(f"left-out-{kind}", f"{lead}{some_names(now)}: {text}.")
 
 

@@ -4,6 +4,7 @@ The merge is made off the tree and pushed first: the window in which another mac
 one merge long. A rejected merge is thrown away and made anew from the newer tip, as often as it takes.
 """
 
+import os
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -21,15 +22,14 @@ from autosyncd.vcs.git.remotes import remote as remotes
 from autosyncd.vcs.git.remotes.answer import PushVerdict
 from autosyncd.vcs.git.remotes.publish import Publisher, waiting_commits
 from autosyncd.vcs.git.repository import Repository
-from autosyncd.vcs.git.updating import held
+from autosyncd.vcs.git.updating import held, takenback
+from autosyncd.vcs.git.updating.overwritten import SetAside
 from autosyncd.vcs.git.updating.update import Update, Updated
 from autosyncd.vcs.orders import Stage, SyncOrder
 from autosyncd.vcs.outcomes import (
     Away,
-    AwayKind,
     Dirty,
     Failed,
-    NoRemote,
     Question,
     Synced,
     SyncOutcome,
@@ -60,6 +60,7 @@ class Sync:
     """The commit here that the target was made from."""
     before: str | None = None
     """Where the remote's branch was before the first fetch."""
+    brought_back: tuple[SetAside, ...] = ()
 
     @property
     def config(self) -> RepoConfig:
@@ -71,6 +72,8 @@ class Sync:
         waiting = obstacle(self.repository)
         if waiting is not None:
             return waiting
+        name = self.config.name
+        self.brought_back = takenback.bring_back(self.repository, self.committer.author, name)
         if self.order.local:
             self.base = self.repository.head
             return self._adopt(self.base) if self.base else Synced(None)
@@ -216,10 +219,10 @@ class Sync:
 
     def _synced(self, synced: Synced) -> Synced:
         """Here and there agree: remember it, and say what is to be said."""
-        note = ""
+        note = " ".join(f"{os.fsdecode(one.path)} {one.told}." for one in self.brought_back[:1])
         if not self.order.local:
             doubts.saw(self.repository, self._known())
-            note = remotes.to_tell(self.repository, self.remote)
+            note = note or remotes.to_tell(self.repository, self.remote)
         if self.joiner.left is not None:
             note = doubts.followed(self.repository, self.remote, self.joiner.left)
         said = self.publisher
@@ -238,11 +241,7 @@ def sync(
     config = committer.config
     remote = remotes.choose(repository, config)
     if remote is None and not order.local:
-        if config.remote not in ("auto", "none"):
-            name = config.remote
-            text = f"There is no remote called {name}; add it with: git remote add {name} URL"
-            return Away(AwayKind.NOT_FOUND, text)
-        return NoRemote()
+        return remotes.none_chosen(config)
     name = remote or ""
     publisher = Publisher(repository, name, watcher, config.push and order.push)
     joiner = Joiner(repository, config.name, committer.author)

@@ -103,13 +103,14 @@ def _is_freed(repository: Repository, base: str, path: bytes, *, differs: bool) 
 
 
 def _edits(repository: Repository, waiting: held.Held, paths: list[bytes]) -> dict[bytes, Version]:
-    """Those held files that are no longer the version on record. What had no version there has the
-    place of an incoming file and may be a secret: not even its content is stored."""
+    """Those held files that are no longer the version on record, nor what waits for them (a checkout
+    of the person's may have brought that). What had no version there has the place of an incoming file
+    and may be a secret: not even its content is stored."""
     edits = {}
     for path in paths:
         base = held.version_in(repository, waiting[path], path)
         now = None if base is None else _on_disk(repository, path, base)
-        if now is not None and now != base:
+        if now is not None and now not in (base, held.version_in(repository, "HEAD", path)):
             edits[path] = now
     return edits
 

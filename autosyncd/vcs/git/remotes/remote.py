@@ -9,7 +9,7 @@ from autosyncd.model import Channel, RepoConfig
 from autosyncd.vcs import channel
 from autosyncd.vcs.git.complaint import away, branch_missing
 from autosyncd.vcs.git.repository import Repository
-from autosyncd.vcs.outcomes import Away
+from autosyncd.vcs.outcomes import Away, AwayKind, NoRemote
 
 BRANCH_MISSING = "branch-missing"
 """fetch(): the remote is there and has no such branch."""
@@ -35,6 +35,15 @@ def choose(repository: Repository, config: RepoConfig) -> str | None:
     if repository.chosen is None or repository.chosen[0] != stamp:
         repository.chosen = (stamp, _choose(repository, config))
     return repository.chosen[1]
+
+
+def none_chosen(config: RepoConfig) -> Away | NoRemote:
+    """Why there is none: it isn't there, or none is wanted."""
+    name = config.remote
+    if name in ("auto", "none"):
+        return NoRemote()
+    text = f"There is no remote called {name}; add it with: git remote add {name} URL"
+    return Away(AwayKind.NOT_FOUND, text)
 
 
 def _choose(repository: Repository, config: RepoConfig) -> str | None:

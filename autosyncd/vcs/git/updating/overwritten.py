@@ -50,11 +50,13 @@ class SetAside:
     path: bytes
     commit: str
     """It, on the version that it was made from."""
+    kind: str = "stale"
+    told: str = TOLD
 
     @property
     def notice(self) -> LeftOut:
         """What the person is told, once."""
-        return LeftOut(self.path, "stale", TOLD)
+        return LeftOut(self.path, self.kind, self.told)
 
 
 def set_aside(

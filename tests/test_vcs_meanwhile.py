@@ -1,0 +1,216 @@
+"""What the person's own git does in the middle of a verb: no order of the two loses anything."""
+
+from collections.abc import Callable, Iterator
+from io import FileIO
+from pathlib import Path
+
+import pytest
+
+from autosyncd.vcs.git.committing import bypaths, wholeindex
+from autosyncd.vcs.git.committing.commit import TRIES
+from autosyncd.vcs.git.committing.trees import Doubtful
+from autosyncd.vcs.git.updating import update
+from autosyncd.vcs.outcomes import CommitMade, NothingToCommit, Synced, Waiting, Why
+from tests.trees import Clone, World, make_world
+
+OLD = "".join(f"old {number}\n" for number in range(9))
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    return make_world(tmp_path, monkeypatch)
+
+
+def between(
+    monkeypatch: pytest.MonkeyPatch, room: object, name: str, act: Callable[[int], None]
+) -> None:
+    """After each call of `room.name` the person acts; they are told how often it was called."""
+    run, calls = getattr(room, name), []
+
+    def then(*arguments: object, **options: object) -> object:
+        came = run(*arguments, **options)
+        calls.append(name)
+        act(len(calls))
+        return came
+
+    monkeypatch.setattr(room, name, then)
+
+
+@pytest.fixture
+def whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every commit takes the way by the whole index."""
+
+    def doubtful(*_: object) -> None:
+        raise Doubtful("as the test wants it")
+
+    monkeypatch.setattr(bypaths, "run", doubtful)
+
+
+def by_hand(clone: Clone, name: str, content: str) -> None:
+    clone.edit(name, content)
+    clone.git("add", "--", name)
+    clone.git("commit", "-qm", f"By hand: {name}", "--", name)
+
+
+@pytest.mark.usefixtures("whole")
+def test_the_person_commits_while_the_tree_is_scanned(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (laptop,) = world.share({"a.txt": "one\n", "b.txt": "one\n"}, "laptop")
+    before = laptop.git("rev-parse", "HEAD")
+    laptop.edit("a.txt", "two\n")
+
+    def once(number: int) -> None:
+        if number == 1:
+            by_hand(laptop, "b.txt", "by hand\n")
+
+    between(monkeypatch, wholeindex, "scan", once)
+    laptop.committed("a.txt")
+    theirs, scanned = laptop.git("log", "-1", "--format=%P").split()
+    assert laptop.git("log", "-1", "--format=%s", theirs) == "By hand: b.txt"
+    assert laptop.git("log", "-1", "--format=%P", scanned) == before
+    assert laptop.git("show", f"{scanned}:a.txt") == "two"
+    assert (laptop.read("a.txt"), laptop.read("b.txt")) == (b"two\n", b"by hand\n")
+
+
+@pytest.mark.usefixtures("whole")
+def test_the_person_stages_while_the_tree_is_scanned(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (laptop,) = world.share({"a.txt": "one\n", "b.txt": "one\n"}, "laptop")
+    laptop.edit("a.txt", "two\n")
+
+    def once(number: int) -> None:
+        if number == 1:
+            laptop.edit("b.txt", "staged\n")
+            laptop.git("add", "b.txt")
+
+    between(monkeypatch, wholeindex, "scan", once)
+    outcome = laptop.commit("a.txt")
+    assert isinstance(outcome, Waiting)
+    assert outcome.why is Why.STAGED
+    assert laptop.status() == " M a.txt\nM  b.txt"
+
+
+@pytest.mark.usefixtures("whole")
+def test_who_commits_faster_than_we_do_goes_first(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many lost races as there are tries: it waits, and the next commit has everything."""
+    (laptop,) = world.share({"a.txt": "one\n", "b.txt": "one\n"}, "laptop")
+    laptop.edit("a.txt", "two\n")
+    with monkeypatch.context() as hurry:
+        between(
+            hurry, wholeindex, "scan", lambda number: by_hand(laptop, "b.txt", f"edit {number}\n")
+        )
+        outcome = laptop.commit("a.txt")
+    assert isinstance(outcome, Waiting)
+    assert outcome.why is Why.LOCKED
+    assert laptop.status() == " M a.txt"
+    assert laptop.read("b.txt") == b"edit %d\n" % TRIES
+    assert laptop.read("a.txt") == b"two\n"
+    laptop.committed("a.txt")
+    assert all(laptop.history_has(f"edit {number}\n") for number in range(1, TRIES + 1))
+
+
+def test_the_person_begins_a_merge_after_we_looked(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was seen that nothing is going on; a conflicting merge of theirs begins before the lock."""
+    laptop, desktop = world.share({"a.txt": "one\n", "b.txt": "one\n"})
+    desktop.git("switch", "-qc", "side")
+    desktop.edit("a.txt", "aside\n")
+    desktop.git("commit", "-qam", "aside")
+    desktop.git("switch", "-q", "main")
+    desktop.edit("a.txt", "main\n")
+    desktop.committed()
+    assert isinstance(desktop.sync(), Synced)
+    laptop.edit("b.txt", "laptop\n")
+    laptop.committed()
+    assert isinstance(laptop.sync(), Synced)
+
+    between(
+        monkeypatch, update, "obstacle", lambda _: desktop.git("merge", "side", status=1) and None
+    )
+    outcome = desktop.sync()
+    assert isinstance(outcome, Waiting), outcome
+    assert outcome.why is Why.OPERATION
+    assert b"<<<<<<<" in desktop.read("a.txt")
+    assert "AA" in desktop.status() or "UU" in desktop.status()
+    monkeypatch.undo()
+    desktop.edit("a.txt", "both\n")
+    desktop.git("commit", "-qam", "Merged by hand")
+    assert isinstance(desktop.sync(), Synced)
+    assert (desktop.read("a.txt"), desktop.read("b.txt")) == (b"both\n", b"laptop\n")
+    desktop.is_clean()
+
+
+# git commit -a while a file is held
+
+
+@pytest.fixture
+def waiting(world: World) -> Iterator[tuple[Clone, Clone, FileIO]]:
+    """An incoming change of app.log waits at the desktop, where somebody has it open."""
+    laptop, desktop = world.share({"app.log": OLD, "other": "1\n"})
+    laptop.edit("app.log", OLD.replace("old 0", "incoming"))
+    laptop.committed()
+    laptop.sync()
+    with open(desktop.path("app.log"), "ab", buffering=0) as writer:
+        outcome = desktop.sync()
+        assert isinstance(outcome, Synced)
+        assert outcome.held
+        yield laptop, desktop, writer
+
+
+@pytest.mark.parametrize("first", ["commit", "sync"])
+@pytest.mark.parametrize("more", ["", "appended\n"], ids=["as it was", "appended to"])
+@pytest.mark.parametrize("push", [False, True], ids=["kept here", "pushed by hand"])
+def test_all_committed_while_a_file_is_held(
+    waiting: tuple[Clone, Clone, FileIO], first: str, more: str, *, push: bool
+) -> None:
+    """What came in is brought back, joined with what was written meanwhile, and it is told."""
+    laptop, desktop, writer = waiting
+    writer.write(more.encode())
+    desktop.edit("other", "2\n")
+    desktop.git("commit", "-qam", "Everything, by hand")
+    assert desktop.git("show", "HEAD:app.log") + "\n" == OLD + more
+    if push:
+        desktop.git("push", "-q")
+    if first == "commit":
+        made = desktop.commit()
+        assert isinstance(made, CommitMade | NothingToCommit)
+        assert [(one.path, one.kind) for one in made.left_out] == [(b"app.log", "taken-back")]
+    outcome = desktop.sync()
+    assert isinstance(outcome, Synced), outcome
+    assert outcome.held
+    assert ("app.log was committed as it was" in outcome.note) == (first == "sync")
+    assert desktop.read("app.log").decode() == OLD + more
+    assert isinstance(laptop.sync(), Synced)
+    both = OLD.replace("old 0", "incoming") + more
+    assert laptop.read("app.log").decode() == both
+    assert laptop.read("other") == b"2\n"
+    assert "Everything, by hand" in laptop.git("log", "--format=%s")
+    commits = desktop.commits()
+    assert isinstance(desktop.commit(), NothingToCommit)
+    assert isinstance(desktop.sync(), Synced)
+    assert desktop.commits() == commits
+    writer.close()
+    assert isinstance(desktop.sync(), Synced)
+    assert desktop.read("app.log").decode() == both
+    desktop.is_clean()
+
+
+@pytest.mark.parametrize("first", ["commit", "sync"])
+def test_a_revert_by_the_persons_git_while_a_file_is_held_is_left_alone(
+    waiting: tuple[Clone, Clone, FileIO], first: str
+) -> None:
+    laptop, desktop, _ = waiting
+    desktop.git("checkout", "-q", "--", "app.log")  # another file in its place: seen, and meant
+    assert isinstance(desktop.sync(), Synced)
+    desktop.git("revert", "--no-edit", "HEAD")
+    if first == "commit":
+        desktop.commit()
+    assert isinstance(desktop.sync(), Synced)
+    laptop.sync()
+    assert laptop.read("app.log").decode() == desktop.read("app.log").decode() == OLD
+    desktop.is_clean()
