@@ -406,6 +406,10 @@ def test_three_machines_end_with_the_same(world: World) -> None:
         "diff.algorithm=patience",
         "merge.renormalize=true",
         "core.attributesFile=../attributes",
+        "trailer.separators==",
+        "i18n.logOutputEncoding=utf-16",
+        "log.showSignature=true",
+        "merge.default=union",
     ],
 )
 def test_a_merge_does_not_depend_on_a_persons_settings(
@@ -429,6 +433,69 @@ def test_a_merge_does_not_depend_on_a_persons_settings(
     for one in (world, other):
         assert isinstance(one.clones["laptop"].sync(), Synced)
         trees.add(one.clones["laptop"].tree())
+    assert len(trees) == 1
+
+
+DRIVER = "echo '<<<<<<< made up' >%A; true"
+ATTRIBUTES = {
+    "in the work tree": (".gitattributes", "*.txt merge=union\n"),
+    "in git's own folder": (".git/info/attributes", "*.txt merge=union\n"),
+    "a driver": (".git/info/attributes", "*.txt merge=mine\n"),
+}
+
+
+@pytest.mark.parametrize("where", ATTRIBUTES)
+def test_a_merge_does_not_depend_on_attributes_of_one_machine(
+    world: World, tmp_path: Path, where: str
+) -> None:
+    laptop, desktop = world.share({"f.txt": "base\n"})
+    laptop.edit("f.txt", "laptop\n")
+    laptop.committed()
+    desktop.edit("f.txt", "desktop\n")
+    desktop.committed()
+    desktop.sync()
+    other = world.copy(tmp_path / "other").clones["laptop"]
+    other.git("config", "merge.mine.driver", DRIVER)
+    other.edit(*ATTRIBUTES[where])
+    for clone in (laptop, other):
+        assert isinstance(clone.sync(), Synced)
+    assert laptop.tree() == other.tree()
+    assert laptop.read("f.txt") in (b"laptop\n", b"desktop\n")
+
+
+def test_a_merge_goes_by_attributes_that_both_sides_have(world: World, tmp_path: Path) -> None:
+    """Whoever merges: `merge=union` is built into git."""
+    laptop, desktop = world.share({"log.txt": "base\n", ".gitattributes": "*.txt merge=union\n"})
+    laptop.edit("log.txt", "base\nlaptop\n")
+    laptop.committed()
+    desktop.edit("log.txt", "base\ndesktop\n")
+    desktop.committed()
+    other = world.copy(tmp_path / "other")
+    for first, second in ((laptop, desktop), (other.clones["desktop"], other.clones["laptop"])):
+        first.sync()
+        assert second.sync().conflicts == ()  # type: ignore[union-attr]
+        assert set(second.read("log.txt").split()) == {b"base", b"laptop", b"desktop"}
+    assert desktop.tree() == other.clones["laptop"].tree()
+
+
+@pytest.mark.parametrize("sides", [("union", None), ("union", "binary")])
+def test_attributes_that_the_sides_have_not_in_common_have_no_say(
+    world: World, tmp_path: Path, sides: tuple[str, str | None]
+) -> None:
+    clones = world.share({"f.txt": "base\n"})
+    for clone, attribute in zip(clones, sides, strict=True):
+        clone.edit("f.txt", f"{clone.root.name}\n")
+        if attribute:
+            clone.edit(".gitattributes", f"*.txt merge={attribute}\n")
+        clone.committed()
+    other = world.copy(tmp_path / "other").clones
+    trees = set()
+    for first, second in (clones, (other["desktop"], other["laptop"])):
+        first.sync()
+        outcome = second.sync()
+        assert isinstance(outcome, Synced)
+        assert b"f.txt" in outcome.conflicts
+        trees.add(second.tree())
     assert len(trees) == 1
 
 

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterator
 from io import FileIO
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from autosyncd.vcs.git.committing import bypaths, wholeindex
+from autosyncd.vcs.git.committing import bypaths, excerpt, quick, wholeindex
 from autosyncd.vcs.git.committing.commit import TRIES
 from autosyncd.vcs.git.committing.trees import Doubtful
 from autosyncd.vcs.git.updating import update
@@ -46,12 +47,6 @@ def whole(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bypaths, "run", doubtful)
 
 
-def by_hand(clone: Clone, name: str, content: str) -> None:
-    clone.edit(name, content)
-    clone.git("add", "--", name)
-    clone.git("commit", "-qm", f"By hand: {name}", "--", name)
-
-
 @pytest.mark.usefixtures("whole")
 def test_the_person_commits_while_the_tree_is_scanned(
     world: World, monkeypatch: pytest.MonkeyPatch
@@ -62,7 +57,7 @@ def test_the_person_commits_while_the_tree_is_scanned(
 
     def once(number: int) -> None:
         if number == 1:
-            by_hand(laptop, "b.txt", "by hand\n")
+            laptop.commit_by_hand("b.txt", "by hand\n")
 
     between(monkeypatch, wholeindex, "scan", once)
     laptop.committed("a.txt")
@@ -101,7 +96,10 @@ def test_who_commits_faster_than_we_do_goes_first(
     laptop.edit("a.txt", "two\n")
     with monkeypatch.context() as hurry:
         between(
-            hurry, wholeindex, "scan", lambda number: by_hand(laptop, "b.txt", f"edit {number}\n")
+            hurry,
+            wholeindex,
+            "scan",
+            lambda number: laptop.commit_by_hand("b.txt", f"edit {number}\n"),
         )
         outcome = laptop.commit("a.txt")
     assert isinstance(outcome, Waiting)
@@ -143,6 +141,75 @@ def test_the_person_begins_a_merge_after_we_looked(
     assert isinstance(desktop.sync(), Synced)
     assert (desktop.read("a.txt"), desktop.read("b.txt")) == (b"both\n", b"laptop\n")
     desktop.is_clean()
+
+
+# another branch, in the middle of a verb; `git switch -c` and `--detach` take no lock
+
+LEAVING = {"another branch": ("switch", "-qc", "feature"), "detached": ("switch", "-q", "--detach")}
+
+
+def has_left(laptop: Clone, was: str, status: str) -> None:
+    """Branch, index and files are as they were when the person left the branch."""
+    assert laptop.git("rev-parse", "main") == laptop.git("rev-parse", "HEAD") == was
+    assert laptop.status() == status
+    laptop.is_sound()
+
+
+@pytest.mark.parametrize("leave", LEAVING)
+@pytest.mark.usefixtures("whole")
+def test_the_person_leaves_the_branch_while_the_tree_is_scanned(
+    world: World, monkeypatch: pytest.MonkeyPatch, leave: str
+) -> None:
+    (laptop,) = world.share({"a.txt": "one\n"}, "laptop")
+    was = laptop.git("rev-parse", "HEAD")
+    laptop.edit("a.txt", "two\n")
+    between(monkeypatch, wholeindex, "scan", lambda _: laptop.git(*LEAVING[leave]) and None)
+    assert isinstance(laptop.commit(), Waiting)
+    has_left(laptop, was, " M a.txt")
+
+
+@pytest.mark.parametrize("leave", LEAVING)
+@pytest.mark.parametrize("way", [quick, excerpt])
+def test_the_person_leaves_the_branch_while_some_paths_are_committed(
+    world: World, monkeypatch: pytest.MonkeyPatch, leave: str, way: ModuleType
+) -> None:
+    (laptop,) = world.share({"a.txt": "one\n"}, "laptop")
+    was = laptop.git("rev-parse", "HEAD")
+    laptop.edit("a.txt", "two\n")
+    if way is excerpt:
+        monkeypatch.setattr(quick, "MOST", 0)
+    between(monkeypatch, way, "draft", lambda _: laptop.git(*LEAVING[leave]) and None)
+    assert isinstance(laptop.commit("a.txt"), Waiting)
+    has_left(laptop, was, " M a.txt")
+
+
+@pytest.mark.parametrize("leave", LEAVING)
+@pytest.mark.parametrize("when", ["obstacle", "apply"])
+def test_the_person_leaves_the_branch_while_changes_come_in(
+    world: World, monkeypatch: pytest.MonkeyPatch, leave: str, when: str
+) -> None:
+    """Files that were put there already go back: they are no part of the other branch."""
+    laptop, desktop = world.share({"a.txt": "one\n", "gone.txt": "1\n"})
+    was = laptop.git("rev-parse", "HEAD")
+    desktop.edit("a.txt", "two\n")
+    desktop.edit("folder/new.txt", "new\n")
+    desktop.delete("gone.txt")
+    desktop.committed()
+    desktop.sync()
+
+    def once(number: int) -> None:
+        if number == 1:
+            laptop.git(*LEAVING[leave])
+
+    between(monkeypatch, update, when, once)
+    assert isinstance(laptop.sync(), Waiting)
+    has_left(laptop, was, "")
+    assert laptop.files() == {b"a.txt": b"one\n", b"gone.txt": b"1\n"}
+    monkeypatch.undo()
+    laptop.git("switch", "-q", "main")
+    assert isinstance(laptop.sync(), Synced)
+    assert laptop.files() == desktop.files()
+    laptop.is_clean()
 
 
 # git commit -a while a file is held

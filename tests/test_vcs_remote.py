@@ -14,7 +14,7 @@ import pytest
 from autosyncd.vcs.git import command
 from autosyncd.vcs.git.command import readable
 from autosyncd.vcs.git.complaint import away, branch_missing, failed
-from autosyncd.vcs.git.remotes import publish
+from autosyncd.vcs.git.remotes import tips
 from autosyncd.vcs.git.remotes.answer import PushVerdict, push_answer
 from autosyncd.vcs.git.ssh import quiet_ssh
 from autosyncd.vcs.outcomes import Aborted, Away, AwayKind, Synced
@@ -151,7 +151,7 @@ def test_a_hub_that_takes_no_refs_of_ours_goes_on_and_is_told_once(
 def test_a_machine_that_always_loses_where_no_refs_of_ours_are_taken_goes_on(
     world: World, laptop: Clone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publish, "HELP_AFTER", 1)
+    monkeypatch.setattr(tips, "HELP_AFTER", 1)
     desktop = world.clone("desktop")
     desktop.edit("b.txt", "desktop\n")
     desktop.committed()

@@ -1,5 +1,6 @@
 """Here and the hub come to agree, and what the person has on disk is never lost for it."""
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -763,7 +764,9 @@ def test_the_hub_moves_with_each_push_until_it_rests(world: World) -> None:
     assert laptop.files() == desktop.files()
 
 
-@pytest.mark.parametrize(("branch", "comes"), [("main", True), ("side", False)])
+@pytest.mark.parametrize(
+    ("branch", "comes"), [("main", True), ("side", False), ("team/main", False)]
+)
 def test_only_who_works_on_the_same_branch_is_helped(
     world: World, branch: str, *, comes: bool
 ) -> None:
@@ -774,4 +777,47 @@ def test_only_who_works_on_the_same_branch_is_helped(
     desktop.git("push", "-q", "origin", f"{tip}:refs/autosync/tips/0123abcd/{branch}")
     assert isinstance(laptop.sync(), Synced)
     assert (b"b.txt" in laptop.tracked()) is comes
-    assert laptop.history_has("always too slow\n") is comes
+    assert (tip in laptop.git("rev-list", "main")) is comes
+
+
+def ask_for_help(desktop: Clone) -> str:
+    """As a machine that was stopped before it could take its request back."""
+    tree = json.loads(desktop.read(".git/autosync/memory.json"))["tree"]
+    ref = f"refs/autosync/tips/{tree}/main"
+    desktop.git("push", "-q", "origin", f"HEAD:{ref}")
+    return ref
+
+
+def tips_on(world: World) -> str:
+    return world.hub_git("for-each-ref", "--format=%(refname)", "refs/autosync/tips")
+
+
+def test_a_request_for_help_that_was_left_is_taken_back_by_its_owner(world: World) -> None:
+    _, desktop = world.share({"a.txt": "one\n"})
+    desktop.edit("b.txt", "too slow\n")
+    desktop.committed()
+    assert tips_on(world) == ""
+    ref = ask_for_help(desktop)
+    assert tips_on(world) == ref
+    assert isinstance(desktop.sync(), Synced)
+    assert tips_on(world) == ""
+    assert desktop.git("for-each-ref", "refs/autosync/theirs") == ""
+
+
+def test_a_request_for_help_that_has_served_brings_nothing_back(world: World) -> None:
+    """Its owner is away; the person takes a password out of the branch and forces it."""
+    laptop, desktop = world.share({"a.txt": "one\n"})
+    other = world.clone("other")
+    laptop.edit("password.txt", "hunter2\n")
+    laptop.committed()
+    for clone in (laptop, desktop, other):
+        assert isinstance(clone.sync(), Synced)
+    ask_for_help(desktop)
+    laptop.git("reset", "-q", "--hard", "HEAD~1")
+    laptop.commit_by_hand("b.txt", "b\n")
+    laptop.git("push", "-q", "-f", "origin", "main")
+    for clone in (other, laptop, other):
+        assert isinstance(clone.sync(), Synced)
+        assert "password.txt" not in world.hub_git("ls-tree", "--name-only", "main")
+    assert b"password.txt" not in {*laptop.files(), *other.files()}
+    assert tips_on(world) == ""

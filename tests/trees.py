@@ -147,6 +147,12 @@ class Clone:
     def link(self, name: str | bytes, target: str) -> None:
         os.symlink(target, self.path(name))
 
+    def commit_by_hand(self, name: str, content: str) -> None:
+        """One file, edited and committed by the person's git."""
+        self.edit(name, content)
+        self.git("add", "--", name)
+        self.git("commit", "-qm", f"By hand: {name}", "--", name)
+
     # what can be seen afterwards
 
     def files(self) -> dict[bytes, bytes]:

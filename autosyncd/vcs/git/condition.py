@@ -21,17 +21,25 @@ OPERATIONS = (
 
 
 def obstacle(repository: Repository) -> Waiting | None:
-    """What keeps our hands off, or None. Costs one git command and a few stats."""
-    if not os.path.isdir(repository.root) or not os.path.isdir(repository.git_dir):
-        path = os.fsdecode(repository.root)
+    """What keeps our hands off, or None. Costs a few stats."""
+    path = os.fsdecode(repository.root)
+    if not os.path.isdir(repository.root):
         return Waiting(Why.GONE, f"{path} isn't there; it goes on when it comes back.")
     if not os.path.lexists(repository.root + b"/.git"):
-        path = os.fsdecode(repository.root)
         return Waiting(
             Why.GONE,
             f"{path} holds no .git any more (perhaps a file system was mounted there, or unmounted); "
             "it goes on when that comes back.",
         )
+    if not os.path.isdir(repository.git_dir):
+        where = os.fsdecode(repository.git_dir)
+        return Waiting(Why.GONE, f"{where} isn't there; it goes on when it comes back.")
+    return elsewhere(repository) or locked(repository)
+
+
+def elsewhere(repository: Repository) -> Waiting | None:
+    """The person's git is in the middle of something, or not on the adopted branch. Asked once more
+    under index.lock, right before the branch moves: `git switch -c` takes no lock."""
     for mark, what, finish in OPERATIONS:
         if os.path.exists(repository.git_dir + b"/" + mark):
             return Waiting(
@@ -47,7 +55,7 @@ def obstacle(repository: Repository) -> Waiting | None:
             f"{current} is checked out, {wanted} is synced; it goes on after: git switch {wanted}"
         )
         return Waiting(Why.OTHER_BRANCH, text)
-    return locked(repository)
+    return None
 
 
 def current_branch(repository: Repository) -> str | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autosyncd.vcs.changes import Change, ChangeKind
-from autosyncd.vcs.git import indexes
+from autosyncd.vcs.git import condition, indexes
 from autosyncd.vcs.git.command import LONG, GitFailed
 from autosyncd.vcs.git.committing import durable, signing
 from autosyncd.vcs.git.entries import entries_between
@@ -94,8 +94,10 @@ def advance(repository: Repository, lock: IndexLock, old: str | None, new: str) 
     """Move the adopted branch from `old` to `new`, and let the private index become the person's
     own when the lock is left: both or neither, whatever kills us (settle() ends what was begun).
 
-    False when the branch is no longer at `old`.
+    False when the branch is no longer at `old`, or the person has left it.
     """
+    if condition.elsewhere(repository) is not None:
+        return False
     durable.settle(repository)
     durable.ensure(repository, old)
     write_journal(repository, old, new)

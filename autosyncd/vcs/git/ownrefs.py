@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 
 from autosyncd.vcs.git.command import LONG
+from autosyncd.vcs.git.remotes.tips import FETCHED, fetched_tips
 from autosyncd.vcs.git.repository import Repository
 
 KEPT_FOR = 90 * 86_400.0
@@ -20,15 +21,13 @@ def drop_contained(repository: Repository) -> None:
         return
     own = [f"refs/autosync/{kind}/{tree}/" for kind in ("side", "before", "unpushed", "tips")]
     merged = f"--merged=refs/heads/{branch}"
-    found = _listed(repository, merged, *own, "refs/autosync/theirs/")
-    _delete(
-        repository,
-        [
-            (commit, ref)
-            for commit, ref in found
-            if not ref.startswith("refs/autosync/theirs/") or ref.endswith("/" + branch)
-        ],
-    )
+    _delete(repository, list(_listed(repository, merged, *own)))
+    fetched = [
+        (tip, f"{FETCHED}{tree}/{branch}")
+        for tip, tree, on in fetched_tips(repository, merged)
+        if on == branch
+    ]
+    _delete(repository, fetched)
 
 
 def drop_expired(repository: Repository, now: float) -> None:

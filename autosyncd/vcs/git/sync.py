@@ -20,7 +20,8 @@ from autosyncd.vcs.git.merging.merge import incoming_hosts
 from autosyncd.vcs.git.remotes import doubts
 from autosyncd.vcs.git.remotes import remote as remotes
 from autosyncd.vcs.git.remotes.answer import PushVerdict
-from autosyncd.vcs.git.remotes.publish import Publisher, waiting_commits
+from autosyncd.vcs.git.remotes.publish import Publisher, sides
+from autosyncd.vcs.git.remotes.tips import Tips
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.updating import held, takenback
 from autosyncd.vcs.git.updating.overwritten import SetAside
@@ -52,6 +53,7 @@ class Sync:
     order: SyncOrder
     remote: str
     publisher: Publisher
+    tips: Tips
     joiner: Joiner
     watcher: Watcher
     wait: Callable[[float], bool]
@@ -90,10 +92,10 @@ class Sync:
             if isinstance(answer, Away):
                 return answer
             if answer not in (PushVerdict.MOVED, PushVerdict.LOCKED):
-                self.publisher.thank()
+                self.tips.take_back()
                 return self._adopt(target)
             must_fetch = True
-            self.publisher.ask_for_help(tries)
+            self.tips.ask(tries)
             if self.wait(random.random() * min(JITTER_CAP, JITTER_STEP * tries)):  # noqa: S311
                 break
         return Dirty("The remote branch keeps moving.")
@@ -127,6 +129,7 @@ class Sync:
             if known is not None:
                 ref = remotes.tracking_ref(repository, self.remote)
                 repository.git("update-ref", "-d", ref)
+        self.tips.drop_served()
         return None
 
     def _allowed(self, kind: str) -> bool:
@@ -154,9 +157,13 @@ class Sync:
         if self.joiner.left is not None:
             return there
         target = self.joiner.join(here, there)
-        for more in waiting_commits(repository, here):
+        for more in self._waiting(here):
             target = self.joiner.join(target, more)
         return case.distinct(repository, here, target, self.joiner)
+
+    def _waiting(self, here: str) -> list[str]:
+        """What is to be merged besides the branch."""
+        return [*sides(self.repository, here), *self.tips.waiting()]
 
     def _doubt(self, here: str, there: str, *, related: bool) -> Question | None:
         """What of the two a person should decide. A rewritten history is followed where all that
@@ -164,7 +171,7 @@ class Sync:
         repository = self.repository
         found = doubts.rewriting(repository, here, there, self.before)
         if found is not doubts.Rewriting.NONE and not self._allowed(doubts.REWRITTEN):
-            edits = held.recall(repository) or waiting_commits(repository, here)
+            edits = held.recall(repository) or self._waiting(here)
             if found is doubts.Rewriting.ASKED or edits:
                 return doubts.rewritten(repository, self.remote)
             self.joiner.left = here
@@ -243,6 +250,7 @@ def sync(
     if remote is None and not order.local:
         return remotes.none_chosen(config)
     name = remote or ""
-    publisher = Publisher(repository, name, watcher, config.push and order.push)
+    wanted = config.push and order.push
+    publisher, tips = Publisher(repository, name, watcher, wanted), Tips(repository, name, wanted)
     joiner = Joiner(repository, config.name, committer.author)
-    return Sync(repository, committer, order, name, publisher, joiner, watcher, wait).run()
+    return Sync(repository, committer, order, name, publisher, tips, joiner, watcher, wait).run()

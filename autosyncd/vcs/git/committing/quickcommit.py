@@ -4,7 +4,7 @@ import contextlib
 import os
 
 from autosyncd import clock
-from autosyncd.vcs.git import history, indexes
+from autosyncd.vcs.git import condition, history, indexes
 from autosyncd.vcs.git.command import GitFailed, readable
 from autosyncd.vcs.git.committing import durable
 from autosyncd.vcs.git.committing.draft import Draft
@@ -47,7 +47,7 @@ def _ident(kept: Kept, role: str, author: Author) -> bytes:
 
 def publish(kept: Kept, signature: object, draft: Draft, old: str, new: str) -> bool:
     """Move the branch from `old` to `new` by compare-and-swap, then let the person's index follow;
-    False when the branch or the index was moved by somebody else."""
+    False when the branch or the index was moved by somebody else, or the person has left it."""
     repository = kept.repository
     with contextlib.suppress(FileNotFoundError):
         os.unlink(repository.private_index)  # settle() must not take it for this commit's
@@ -76,7 +76,8 @@ def _move(kept: Kept, signature: object, draft: Draft, old: str, new: str) -> bo
         journal = os.fsencode(history.journal(repository))
         durable.flush_objects(repository, (*draft.objects, new.encode()), journal)
         durable.end(repository)
-        return indexes.signature(repository) == signature and kept.children.end_move()
+        moved = indexes.signature(repository) != signature or condition.elsewhere(repository)
+        return not moved and kept.children.end_move()
     except PartnerFailed as problem:
         # the child may have ended before the move or after it: the branch itself says which
         if repository.head == new:

@@ -13,7 +13,7 @@ from autosyncd.vcs.changes import EVERYTHING
 from autosyncd.vcs.git import indexes
 from autosyncd.vcs.git.committing.scan import scan
 from autosyncd.vcs.git.history import Author, make_commit
-from autosyncd.vcs.git.remotes.publish import push_own
+from autosyncd.vcs.git.remotes.tips import push_own
 from autosyncd.vcs.git.repository import Repository
 
 

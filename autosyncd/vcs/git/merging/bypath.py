@@ -11,15 +11,18 @@ import tempfile
 from autosyncd.vcs.git import indexes
 from autosyncd.vcs.git.command import LONG
 from autosyncd.vcs.git.disk import Version
+from autosyncd.vcs.git.merging.apart import Apart
 from autosyncd.vcs.git.repository import Repository
 
 Stages = dict[bytes, dict[int, Version]]
 
 
-def merge_by_path(repository: Repository, first: str, second: str) -> tuple[str, Stages]:
+def merge_by_path(
+    repository: Repository, apart: Apart, first: str, second: str
+) -> tuple[str, Stages]:
     """The tree of what is decided, and the stages (1 base, 2 first, 3 second) of what is not."""
     index = repository.state + b"/path.index"
-    bases = sorted(repository.git("merge-base", "--all", first, second, ok=(0, 1)).text.split())
+    bases = sorted(apart("merge-base", "--all", first, second, ok=(0, 1)).text.split())
     base = bases[0] if bases else repository.empty_tree
     if os.path.exists(index):
         os.unlink(index)
@@ -30,14 +33,14 @@ def merge_by_path(repository: Repository, first: str, second: str) -> tuple[str,
         info, path = record.split(b"\t", 1)
         mode, oid, stage = info.split(b" ")
         stages.setdefault(path, {})[int(stage)] = Version(mode, oid)
-    decided = {path: _as_text(repository, entries) for path, entries in stages.items()}
+    decided = {path: _as_text(repository, apart, entries) for path, entries in stages.items()}
     indexes.put(repository, index, dict.fromkeys(stages))
     indexes.put(repository, index, {path: one for path, one in decided.items() if one})
     left = {path: entries for path, entries in stages.items() if decided[path] is None}
     return indexes.write_tree(repository, index), left
 
 
-def _as_text(repository: Repository, entries: dict[int, Version]) -> Version | None:
+def _as_text(repository: Repository, apart: Apart, entries: dict[int, Version]) -> Version | None:
     """Both sides' edits of one text, if they go together (git-merge-file(1))."""
     if set(entries) != {1, 2, 3} or any(one.mode[:3] != b"100" for one in entries.values()):
         return None
@@ -48,7 +51,7 @@ def _as_text(repository: Repository, entries: dict[int, Version]) -> Version | N
             with open(name, "wb") as file:
                 file.write(repository.git("cat-file", "blob", entries[stage].oid).out)
             names.append(name)
-        merged = repository.git("merge-file", "-p", "-q", *names, ok=tuple(range(256)))
+        merged = apart("merge-file", "-p", "-q", *names, ok=tuple(range(256)))
     if merged.code != 0:
         return None
     oid = repository.git("hash-object", "-w", "--stdin", stdin=merged.out).text

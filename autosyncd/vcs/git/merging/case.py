@@ -12,6 +12,7 @@ from autosyncd.vcs.git.command import LONG
 from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.history import make_commit
 from autosyncd.vcs.git.indexes import tree_with
+from autosyncd.vcs.git.merging.apart import Apart
 from autosyncd.vcs.git.merging.conflict import conflict_name
 from autosyncd.vcs.git.merging.join import Joiner
 from autosyncd.vcs.git.merging.merge import Hosts
@@ -28,7 +29,7 @@ def distinct(repository: Repository, here: str, target: str, joiner: Joiner) -> 
     second = sorted(_second(files, set(_files(repository, here))))
     if not second:
         return target
-    hosts = Hosts(repository)
+    hosts = Hosts(Apart(repository, here, target))
     taken = {fold(path) for path in files}
     entries: dict[bytes, Version | None] = dict.fromkeys(second)
     for path in second:

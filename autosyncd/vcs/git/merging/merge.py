@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 
 from autosyncd.vcs.git.command import LONG
 from autosyncd.vcs.git.disk import Version
+from autosyncd.vcs.git.entries import is_gitlink
 from autosyncd.vcs.git.indexes import tree_with
+from autosyncd.vcs.git.merging.apart import Apart
 from autosyncd.vcs.git.merging.bypath import merge_by_path
 from autosyncd.vcs.git.merging.conflict import conflict_name, host_slug
 from autosyncd.vcs.git.repository import Repository
@@ -47,28 +49,26 @@ class Resolution:
 def merge(repository: Repository, ours: str, theirs: str) -> Merged:
     """The tree of both tips."""
     first, second = sorted((ours, theirs))
-    tree, stages = _merge_tree(repository, first, second)
+    apart = Apart(repository, first, second)
+    tree, stages = _merge_tree(apart, first, second)
     if not stages:
         return Merged(tree)
     if _synthetic(repository, stages, (first, second)):
         # a rename met a rename: git has put markers into a blob; path by path it never does
-        tree, stages = merge_by_path(repository, first, second)
-    apart = ("rev-list", "--left-right", "--count", f"{first}...{second}", "--")
-    counts = repository.git(*apart).text
-    left, right = map(int, counts.split())
+        tree, stages = merge_by_path(repository, apart, first, second)
+    since = ("rev-list", "--left-right", "--count", f"{first}...{second}", "--")
+    left, right = map(int, apart(*since).text.split())
     tips = Tips(first, second, 2 if left > right else 3)
-    resolution = resolve(stages, _names_in(repository, tree, stages), tips, Hosts(repository))
+    resolution = resolve(stages, _names_in(repository, tree, stages), tips, Hosts(apart))
     merged = tree_with(repository, tree, resolution.entries)
     return Merged(merged, tuple(resolution.conflicts))
 
 
 def _merge_tree(
-    repository: Repository, first: str, second: str
+    apart: Apart, first: str, second: str
 ) -> tuple[str, dict[bytes, dict[int, Version]]]:
     """git-merge-tree(1): the tree, then `<mode> <object> <stage> TAB <path>` of what conflicts."""
-    said = repository.git(
-        "-c",
-        "core.attributesFile=/dev/null",
+    said = apart(
         "merge-tree",
         "--write-tree",
         "-z",
@@ -77,7 +77,6 @@ def _merge_tree(
         first,
         second,
         ok=(0, 1),
-        environment={"GIT_ATTR_NOSYSTEM": "1"},  # what only one machine has must not decide
         timeout=LONG,
     )
     parts = said.out.split(b"\0")
@@ -123,8 +122,8 @@ def _names_in(
 class Hosts:
     """The host that a version came from, asked of git once per file and tip."""
 
-    def __init__(self, repository: Repository) -> None:
-        self._git = repository.git
+    def __init__(self, apart: Apart) -> None:
+        self._git = apart
 
     def of(self, tip: str, path: bytes) -> bytes:
         """The trailer of the commit that brought it, else a slug of its committer."""
@@ -150,7 +149,6 @@ def resolve(
     """Pure but for the asking of host names: decide every conflicted path."""
     resolution = Resolution()
     names = dict(taken)
-    winner, loser = tips.winner, 5 - tips.winner
     tip_of = {2: tips.first, 3: tips.second}
     for path in sorted(stages):
         resolution.entries[path] = None
@@ -158,26 +156,34 @@ def resolve(
     folders = _folders({*taken, *stages})
     for path, entries in sorted(stages.items()):
         real = _real_name(path, tips)
-        kept = entries.get(winner) or entries.get(loser)
-        if kept is None:
+        first, *second = _in_order(entries, tips.winner)
+        if not first:
             continue  # only the base is left: both sides moved it elsewhere
         if real != path or path in folders:
-            stage = winner if winner in entries else loser
-            beside.append((real, stage, entries[stage]))
+            beside.append((real, first, entries[first]))
             continue
-        resolution.entries[path] = names[path] = kept
-        other = entries.get(loser)
-        if winner in entries and other is not None and other != kept:
+        kept = resolution.entries[path] = names[path] = entries[first]
+        for stage in second:
+            other = entries[stage]
             if other.oid == kept.oid:  # only the mode differs: executable wins
                 resolution.entries[path] = Version(max(kept.mode, other.mode), kept.oid)
             else:
-                beside.append((path, loser, other))
+                beside.append((path, stage, other))
     for path, stage, entry in beside:
+        if is_gitlink(entry):
+            continue  # nobody could clone it under another name; the commit has it as a parent
         host = hosts.of(tip_of[stage], path)
         name = conflict_name(path, host, entry.oid, _free_for(entry, names))
         resolution.entries[name] = names[name] = entry
         resolution.conflicts.append(path)
     return resolution
+
+
+def _in_order(entries: dict[int, Version], winner: int) -> list[int]:
+    """The stages that have this path, the one that keeps the name first: the winner's, but a submodule
+    goes before a file, which can lie beside it. A 0 where neither side has it."""
+    stages = [stage for stage in (winner, 5 - winner) if stage in entries]
+    return sorted(stages, key=lambda stage: not is_gitlink(entries[stage])) or [0]
 
 
 def _folders(names: set[bytes]) -> set[bytes]:

@@ -1,9 +1,8 @@
-"""Push the target, and ask for help when other machines are always faster.
+"""Push the target.
 
 A push that is accepted proves that the remote has the commit: only then is it announced. One that is
-rejected lost a race: the merge is thrown away and made anew. A machine that keeps losing puts its own
-commits where nobody contests them, `refs/autosync/tips/TREE/BRANCH`: its bytes are safe, and whoever
-fetches takes them along.
+rejected lost a race: the merge is thrown away and made anew. A machine that keeps losing asks the others
+for help (tips.py).
 """
 
 import os
@@ -21,9 +20,6 @@ from autosyncd.vcs.git.remotes.unpush import blamed
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.orders import Stage
 from autosyncd.vcs.outcomes import Away
-
-HELP_AFTER = 4
-"""Rejected pushes in a row after which we ask the others to take our commits along."""
 
 PATIENCE_WITH_A_LOCK = 30
 """Pushes in a row, some seconds, that may find the hub's branch locked: more is not another machine."""
@@ -43,7 +39,6 @@ class Publisher:
     refused: str = ""
     full: str = ""
     pushed: bool = False
-    asked: bool = False
     locked: int = 0
     """Pushes in a row that found a lock file there."""
 
@@ -99,51 +94,17 @@ class Publisher:
         newer = tip != known and self.repository.contains(tip, known)
         return not newer and self.repository.contains(known, tip)
 
-    def ask_for_help(self, tries: int) -> None:
-        """After some lost races; a hub that takes no such refs costs nothing but the try."""
-        tip = self.repository.head
-        if tries == HELP_AFTER and tip is not None and self.wanted:
-            said = self._push_help(f"+{tip}:{self._own_tip}")
-            self.asked = said
 
-    def thank(self) -> None:
-        """Our commits are in the branch: take the request for help back."""
-        if self.asked:
-            self.asked = not self._push_help(f":{self._own_tip}")
-
-    @property
-    def _own_tip(self) -> str:
-        memory = self.repository.memory
-        return f"refs/autosync/tips/{memory.tree}/{memory.branch}"
-
-    def _push_help(self, refspec: str) -> bool:
-        return push_own(self.repository, self.remote, refspec)
-
-
-def push_own(repository: Repository, remote: str, refspec: str) -> bool:
-    """Push one of our own refs; a hub that takes none of them costs only the try."""
-    said = repository.git.network(
-        "push", "--no-verify", "--progress", "--porcelain", remote, refspec
-    )
-    answer = push_answer(said.code, said.out.decode("utf-8", "replace"), said.complaint)
-    if answer.verdict is PushVerdict.REFUSED:
-        remotes.own_refs_refused(repository)
-    return answer.verdict is PushVerdict.ACCEPTED
-
-
-def waiting_commits(repository: Repository, head: str) -> list[str]:
-    """What is to be merged besides the branch: edits of our own that could not be published yet
-    (held.py), and the tips of other machines that keep losing."""
-    said = repository.git("for-each-ref", "--format=%(objectname) %(refname)", "refs/autosync/")
+def sides(repository: Repository, head: str) -> list[str]:
+    """Commits of our own that are to be merged into the branch: edits that could not be published
+    yet (held.py)."""
+    under = f"refs/autosync/side/{repository.memory.tree}/"
+    said = repository.git("for-each-ref", "--format=%(objectname) %(refname)", under)
     found = []
-    for line in said.text.split("\n"):
+    for line in filter(None, said.text.split("\n")):
         commit, _, ref = line.partition(" ")
-        memory = repository.memory
-        side = ref.startswith(f"refs/autosync/side/{memory.tree}/")
-        theirs = ref.startswith("refs/autosync/theirs/") and ref.endswith("/" + memory.branch)
-        own = ref.startswith(f"refs/autosync/theirs/{memory.tree}/")
-        if side and repository.contains(head, commit):
+        if repository.contains(head, commit):
             repository.git("update-ref", "-d", ref)  # it has served
-        elif side or (theirs and not own):
+        else:
             found.append(commit)
     return sorted(found)

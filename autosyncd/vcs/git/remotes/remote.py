@@ -143,6 +143,11 @@ def own_refs_refused(repository: Repository) -> None:
         Path(os.fsdecode(repository.state), "own-refs-refused").touch(exist_ok=False)
 
 
+def refuses_own_refs(repository: Repository) -> bool:
+    """Whether it has ever said so."""
+    return Path(os.fsdecode(repository.state), "own-refs-refused").exists()
+
+
 def to_tell(repository: Repository, remote: str) -> str:
     """The sentence about that, the first time it is asked for; else an empty text."""
     file = Path(os.fsdecode(repository.state), "own-refs-refused")

@@ -17,7 +17,7 @@ from autosyncd.vcs.changes import Change, ChangeKind, ChangeSet, Scope
 from autosyncd.vcs.git import indexes
 from autosyncd.vcs.git.committing.commit import Committer
 from autosyncd.vcs.git.committing.scan import scan
-from autosyncd.vcs.git.condition import locked, obstacle, staged
+from autosyncd.vcs.git.condition import elsewhere, locked, obstacle, staged
 from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.entries import (
     Entries,
@@ -106,6 +106,7 @@ class Update:
             target = self.joiner.join(target, older.commit)
         record = held.recall(repository)
         disk = held.disk_tree(repository, head, record)
+        left: Waiting | None = None
         for number in range(ROUNDS):
             merged = self.joiner.join(ours, target) if ours else target
             steps = steps_of(self._entries(disk, repository.tree_of(merged)))
@@ -126,8 +127,14 @@ class Update:
             kept = {path: record.get(path, ours or merged) for path in applied.held | applied.dirty}
             held.record(repository, kept)  # before the branch moves
             if self._move(lock, head, merged):
-                return self._updated(merged, kept)
+                return left or self._updated(merged, kept)
             disk = indexes.tree_with(repository, disk, applied.entries)
+            left = elsewhere(repository)
+            if left is not None:
+                if head is None:
+                    return left
+                target = ours = head  # what was put there is no part of the branch they are on
+                continue
             target, head, ours = merged, repository.head, repository.head
         return Dirty("The files keep changing faster than they can be updated.")
 
