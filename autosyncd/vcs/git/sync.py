@@ -221,17 +221,22 @@ class Sync:
                 held=held.describe(repository, updated.held),
                 in_the_way=updated.in_the_way,
                 sweep=True,
+                note=updated.note,
             )
         )
 
     def _synced(self, synced: Synced) -> Synced:
         """Here and there agree: remember it, and say what is to be said."""
-        note = " ".join(f"{os.fsdecode(one.path)} {one.told}." for one in self.brought_back[:1])
+        notes = [
+            synced.note,
+            *(f"{os.fsdecode(one.path)} {one.told}." for one in self.brought_back),
+        ]
         if not self.order.local:
             doubts.saw(self.repository, self._known())
-            note = note or remotes.to_tell(self.repository, self.remote)
+            notes.append(remotes.to_tell(self.repository, self.remote))
         if self.joiner.left is not None:
-            note = doubts.followed(self.repository, self.remote, self.joiner.left)
+            notes.append(doubts.followed(self.repository, self.remote, self.joiner.left))
+        note = " ".join(filter(None, notes))
         said = self.publisher
         return replace(synced, pushed=said.pushed, refused=said.refused, full=said.full, note=note)
 

@@ -14,7 +14,7 @@ from autosyncd.vcs.git.command import LONG, GitFailed, readable
 from autosyncd.vcs.git.committing import survey
 from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.repository import Repository
-from autosyncd.vcs.git.updating import held
+from autosyncd.vcs.git.updating import held, submodules
 from autosyncd.vcs.outcomes import LeftOut
 
 _UNTAKEABLE = re.compile(r"Unable to process path (.*)", re.S)
@@ -70,6 +70,8 @@ def scan(
     else:
         found = survey.differences(repository, scope, index=index)
     found = [one for one in found if beside or not one.unmerged]
+    if not beside:
+        found = submodules.without_behind(repository, scope, found)
     facts = survey.facts_on_disk(repository.root)
     plan = survey.plan(found, facts, large_file=config.large_file)
     if not beside:

@@ -8,7 +8,6 @@ the version it was made from; then it joins again. The branch moves last. The pe
 held throughout: a tenth of a second for a few files.
 """
 
-import contextlib
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -30,7 +29,7 @@ from autosyncd.vcs.git.history import advance, make_commit, published
 from autosyncd.vcs.git.lock import IndexBusy, IndexLock
 from autosyncd.vcs.git.merging.join import Joiner
 from autosyncd.vcs.git.repository import Repository
-from autosyncd.vcs.git.updating import arrivals, held, nextindex
+from autosyncd.vcs.git.updating import arrivals, held, nextindex, submodules
 from autosyncd.vcs.git.updating.apply import Applied, apply
 from autosyncd.vcs.git.updating.intheway import ignored_in_the_way, occupant
 from autosyncd.vcs.git.updating.overwritten import set_aside
@@ -54,6 +53,8 @@ class Updated:
     """Paths that keep their older version for now, and why ("" where that is to be found out)."""
     in_the_way: tuple[bytes, ...] = ()
     """Files of the person's that have the place of incoming ones and are not to be published."""
+    note: str = ""
+    """A sentence to say."""
 
 
 @dataclass(slots=True)
@@ -76,6 +77,8 @@ class Update:
     learned: dict[bytes, set[bytes]] = field(default_factory=dict)
     links: Entries = field(default_factory=dict)
     """Submodules that come, move or go."""
+    behind: tuple[bytes, ...] = ()
+    """Submodules whose link moves, and which stay where they are."""
     placed: dict[bytes, tuple[Version, os.stat_result]] = field(default_factory=dict)
     """What was put there, and its lstat(2)."""
     compared: dict[tuple[str, str], Entries] = field(default_factory=dict)
@@ -126,6 +129,7 @@ class Update:
                 continue
             kept = {path: record.get(path, ours or merged) for path in applied.held | applied.dirty}
             held.record(repository, kept)  # before the branch moves
+            self.behind = submodules.note(repository, self.links)
             if self._move(lock, head, merged):
                 return left or self._updated(merged, kept)
             disk = indexes.tree_with(repository, disk, applied.entries)
@@ -152,7 +156,7 @@ class Update:
         self.placed |= applied.placed
         self.reasons |= applied.problems
         self.written |= {path for path, now in applied.entries.items() if now is not None}
-        _make_room(repository, self.links)
+        submodules.make_room(repository, self.links)
         return applied
 
     def _spare_ignored(self, applied: Applied) -> None:
@@ -174,7 +178,8 @@ class Update:
                     self._wait_for(path, mine, os.fsdecode(mine))
         why = {path: self.reasons.get(path, "") for path in sorted(kept)}
         in_the_way = {self.occupied[path] for path in kept if path in self.occupied}
-        return Updated(head, len(self.done), why, tuple(sorted(in_the_way)))
+        note = submodules.describe(self.behind)
+        return Updated(head, len(self.done), why, tuple(sorted(in_the_way)), note)
 
     def _move(self, lock: IndexLock, head: str | None, merged: str) -> bool:
         """Branch and index, together; False when somebody has moved the branch."""
@@ -229,17 +234,6 @@ class Update:
         made = make_commit(repository, tree, [ours] if ours else [], message, self.committer.author)
         held.keep_side(repository, made)
         return made, now
-
-
-def _make_room(repository: Repository, changed: Entries) -> None:
-    """A submodule that comes needs its folder, one that goes leaves none behind (when empty)."""
-    for path, (old, new) in changed.items():
-        full = os.path.join(repository.root, path)
-        with contextlib.suppress(OSError):
-            if is_gitlink(new):
-                os.makedirs(full, exist_ok=True)
-            elif is_gitlink(old) and new is None:
-                os.rmdir(full)
 
 
 def _kind(step: Step) -> ChangeKind:
