@@ -254,6 +254,34 @@ def test_what_is_written_in_the_middle_of_something_is_made_safe(
     laptop.is_clean()
 
 
+def test_a_snapshot_of_what_the_person_has_thrown_away_is_kept(laptop: Clone, world: World) -> None:
+    laptop.sync()
+    laptop.git("switch", "-q", "side")
+    laptop.edit("c.txt", "a whole day of work\n")
+    assert laptop.driver.snapshot()
+    laptop.git("switch", "-qf", "main")
+    outcome = laptop.sync()
+    assert isinstance(outcome, Synced)
+    kept = outcome.note.partition("git show ")[2]
+    assert laptop.git("show", f"{kept}:c.txt") == "a whole day of work"
+    assert laptop.history_has("a whole day of work\n")
+    assert world.hub_git("for-each-ref", "refs/autosync/wip") == ""
+    assert laptop.sync().note == ""  # type: ignore[union-attr]
+
+
+def test_a_snapshot_of_what_is_committed_afterwards_is_gone(laptop: Clone) -> None:
+    laptop.sync()
+    laptop.git("switch", "-q", "--detach")
+    laptop.edit("c.txt", "typed meanwhile\n")
+    assert laptop.driver.snapshot()
+    laptop.git("switch", "-q", "main")
+    laptop.committed()
+    outcome = laptop.sync()
+    assert isinstance(outcome, Synced)
+    assert outcome.note == ""
+    assert laptop.git("for-each-ref", "refs/autosync/wip", "refs/autosync/before") == ""
+
+
 def test_a_snapshot_of_what_is_staged_in_part_holds_the_file_as_it_is(
     laptop: Clone, world: World
 ) -> None:

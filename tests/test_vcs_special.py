@@ -58,6 +58,27 @@ def test_a_git_directory_elsewhere(world: World) -> None:
     assert os.listdir(world.folder / "elsewhere.git/autosync")
 
 
+def test_two_work_trees_of_one_branch_wait(world: World) -> None:
+    """git makes such only by force. Each would see the other's commits as a staged way back."""
+    (laptop,) = world.share({"a.txt": "one\n"}, "laptop")
+    laptop.git("worktree", "add", "-qf", os.fspath(world.folder / "second"), "main")
+    second = world.adopt("second")
+    assert isinstance(second.driver.inspect(), Ready)
+    laptop.edit("a.txt", "two\n")
+    for clone in (laptop, second):
+        for outcome in (clone.commit(), clone.commit(ignore_staged=True), clone.sync()):
+            assert isinstance(outcome, Waiting)
+            assert "git switch" in outcome.text
+    assert laptop.driver.snapshot()
+    second.git("switch", "-qc", "side")
+    laptop.committed()
+    assert isinstance(laptop.sync(), Synced)
+    second.git("switch", "-q", "--ignore-other-worktrees", "main")
+    assert isinstance(laptop.commit(), Waiting)
+    shutil.rmtree(second.root)  # git does not know yet that it is gone
+    assert isinstance(laptop.commit(), NothingToCommit)
+
+
 def test_two_linked_worktrees_sync_each_its_branch(world: World) -> None:
     laptop, desktop = world.share({"a.txt": "one\n"})
     laptop.git("worktree", "add", "-q", "-b", "topic", "../linked")

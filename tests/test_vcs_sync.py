@@ -354,6 +354,16 @@ def test_incoming_mass_deletion_is_asked_about(world: World) -> None:
     assert len(desktop.files()) == 5
 
 
+def test_an_incoming_rename_of_a_folder_is_no_mass_deletion(world: World) -> None:
+    laptop, desktop = world.share({f"docs/{n}.txt": f"{n}\n{n}\n{n}\n" for n in range(25)})
+    laptop.move("docs", "papers")
+    laptop.edit("papers/3.txt", "3\n3\n3\nedited\n")
+    laptop.committed()
+    assert isinstance(laptop.sync(), Synced)
+    assert isinstance(desktop.sync(), Synced)
+    assert desktop.files() == laptop.files()
+
+
 # where it is synced to
 
 

@@ -55,7 +55,50 @@ def elsewhere(repository: Repository) -> Waiting | None:
             f"{current} is checked out, {wanted} is synced; it goes on after: git switch {wanted}"
         )
         return Waiting(Why.OTHER_BRANCH, text)
+    return _shared(repository)
+
+
+def _shared(repository: Repository) -> Waiting | None:
+    """Another work tree of this repository that has the branch checked out as well (git allows it by
+    force): when the branch moves here, what lies there looks like a staged way back."""
+    folder = repository.common_dir + b"/worktrees/"
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return None
+    places = {folder + name: b"" for name in names}
+    main, git_dir = os.path.split(repository.common_dir)
+    if git_dir == b".git":  # else it is bare, or its work tree can't be known
+        places[repository.common_dir] = main
+    for git_dir, root in places.items():
+        if not _has_checked_out(git_dir, os.fsencode(repository.ref)):
+            continue
+        root = root or _root_of(git_dir)
+        mine = os.path.realpath(git_dir) == os.path.realpath(repository.git_dir)
+        if not mine and os.path.lexists(root + b"/.git"):
+            return Waiting(
+                Why.OTHER_BRANCH,
+                f"{os.fsdecode(root)} has {repository.memory.branch} checked out as well, and the two "
+                "would take each other's edits back; it goes on when one of them is on another "
+                "branch: git switch",
+            )
     return None
+
+
+def _has_checked_out(git_dir: bytes, ref: bytes) -> bool:
+    try:
+        return Path(os.fsdecode(git_dir), "HEAD").read_bytes().strip() == b"ref: " + ref
+    except OSError:
+        return False
+
+
+def _root_of(git_dir: bytes) -> bytes:
+    """The folder of a linked work tree (gitrepository-layout(5), worktrees/ID/gitdir)."""
+    try:
+        pointer = Path(os.fsdecode(git_dir), "gitdir").read_bytes().strip()
+    except OSError:
+        return b""
+    return os.path.dirname(pointer)
 
 
 def current_branch(repository: Repository) -> str | None:

@@ -42,7 +42,7 @@ def drop_expired(repository: Repository, now: float) -> None:
         [
             (commit, ref)
             for commit, ref in _listed(repository, *own)
-            if _written(repository, ref) + KEPT_FOR < now and not _holds_alone(repository, commit)
+            if _written(repository, ref) + KEPT_FOR < now and not holds_alone(repository, commit)
         ],
     )
 
@@ -70,7 +70,7 @@ def _written(repository: Repository, ref: str) -> float:
     return float("inf")
 
 
-def _holds_alone(repository: Repository, commit: str) -> bool:
+def holds_alone(repository: Repository, commit: str) -> bool:
     """Whether a content in this history was never in the branch, under the same name."""
     branch = f"refs/heads/{repository.memory.branch}"
     said = repository.git(*BLOBS, commit, "--not", branch, "--", timeout=LONG)

@@ -7,7 +7,7 @@ one merge long. A rejected merge is thrown away and made anew from the newer tip
 import os
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from autosyncd.model import Head, RepoConfig
 from autosyncd.vcs.driver import Watcher
@@ -24,7 +24,6 @@ from autosyncd.vcs.git.remotes.publish import Publisher, sides
 from autosyncd.vcs.git.remotes.tips import Tips
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.updating import held, takenback
-from autosyncd.vcs.git.updating.overwritten import SetAside
 from autosyncd.vcs.git.updating.update import Update, Updated
 from autosyncd.vcs.orders import Stage, SyncOrder
 from autosyncd.vcs.outcomes import (
@@ -62,7 +61,8 @@ class Sync:
     """The commit here that the target was made from."""
     before: str | None = None
     """Where the remote's branch was before the first fetch."""
-    brought_back: tuple[SetAside, ...] = ()
+    notes: list[str] = field(default_factory=list)
+    """Sentences to say."""
 
     @property
     def config(self) -> RepoConfig:
@@ -74,8 +74,7 @@ class Sync:
         waiting = obstacle(self.repository)
         if waiting is not None:
             return waiting
-        name = self.config.name
-        self.brought_back = takenback.bring_back(self.repository, self.committer.author, name)
+        self._bring_back()
         if self.order.local:
             self.base = self.repository.head
             return self._adopt(self.base) if self.base else Synced(None)
@@ -99,6 +98,11 @@ class Sync:
             if self.wait(random.random() * min(JITTER_CAP, JITTER_STEP * tries)):  # noqa: S311
                 break
         return Dirty("The remote branch keeps moving.")
+
+    def _bring_back(self) -> None:
+        name = self.config.name
+        for one in takenback.bring_back(self.repository, self.committer.author, name):
+            self.notes.append(f"{os.fsdecode(one.path)} {one.told}.")
 
     def _must_fetch(self) -> bool:
         """A push that is accepted proves that there was nothing to fetch."""
@@ -202,7 +206,7 @@ class Sync:
             return Dirty("The branch was rewritten meanwhile.")  # joining would bring that back
         if not self.order.local:
             snapshots = Snapshots(repository, self.config, self.committer.author)
-            snapshots.forget(self.remote if self.config.push else None)
+            self.notes.append(snapshots.forget(self.remote if self.config.push else None))
         if here == target and not held.recall(repository):
             return self._synced(Synced(Head(memory.branch, target)))
         self.watcher.stage(Stage.UPDATE)
@@ -227,10 +231,7 @@ class Sync:
 
     def _synced(self, synced: Synced) -> Synced:
         """Here and there agree: remember it, and say what is to be said."""
-        notes = [
-            synced.note,
-            *(f"{os.fsdecode(one.path)} {one.told}." for one in self.brought_back),
-        ]
+        notes = [synced.note, *self.notes]
         if not self.order.local:
             doubts.saw(self.repository, self._known())
             notes.append(remotes.to_tell(self.repository, self.remote))

@@ -3,7 +3,7 @@
 In the middle of a merge, on another branch, or with something staged, nothing may be committed; but
 what lies in the work tree can still get into history beside it. A snapshot is a commit of the work
 tree on `refs/autosync/wip/TREE`, pushed; HEAD, index and files stay untouched. When autosyncd goes on,
-its own commit holds the same, and the ref is taken away.
+its own commit holds the same, and the ref is taken away; what it has alone is kept for a while.
 """
 
 from dataclasses import dataclass
@@ -13,6 +13,8 @@ from autosyncd.vcs.changes import EVERYTHING
 from autosyncd.vcs.git import indexes
 from autosyncd.vcs.git.committing.scan import scan
 from autosyncd.vcs.git.history import Author, make_commit
+from autosyncd.vcs.git.ownrefs import holds_alone
+from autosyncd.vcs.git.remotes import doubts
 from autosyncd.vcs.git.remotes.tips import push_own
 from autosyncd.vcs.git.repository import Repository
 
@@ -54,10 +56,21 @@ class Snapshots:
         """Bring the newest to the remote; a hub that takes no such refs costs only the try."""
         return push_own(self.repository, remote, f"+{self.ref}:{self.ref}")
 
-    def forget(self, remote: str | None) -> None:
-        """It has served: what it held is in history."""
-        if self.repository.commit_at(self.ref) is None:
-            return
+    def forget(self, remote: str | None) -> str:
+        """It has served: what it held is in history. Where the person has thrown something of it away
+        (`git switch -f`, `git merge --abort`), it is kept for a while (ownrefs.py): a sentence then."""
+        repository = self.repository
+        last = repository.commit_at(self.ref)
+        if last is None:
+            return ""
+        said = ""
+        if holds_alone(repository, last):
+            kept = doubts.keep(repository, last)
+            said = (
+                "What lay in the work tree while your git went first is not in history; for three "
+                f"months it can be had with: git show {kept}"
+            )
         if remote is not None:
-            self.repository.git.network("push", "--no-verify", remote, f":{self.ref}")
-        self.repository.git("update-ref", "-d", self.ref)
+            repository.git.network("push", "--no-verify", remote, f":{self.ref}")
+        repository.git("update-ref", "-d", self.ref)
+        return said

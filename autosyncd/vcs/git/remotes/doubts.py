@@ -53,9 +53,11 @@ def _kept_ref(repository: Repository, left: str) -> str:
     return f"refs/autosync/before/{repository.memory.tree}/{left}"
 
 
-def keep(repository: Repository, left: str) -> None:
-    """Hold a history that is about to be left."""
-    repository.git("update-ref", _kept_ref(repository, left), left)
+def keep(repository: Repository, left: str) -> str:
+    """Hold a history that is about to be left; the ref."""
+    ref = _kept_ref(repository, left)
+    repository.git("update-ref", ref, left)
+    return ref
 
 
 def followed(repository: Repository, remote: str, left: str) -> str:

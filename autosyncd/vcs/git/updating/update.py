@@ -25,7 +25,7 @@ from autosyncd.vcs.git.entries import (
     steps_between,
     steps_of,
 )
-from autosyncd.vcs.git.history import advance, make_commit, published
+from autosyncd.vcs.git.history import advance, changes_between, make_commit, published
 from autosyncd.vcs.git.lock import IndexBusy, IndexLock
 from autosyncd.vcs.git.merging.join import Joiner
 from autosyncd.vcs.git.repository import Repository
@@ -114,7 +114,7 @@ class Update:
             merged = self.joiner.join(ours, target) if ours else target
             steps = steps_of(self._entries(disk, repository.tree_of(merged)))
             if number == 0:
-                question = self._guard(steps)
+                question = self._guard(steps, disk, repository.tree_of(merged))
                 if question is not None:
                     return question
             else:
@@ -189,11 +189,17 @@ class Update:
             return True
         return advance(self.repository, lock, head, merged)
 
-    def _guard(self, steps: Steps) -> Question | None:
+    def _guard(self, steps: Steps, disk: str, wanted: str) -> Question | None:
+        """What the person has to be asked. A folder that got another name is no deletion: renames are
+        looked for where there would be a question."""
         changes = tuple(Change(_kind(step), step.path) for step in steps.values())
-        listed = 0
-        if len(changes) * 4 >= self.committer.config.safety.min_files:
-            listed = nextindex.count(self.repository)
+        if len(changes) * 4 < self.committer.config.safety.min_files:
+            return None
+        listed = nextindex.count(self.repository)
+        question = self.committer.guard(ChangeSet(changes, listed, incoming=True))
+        if question is None or question.kind in self.order.allowed:
+            return None
+        changes = changes_between(self.repository, disk, wanted)
         question = self.committer.guard(ChangeSet(changes, listed, incoming=True))
         return question if question and question.kind not in self.order.allowed else None
 
