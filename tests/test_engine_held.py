@@ -114,7 +114,7 @@ def test_a_snapshot_has_what_is_appended_to_a_held_file(
     their_edit(laptop)
     exchange(desktop)
     logger.append("appended here\n")
-    assert desktop.driver.snapshot()
+    assert desktop.driver.snapshot().new
     ref = world.hub_git("for-each-ref", "--format=%(refname)", "refs/autosync/wip")
     assert world.hub_git("show", f"{ref}:app.log") == OLD + "appended here"
     assert world.hub_git("show", f"{ref}:other") == "2"

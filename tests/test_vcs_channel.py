@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autosyncd.vcs.channel import channels, normalise, without_secrets
+from autosyncd.redaction import without_secrets
+from autosyncd.vcs.channel import channels, normalise
 
 MACHINE = "0123456789abcdef0123456789abcdef"
 ROOT = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
@@ -158,6 +159,11 @@ def test_scp_and_url_forms_of_any_address_agree(host: str, path: str, user: str)
         "https://alice:ge@heim@example.org/x geheim".removesuffix(" geheim"),
         "https://alice:gehe@im@example.org/x",
         'url="ftp+x://alice:geheim@example.org"',
+        "https://alice:ge'hei\"m@example.org/x".replace("hei", "heim"),
+        "unable to access 'https://example.org/x.git?private_token=geheim/': no",
+        "https://example.org/x#geheim",
+        "unable to look up alice:geheim@example.org (port 9418)",
+        "fatal: (alice:geheim@example.org)",
     ],
 )
 def test_no_part_of_a_password_is_shown(text: str) -> None:
@@ -169,7 +175,17 @@ def test_no_part_of_a_password_is_shown(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "git@example.org:x", "mail bob@example.org", "https://example.org/a@b", "a://b c@d"],
+    [
+        "",
+        "git@example.org:x",
+        "mail bob@example.org",
+        "mailto:bob@example.org",
+        "https://example.org/a@b",
+        "a://b c@d",
+        "error: RPC failed; HTTP 403 curl 22 The requested URL returned error: 403",
+        "Permission denied (publickey): a@b",
+        "12:30:01@x"[:8],
+    ],
 )
 def test_text_without_a_secret_stays(text: str) -> None:
     assert without_secrets(text) == text

@@ -11,6 +11,7 @@ from autosyncd.vcs.outcomes import (
     CommitMade,
     NothingToCommit,
     Ready,
+    Snapshotted,
     Synced,
     Unfit,
     Waiting,
@@ -75,6 +76,40 @@ def test_what_comes_in_never_overwrites_a_file_put_aside(
     laptop.sync()
     assert laptop.read("b.txt") == b"my local settings\n"
     assert flags(laptop).split("\n")[1][0] in "hS"
+
+
+@pytest.mark.parametrize("flag", ["--assume-unchanged", "--skip-worktree"])
+@pytest.mark.parametrize("name", ["b.txt", "odd [1]* name\n!#.txt"])
+def test_a_file_put_aside_that_is_deleted_elsewhere_is_not_published(
+    laptop: Clone, world: World, flag: str, name: str
+) -> None:
+    """Renamed there, it is the same: the old name is gone."""
+    laptop.edit(name, "public\n")
+    laptop.committed()
+    laptop.sync()
+    desktop = world.clone("desktop")
+    laptop.git("update-index", flag, "--", name)
+    laptop.edit(name, "my password\n")
+    desktop.move(name, "renamed.txt")
+    desktop.committed()
+    desktop.sync()
+    outcome = laptop.sync()
+    assert isinstance(outcome, Synced)
+    assert "yours stays" in outcome.note
+    for _ in range(2):
+        laptop.commit()
+        laptop.commit(name)
+        laptop.sync()
+    assert laptop.read(name) == b"my password\n"
+    assert laptop.read("renamed.txt") == b"public\n"
+    assert not laptop.history_has("my password\n")
+    desktop.sync()
+    assert os.fsencode(name) not in desktop.files()
+    laptop.git("add", "-f", "--", name)
+    laptop.git("commit", "-qm", "Now it is for all")
+    laptop.sync()
+    desktop.sync()
+    assert desktop.read(name) == b"my password\n"
 
 
 def test_a_sparse_checkout_stays_sparse(laptop: Clone, world: World) -> None:
@@ -234,7 +269,7 @@ def test_what_is_written_in_the_middle_of_something_is_made_safe(
     laptop.edit("new.txt", "nor was this ever added\n")
     assert isinstance(laptop.commit(), Waiting)
     before, index = as_it_is(laptop), laptop.read(".git/index")
-    assert laptop.driver.snapshot()
+    assert laptop.driver.snapshot().new
     assert as_it_is(laptop) == before
     assert laptop.read(".git/index") == index
     (ref,) = world.hub_git("for-each-ref", "--format=%(refname)", "refs/autosync/wip").split("\n")
@@ -242,7 +277,7 @@ def test_what_is_written_in_the_middle_of_something_is_made_safe(
     assert world.hub_git("show", f"{ref}:c.txt") == "only a snapshot has it"
     assert world.hub_git("show", f"{ref}:new.txt") == "nor was this ever added"
     assert world.hub_git("show", f"{ref}:a.txt") == laptop.read("a.txt").decode().rstrip("\n")
-    assert not laptop.driver.snapshot()  # nothing is new
+    assert not laptop.driver.snapshot().new  # nothing is new
     laptop.git(*finish.split())
     laptop.edit("c.txt", "only a snapshot has it\n")
     assert isinstance(laptop.commit(), CommitMade)
@@ -254,11 +289,38 @@ def test_what_is_written_in_the_middle_of_something_is_made_safe(
     laptop.is_clean()
 
 
+def test_a_snapshot_that_could_not_be_pushed_is_pushed_later(laptop: Clone, world: World) -> None:
+    laptop.sync()
+    laptop.git("switch", "-q", "side")
+    laptop.edit("c.txt", "typed\n")
+    away = world.hub.rename(world.folder / "away.git")
+    assert laptop.driver.snapshot() == Snapshotted(new=True, left=True)
+    away.rename(world.hub)
+    assert laptop.driver.snapshot() == Snapshotted(new=False, left=False)
+    assert "refs/autosync/wip/" in world.hub_git("for-each-ref")
+    assert laptop.driver.snapshot() == Snapshotted()
+
+
+def test_a_snapshot_has_what_is_only_staged(laptop: Clone) -> None:
+    laptop.git("switch", "-q", "side")
+    laptop.edit("c.txt", "staged\n")
+    laptop.git("add", "c.txt")
+    laptop.edit("c.txt", "on disk\n")
+    assert laptop.driver.snapshot().new
+    assert not laptop.driver.snapshot().new
+    assert laptop.history_has("staged\n")
+    assert laptop.history_has("on disk\n")
+    assert laptop.status() == "MM c.txt"
+    laptop.git("checkout-index", "-qf", "c.txt")
+    laptop.edit("c.txt", "on disk again\n")
+    assert laptop.driver.snapshot().new
+
+
 def test_a_snapshot_of_what_the_person_has_thrown_away_is_kept(laptop: Clone, world: World) -> None:
     laptop.sync()
     laptop.git("switch", "-q", "side")
     laptop.edit("c.txt", "a whole day of work\n")
-    assert laptop.driver.snapshot()
+    assert laptop.driver.snapshot().new
     laptop.git("switch", "-qf", "main")
     outcome = laptop.sync()
     assert isinstance(outcome, Synced)
@@ -273,7 +335,7 @@ def test_a_snapshot_of_what_is_committed_afterwards_is_gone(laptop: Clone) -> No
     laptop.sync()
     laptop.git("switch", "-q", "--detach")
     laptop.edit("c.txt", "typed meanwhile\n")
-    assert laptop.driver.snapshot()
+    assert laptop.driver.snapshot().new
     laptop.git("switch", "-q", "main")
     laptop.committed()
     outcome = laptop.sync()
@@ -289,7 +351,7 @@ def test_a_snapshot_of_what_is_staged_in_part_holds_the_file_as_it_is(
     laptop.git("add", "a.txt")
     laptop.edit("a.txt", "staged\nand more\n")
     assert isinstance(laptop.commit(), Waiting)
-    assert laptop.driver.snapshot()
+    assert laptop.driver.snapshot().new
     assert laptop.status() == "MM a.txt"
     ref = world.hub_git("for-each-ref", "--format=%(refname)", "refs/autosync/wip")
     assert world.hub_git("show", f"{ref}:a.txt") == "staged\nand more"

@@ -718,3 +718,16 @@ def test_a_partner_answers_in_a_process_with_very_many_descriptors() -> None:
         for descriptor in opened:
             os.close(descriptor)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.parametrize("pack", [("pack-refs", "--all"), ("gc", "-q")])
+def test_refs_that_are_packed_again_and_again_within_a_second(
+    laptop: Clone, pack: tuple[str]
+) -> None:
+    """git takes a packed-refs of the same size and second for the one that it has read."""
+    for number in range(4):
+        for name in ("a.txt", "notes/b.txt"):
+            laptop.edit(name, f"{number}\n")
+            laptop.committed(name)
+            for _ in range(2):
+                laptop.git(*pack)

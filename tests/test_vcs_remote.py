@@ -132,7 +132,7 @@ def test_a_hub_that_takes_no_refs_of_ours_goes_on_and_is_told_once(
     takes_no_own_refs(world)
     laptop.git("switch", "-q", "--detach")
     laptop.edit("a.txt", "three\n")
-    assert laptop.driver.snapshot()
+    assert laptop.driver.snapshot().new
     laptop.git("switch", "-qf", "main")
     notes = []
     for text in ("four\n", "five\n"):

@@ -11,7 +11,16 @@ from autosyncd.vcs.changes import EVERYTHING
 from autosyncd.vcs.git.committing import commit, hooks, signing
 from autosyncd.vcs.git.repository import Repository, open_repository
 from autosyncd.vcs.git.updating import update
-from autosyncd.vcs.outcomes import CommitMade, Dirty, Ready, Synced, Waiting, Why
+from autosyncd.vcs.outcomes import (
+    CommitMade,
+    Dirty,
+    Failed,
+    NothingToCommit,
+    Ready,
+    Synced,
+    Waiting,
+    Why,
+)
 from autosyncd.vcs.process import Runner
 from tests.trees import MACHINE, Clone, World, make_world
 
@@ -58,6 +67,38 @@ def test_a_git_directory_elsewhere(world: World) -> None:
     assert os.listdir(world.folder / "elsewhere.git/autosync")
 
 
+@pytest.mark.parametrize("name", ["git~1", ".GIT", ".git "])
+def test_a_name_that_git_forbids_here_comes_in(world: World, name: str) -> None:
+    """Somebody else's git took it. Here nothing is staged by it, nothing deleted there, and it goes on
+    when the name is gone."""
+    laptop, desktop = world.share({"a.txt": "one\n"})
+    blob = laptop.git("rev-parse", "HEAD:a.txt")
+    rows = sorted([(name, blob), ("a.txt", blob)])
+    data = b"".join(b"100644 %s\0%s" % (one.encode(), bytes.fromhex(oid)) for one, oid in rows)
+    tree = laptop.git("hash-object", "-t", "tree", "-w", "--literally", "--stdin", stdin=data)
+    first = laptop.git("rev-parse", "HEAD")
+    odd = laptop.git("commit-tree", "-p", first, "-m", "odd", tree)
+    laptop.git("push", "-q", "origin", f"{odd}:refs/heads/main")
+    desktop.edit("b.txt", "mine\n")
+    desktop.committed()
+    for _ in range(2):
+        outcome = desktop.sync()
+        assert isinstance(outcome, Failed)
+        assert "forbids" in outcome.text
+        assert name.strip() in outcome.text
+        assert isinstance(desktop.commit(), NothingToCommit)
+        desktop.is_clean()
+    assert world.hub_git("show", "main:b.txt") == "mine"
+    assert name in world.hub_git("ls-tree", "--name-only", "main")
+    clean = laptop.git("rev-parse", f"{first}^{{tree}}")
+    hub = world.hub_git("rev-parse", "main")
+    laptop.git("fetch", "-q")
+    renamed = laptop.git("commit-tree", "-p", hub, "-m", "renamed", clean)
+    laptop.git("push", "-q", "origin", f"{renamed}:refs/heads/main")
+    assert isinstance(desktop.sync(), Synced)
+    desktop.is_clean()
+
+
 def test_two_work_trees_of_one_branch_wait(world: World) -> None:
     """git makes such only by force. Each would see the other's commits as a staged way back."""
     (laptop,) = world.share({"a.txt": "one\n"}, "laptop")
@@ -69,7 +110,7 @@ def test_two_work_trees_of_one_branch_wait(world: World) -> None:
         for outcome in (clone.commit(), clone.commit(ignore_staged=True), clone.sync()):
             assert isinstance(outcome, Waiting)
             assert "git switch" in outcome.text
-    assert laptop.driver.snapshot()
+    assert laptop.driver.snapshot().new
     second.git("switch", "-qc", "side")
     laptop.committed()
     assert isinstance(laptop.sync(), Synced)
@@ -364,7 +405,7 @@ def test_a_commit_that_a_hook_declines_waits_with_its_words(world: World) -> Non
     assert declined.why is Why.HOOK
     assert "line 3 is too long" in declined.text
     assert laptop.git("show", "HEAD:a.txt") == "one"
-    assert laptop.driver.snapshot()
+    assert laptop.driver.snapshot().new
     (world.folder / "accept").touch()
     laptop.committed("a.txt")
     assert laptop.git("show", "HEAD:a.txt") == "two"

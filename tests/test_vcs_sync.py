@@ -831,3 +831,36 @@ def test_a_request_for_help_that_has_served_brings_nothing_back(world: World) ->
         assert "password.txt" not in world.hub_git("ls-tree", "--name-only", "main")
     assert b"password.txt" not in {*laptop.files(), *other.files()}
     assert tips_on(world) == ""
+
+
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["nobody else", "somebody else edits too"])
+@pytest.mark.parametrize("how", ["amend", "squash"])
+def test_a_commit_that_is_amended_after_it_was_pushed(
+    world: World, how: str, *, elsewhere: bool
+) -> None:
+    """It stands against the one that was pushed: no conflict of the person with themselves."""
+    laptop, desktop = world.share({"a.txt": "one\n", "b.txt": "one\n"})
+    laptop.commit_by_hand("a.txt", "two, wiht a typo\n")
+    if how == "squash":
+        laptop.commit_by_hand("a.txt", "two, with another tpyo\n")
+    for clone in (laptop, desktop):
+        assert isinstance(clone.sync(), Synced)
+    pushed = laptop.git("rev-parse", "HEAD")
+    if elsewhere:
+        push_from(desktop, "b.txt", "from the desktop\n")
+    if how == "squash":
+        laptop.git("reset", "-q", "--soft", "HEAD~2")
+        laptop.edit("a.txt", "two\n")
+        laptop.git("commit", "-qam", "Both in one")
+    else:
+        laptop.edit("a.txt", "two\n")
+        laptop.git("commit", "-qa", "--amend", "-m", "Without the typo")
+    outcome = laptop.sync()
+    assert isinstance(outcome, Synced)
+    assert outcome.conflicts == ()
+    assert isinstance(desktop.sync(), Synced)
+    expected = b"from the desktop\n" if elsewhere else b"one\n"
+    for clone in (laptop, desktop):
+        assert clone.files() == {b"a.txt": b"two\n", b"b.txt": expected}
+        assert pushed in clone.git("rev-list", "HEAD")
+        clone.is_clean()

@@ -34,6 +34,7 @@ from autosyncd.vcs.outcomes import (
     NothingToCommit,
     Question,
     Ready,
+    Snapshotted,
     Synced,
     Waiting,
     Why,
@@ -128,7 +129,7 @@ class World:
             case Housekeep():
                 self.hear(who, ev.Kept(packed=trouble is not None))
             case Snapshot():
-                self.hear(who, ev.Snapped(new=trouble is not None))
+                self.hear(who, ev.Snapped(Snapshotted(new=trouble is not None)))
             case Sweep():
                 self.hear(who, ev.Swept(left=trouble is not None))
             case CommitOrder():
@@ -283,7 +284,7 @@ def test_a_stop_always_comes_to_an_end(
             elif isinstance(verb, Housekeep):
                 ended = ev.Kept(packed=False)
             elif isinstance(verb, Snapshot):
-                ended = ev.Snapped(new=True)
+                ended = ev.Snapped(Snapshotted(new=True))
             elif isinstance(verb, Sweep):
                 ended = ev.Swept(left=True)
             elif isinstance(verb, Judge):

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
@@ -44,6 +45,7 @@ from autosyncd.vcs.outcomes import (
     NothingToCommit,
     Question,
     Ready,
+    Snapshotted,
     Synced,
     Unfit,
     Waiting,
@@ -357,7 +359,7 @@ def test_while_the_person_is_busy_it_waits_says_why_and_goes_on(why: Why) -> Non
         talk.later(talk.due_in)
         if talk.runs == [Snapshot()]:
             snapshots += 1
-            talk.hear(ev.Snapped(new=True))
+            talk.hear(ev.Snapped(Snapshotted(new=True)))
             continue
         assert talk.runs == [CommitOrder(Scope(frozenset({b"a"})))]
         talk.hear(ev.CommitEnded(Waiting(why, "You are in the middle of a merge.")))
@@ -367,13 +369,32 @@ def test_while_the_person_is_busy_it_waits_says_why_and_goes_on(why: Why) -> Non
     assert talk.later(3).runs == [SyncOrder(fetch=False)]
 
 
+def test_a_snapshot_that_is_not_on_the_remote_yet_is_tried_again() -> None:
+    talk = started().hear(changed(b"a")).later(2)
+    busy = Waiting(Why.OPERATION, "You are in the middle of a merge.")
+    talk.hear(ev.CommitEnded(busy))
+    snapshots = []
+    while len(snapshots) < 4:
+        talk.later(talk.due_in)
+        if talk.runs == [Snapshot()]:
+            snapshots.append(talk.now)
+            talk.hear(ev.Snapped(Snapshotted(left=len(snapshots) < 4)))
+        else:
+            talk.hear(ev.CommitEnded(busy))
+    assert all(60 <= later - before <= 90 for before, later in pairwise(snapshots))
+    for _ in range(20):
+        talk.later(talk.due_in)
+        assert talk.runs != [Snapshot()]
+        talk.hear(ev.CommitEnded(busy))
+
+
 def test_staged_content_is_waited_for_and_then_committed_first() -> None:
     talk = started().hear(changed(b"a")).later(2)
     staged = Waiting(Why.STAGED, "You have staged changes.")
     began = talk.now
     while not (talk.runs and getattr(talk.runs[0], "ignore_staged", False)):
         if talk.runs == [Snapshot()]:
-            talk.hear(ev.Snapped(new=True))
+            talk.hear(ev.Snapped(Snapshotted(new=True)))
         elif talk.runs:
             talk.hear(ev.CommitEnded(staged))
         else:

@@ -10,7 +10,7 @@ from autosyncd.control.program import Shown
 from autosyncd.control.render import plain
 from autosyncd.control.verb import DONE, WrongUsage
 from autosyncd.errors import AutosyncError
-from autosyncd.vcs.channel import without_secrets
+from autosyncd.redaction import without_secrets
 from autosyncd.vcs.git.command import Git
 from autosyncd.vcs.git.complaint import away
 

@@ -13,7 +13,7 @@ from importlib import import_module
 from autosyncd.control.finding import Finding, Level
 from autosyncd.control.render import plain
 from autosyncd.control.verb import DONE, PROBLEM_FOUND
-from autosyncd.vcs.channel import without_secrets
+from autosyncd.redaction import without_secrets
 
 MODULES = {
     "yaml": "python3-yaml (PyYAML)",

@@ -10,8 +10,8 @@ from autosyncd.control.survey import File, Survey
 from autosyncd.errors import AutosyncError
 from autosyncd.machine import machine_id
 from autosyncd.model import RepoConfig
+from autosyncd.redaction import without_secrets
 from autosyncd.vcs.changes import EVERYTHING
-from autosyncd.vcs.channel import without_secrets
 from autosyncd.vcs.git import excludes
 from autosyncd.vcs.git.command import Git
 from autosyncd.vcs.git.committing import survey

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 
 from autosyncd import clock
 from autosyncd.control.render import plain
-from autosyncd.vcs.channel import without_secrets
+from autosyncd.redaction import without_secrets
 from autosyncd.vcs.conversation import Completed
 from autosyncd.vcs.process import Runner
 

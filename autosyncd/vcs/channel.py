@@ -48,11 +48,6 @@ def host(url: str) -> str:
     return _split(url.strip())[1].lower()
 
 
-def without_secrets(text: str) -> str:
-    """Any text with `user:password@` taken out of the URLs in it: before a person sees it."""
-    return re.sub(r"([a-z][a-z0-9+.-]{0,30}://)[^/\s'\"]*@", r"\1", text, flags=re.I)
-
-
 def _split(url: str) -> tuple[str, str, int | None, str]:
     """(scheme, host, port, path); an empty host means a path of this machine."""
     if "://" in url:

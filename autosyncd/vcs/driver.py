@@ -11,7 +11,13 @@ from typing import Protocol
 from autosyncd.model import Head
 from autosyncd.vcs.changes import ChangeSet
 from autosyncd.vcs.orders import CommitOrder, Stage, SyncOrder
-from autosyncd.vcs.outcomes import CommitOutcome, InspectOutcome, Question, SyncOutcome
+from autosyncd.vcs.outcomes import (
+    CommitOutcome,
+    InspectOutcome,
+    Question,
+    Snapshotted,
+    SyncOutcome,
+)
 
 
 class Watcher(Protocol):
@@ -47,8 +53,8 @@ class Vcs(Protocol):
     def housekeep(self) -> bool:
         """Pack what has gathered, when that is worth it; whether it was."""
 
-    def snapshot(self) -> bool:
-        """Make the bytes of the work tree safe beside history; whether there was anything new."""
+    def snapshot(self) -> Snapshotted:
+        """Make the bytes of the work tree safe beside history."""
 
     def sweep(self) -> bool:
         """Let go of old versions that nobody writes to any more; True: some are left for later."""

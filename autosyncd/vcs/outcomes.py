@@ -24,6 +24,16 @@ class Why(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class Snapshotted:
+    """How the verb Snapshot ended."""
+
+    new: bool = False
+    """There was something that history did not hold yet."""
+    left: bool = False
+    """It could not be taken, or is not on the remote yet: to be tried again."""
+
+
+@dataclass(frozen=True, slots=True)
 class LeftOut:
     """A path that was deliberately not committed, and why in a few words."""
 

@@ -6,7 +6,7 @@ from autosyncd.link.messages import Describe, Message, Online, PullOrder, Resume
 from autosyncd.model import Head
 from autosyncd.vcs.changes import Scope
 from autosyncd.vcs.orders import Stage, Verb
-from autosyncd.vcs.outcomes import CommitOutcome, InspectOutcome, SyncOutcome
+from autosyncd.vcs.outcomes import CommitOutcome, InspectOutcome, Snapshotted, SyncOutcome
 
 # events
 
@@ -84,9 +84,9 @@ class Swept:
 
 @dataclass(frozen=True, slots=True)
 class Snapped:
-    """The verb Snapshot is done; `new`: there was something that history did not hold yet."""
+    """The verb Snapshot is done."""
 
-    new: bool
+    outcome: Snapshotted
 
 
 @dataclass(frozen=True, slots=True)

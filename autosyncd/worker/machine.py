@@ -36,7 +36,7 @@ from autosyncd.vcs.outcomes import AwayKind
 from autosyncd.worker import atrest, outcomes, synced
 from autosyncd.worker import events as ev
 from autosyncd.worker.setbacks import snapshots_help
-from autosyncd.worker.state import NEVER, SNAPSHOT_AFTER, Activity, State, work
+from autosyncd.worker.state import NEVER, SNAPSHOT_AFTER, SNAPSHOT_AGAIN, Activity, State, work
 from autosyncd.worker.status import status_of
 from autosyncd.worker.turn import Turn
 
@@ -112,8 +112,9 @@ def _begin_snapshot(turn: Turn, _verb: Snapshot) -> None:
 
 
 def _snapped(turn: Turn, event: ev.Snapped) -> None:
-    turn.change(activity=Activity.IDLE)
-    if event.new:
+    again = turn.now + SNAPSHOT_AGAIN if event.outcome.left else turn.state.snapshot_due
+    turn.change(activity=Activity.IDLE, snapshot_due=min(again, turn.state.snapshot_due))
+    if event.outcome.new:
         turn.command(ev.Say("a snapshot was taken while git is in use"))
 
 

@@ -33,6 +33,8 @@ SWEEP_FIRST = 2.0
 """Seconds an old version is kept at least: for a process between lookup and open of its name."""
 SNAPSHOT_AFTER = 10.0
 """Seconds of quiet, while the person's own git goes first, after which a snapshot is taken."""
+SNAPSHOT_AGAIN = 60.0
+"""Seconds after which it is tried again to take one, or to bring it to the remote."""
 SCAN_EVERY, SCAN_UNWATCHED = 3600.0, 60.0
 """Seconds between looks at everything; the second where not every folder is watched."""
 POLL_BUSY, POLL_IDLE, BUSY_FOR = 15.0, 300.0, 600.0

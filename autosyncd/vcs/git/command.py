@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from autosyncd.errors import AutosyncError
+from autosyncd.redaction import without_secrets
 from autosyncd.vcs import channel
-from autosyncd.vcs.channel import without_secrets
 from autosyncd.vcs.git.ssh import Line, Ssh, host_of, is_openssh, quiet_ssh
 from autosyncd.vcs.partner import Partner
 from autosyncd.vcs.process import Runner

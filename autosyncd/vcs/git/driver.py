@@ -29,6 +29,7 @@ from autosyncd.vcs.outcomes import (
     CommitOutcome,
     Failed,
     InspectOutcome,
+    Snapshotted,
     Synced,
     SyncOutcome,
     Waiting,
@@ -104,21 +105,20 @@ class GitDriver:
 
         return self._guarded(work)
 
-    def snapshot(self) -> bool:
-        """Make the bytes of the work tree safe beside history; whether there was anything new."""
+    def snapshot(self) -> Snapshotted:
+        """Make the bytes of the work tree safe beside history."""
         if self._opened is None:
-            return False
+            return Snapshotted()
         repository, committer = self._opened
         snapshots = Snapshots(repository, self._config, committer.author)
 
-        def work() -> bool:
+        def work() -> Snapshotted:
             taken = snapshots.take() is not None
-            remote = remotes.choose(repository, self._config)
-            if taken and remote is not None and self._config.push:
-                snapshots.push(remote)
-            return taken
+            remote = remotes.choose(repository, self._config) if self._config.push else None
+            return Snapshotted(taken, left=remote is not None and not snapshots.publish(remote))
 
-        return self._guarded(work) is True
+        outcome = self._guarded(work)
+        return outcome if isinstance(outcome, Snapshotted) else Snapshotted(left=True)
 
     def housekeep(self) -> bool:
         """Pack what has gathered, when that is worth it; whether it was."""

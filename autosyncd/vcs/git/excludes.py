@@ -7,6 +7,7 @@ core.excludesFile, behind the person's own global one, whose lines it repeats. S
 
 import fnmatch
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -58,6 +59,9 @@ SECRETS = (
 )
 """Names of files that are likely keys or passwords: held back until somebody names them."""
 
+KEPT_OUT = "kept-out"
+"""In the state folder: patterns of single files (keep_out())."""
+
 
 def looks_secret(path: bytes) -> bool:
     """Whether the name alone says so (git decides in the end: excludes can take it in again)."""
@@ -70,17 +74,48 @@ def install(repository: Repository, config: RepoConfig) -> None:
     lines = [*_own_global_excludes(repository)]
     lines += JUNK if config.junk == "skip" else ()
     lines += SECRETS
+    lines += _kept_out(repository)
     lines += config.exclude
+    _write(repository, lines)
+    secrets = repository.state + b"/secrets"
+    with open(secrets, "w", encoding="utf-8") as file:
+        file.writelines(line + "\n" for line in SECRETS)
+    repository.git.excludes = repository.state + b"/excludes"
+
+
+def keep_out(repository: Repository, config: RepoConfig, paths: Iterable[bytes]) -> None:
+    """Leave these files out from now on: the person had put them aside in the index, which has them no
+    longer (another machine has deleted them), and what is in them may be nobody else's business."""
+    known = _kept_out(repository)
+    fresh = [pattern for pattern in map(_pattern, sorted(paths)) if pattern not in known]
+    if fresh:
+        content = "".join(line + "\n" for line in [*known, *fresh])
+        Path(os.fsdecode(repository.state), KEPT_OUT).write_bytes(os.fsencode(content))
+        install(repository, config)
+
+
+def _kept_out(repository: Repository) -> list[str]:
+    try:
+        data = Path(os.fsdecode(repository.state), KEPT_OUT).read_bytes()
+    except FileNotFoundError:
+        return []
+    return os.fsdecode(data).splitlines()
+
+
+def _pattern(path: bytes) -> str:
+    """The pattern that means this path alone (gitignore(5)); a line can't have a newline in it."""
+    text = re.sub(r"([\\*?\[\]!# ])", r"\\\1", os.fsdecode(path))
+    return "/" + re.sub(r"[\n\r]", "?", text)
+
+
+def _write(repository: Repository, lines: Iterable[str]) -> None:
+    """The file, written anew only where it is another: children that have read it go by its time."""
     path = repository.state + b"/excludes"
     content = "".join(line + "\n" for line in lines).encode("utf-8", "surrogateescape")
     if not os.path.exists(path) or Path(os.fsdecode(path)).read_bytes() != content:
         with open(path + b".new", "wb") as file:
             file.write(content)
         os.rename(path + b".new", path)
-    secrets = repository.state + b"/secrets"
-    with open(secrets, "w", encoding="utf-8") as file:
-        file.writelines(line + "\n" for line in SECRETS)
-    repository.git.excludes = path
 
 
 def _own_global_excludes(repository: Repository) -> list[str]:

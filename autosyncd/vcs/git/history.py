@@ -156,8 +156,10 @@ def _tree_of_index(repository: Repository, index: bytes) -> str | None:
     """Its tree; empty where there is no index, None where it stands for none (conflicts)."""
     if not os.path.exists(index):
         return ""
-    said = repository.git("write-tree", index=index, ok=(0, 128), timeout=LONG)
-    return said.text if said.code == 0 else None
+    try:
+        return indexes.write_tree(repository, index)
+    except GitFailed:
+        return None
 
 
 def journal(repository: Repository) -> str:

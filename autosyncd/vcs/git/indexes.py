@@ -9,6 +9,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 
+from autosyncd.vcs.git import filters
 from autosyncd.vcs.git.command import LONG, GitFailed
 from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.indexfile import Folders, IndexFile, Pairs
@@ -162,7 +163,7 @@ def put(repository: Repository, index: bytes, entries: Mapping[bytes, Version | 
     here = [one.mode + b" " + one.oid + b"\t" + path for path, one in entries.items() if one]
     stdin = b"".join(line + b"\0" for line in (*gone, *here))
     command = ("update-index", "-z", "--replace", "--index-info")
-    return repository.git(*command, stdin=stdin, index=index, timeout=LONG).complaint
+    return filters.compare(repository, *command, stdin=stdin, index=index).complaint
 
 
 def entries(
@@ -192,11 +193,18 @@ def everything(
     return found
 
 
+def is_untimed(repository: Repository, index: bytes, path: bytes) -> bool:
+    """Whether an entry has no times of a file (git-ls-files(1), --debug)."""
+    look = ("--literal-pathspecs", "ls-files", "--debug", "--", path)
+    return b"mtime: 0:0" in repository.git(*look, index=index).out
+
+
 def remove(repository: Repository, index: bytes, paths: Iterable[bytes]) -> None:
     """Take these paths out, whatever lies there now."""
     stdin = b"".join(path + b"\0" for path in paths)
     if stdin:
-        repository.git("update-index", "--force-remove", "-z", "--stdin", stdin=stdin, index=index)
+        command = ("update-index", "--force-remove", "-z", "--stdin")
+        filters.compare(repository, *command, stdin=stdin, index=index)
 
 
 def refresh(repository: Repository, index: bytes, paths: Iterable[bytes]) -> None:
@@ -204,25 +212,17 @@ def refresh(repository: Repository, index: bytes, paths: Iterable[bytes]) -> Non
     wanted = list(paths)
     if len(wanted) > FEW:
         whole = ("update-index", "-q", "--refresh")
-        repository.git(*whole, index=index, ok=(0, 1), timeout=LONG)
+        filters.compare(repository, *whole, index=index, ok=(0, 1))
     elif wanted:
         stdin = b"".join(path + b"\0" for path in wanted)
-        repository.git(
-            "--literal-pathspecs",
-            "add",
-            "--refresh",
-            "--pathspec-from-file=-",
-            "--pathspec-file-nul",
-            stdin=stdin,
-            index=index,
-            ok=(0, 1, 128),
-            timeout=LONG,
-        )
+        some = ("add", "--refresh", "--pathspec-from-file=-", "--pathspec-file-nul")
+        with contextlib.suppress(GitFailed):  # a path that is gone again, say
+            filters.compare(repository, "--literal-pathspecs", *some, stdin=stdin, index=index)
 
 
 def write_tree(repository: Repository, index: bytes) -> str:
     """The tree that an index stands for."""
-    return repository.git("write-tree", index=index, timeout=LONG).text
+    return filters.compare(repository, "write-tree", index=index).text
 
 
 def staged_tree(repository: Repository) -> str | None:
@@ -230,11 +230,12 @@ def staged_tree(repository: Repository) -> str | None:
     the private index, a copy."""
     if repository.clean is not None and repository.clean[0] == signature(repository):
         return repository.clean[1]  # nobody has written it since we did
-    index = repository.private_index
-    written = repository.git("write-tree", index=index, ok=(0, 128), timeout=LONG)
-    if written.code and "merge" not in written.complaint:
-        raise GitFailed("write-tree", written.code, written.complaint)
-    return None if written.code else written.text
+    try:
+        return write_tree(repository, repository.private_index)
+    except GitFailed as problem:
+        if problem.code == 128 and "merge" in problem.complaint:
+            return None
+        raise
 
 
 def tree_with(repository: Repository, tree: str, entries: Mapping[bytes, Version | None]) -> str:

@@ -87,10 +87,14 @@ class Repository:
     """A commit that is on the disk with all its history (durable.py)."""
     unfetched: int = 0
     """Syncs in a row that did not fetch."""
+    stable_filters: dict[bytes, bool] = field(default_factory=dict)
+    """Whether a filter makes the same of the same bytes each time (filters.py), by its name."""
     chosen: tuple[object, str | None] | None = None
     """The remote that was chosen, as long as the configuration is the one with this stamp."""
     _trees: dict[str, str] = field(default_factory=dict)
     _contained: dict[tuple[str, str], bool] = field(default_factory=dict)
+    _packed: object = None
+    """What packed-refs was like when it was last read."""
 
     @property
     def sparse(self) -> bool:
@@ -135,7 +139,20 @@ class Repository:
 
     def commit_at(self, ref: str) -> str | None:
         """The commit a ref points to, or None."""
+        packed = self._packed_refs()
+        if packed != self._packed:
+            # git knows a packed-refs again by its size and whole seconds: a child that has read one
+            # takes the next of the same second for it
+            self._packed = packed
+            self.git.rest()
         return self.git.lookup(f"{ref}^{{commit}}")
+
+    def _packed_refs(self) -> object:
+        try:
+            found = os.stat(self.common_dir + b"/packed-refs")
+        except FileNotFoundError:
+            return None
+        return (found.st_ino, found.st_size, found.st_mtime_ns)
 
     def contains(self, tip: str, commit: str) -> bool:
         """Whether `commit` is in the history of `tip`."""
@@ -156,6 +173,7 @@ class Repository:
     def rest(self) -> None:
         """There will be no verb for a while: no child stays."""
         self.pause()
+        self.stable_filters.clear()
         self.git.rest()
         if self.quick is not None:
             self.quick.end()

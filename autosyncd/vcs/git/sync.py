@@ -14,23 +14,21 @@ from autosyncd.vcs.driver import Watcher
 from autosyncd.vcs.git.committing.commit import Committer
 from autosyncd.vcs.git.committing.snapshot import Snapshots
 from autosyncd.vcs.git.condition import obstacle
-from autosyncd.vcs.git.merging import case
+from autosyncd.vcs.git.merging.agreement import Agreement
 from autosyncd.vcs.git.merging.join import Joiner
 from autosyncd.vcs.git.merging.merge import incoming_hosts
 from autosyncd.vcs.git.remotes import doubts
 from autosyncd.vcs.git.remotes import remote as remotes
 from autosyncd.vcs.git.remotes.answer import PushVerdict
-from autosyncd.vcs.git.remotes.publish import Publisher, sides
+from autosyncd.vcs.git.remotes.publish import Publisher
 from autosyncd.vcs.git.remotes.tips import Tips
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.updating import held, takenback
-from autosyncd.vcs.git.updating.update import Update, Updated
+from autosyncd.vcs.git.updating.update import Updated, update
 from autosyncd.vcs.orders import Stage, SyncOrder
 from autosyncd.vcs.outcomes import (
     Away,
     Dirty,
-    Failed,
-    Question,
     Synced,
     SyncOutcome,
 )
@@ -53,6 +51,7 @@ class Sync:
     remote: str
     publisher: Publisher
     tips: Tips
+    agreement: Agreement
     joiner: Joiner
     watcher: Watcher
     wait: Callable[[float], bool]
@@ -128,7 +127,7 @@ class Sync:
         if said == remotes.BRANCH_MISSING:
             was_there = memory.published == memory.branch
             asked = was_there and not remotes.is_empty(repository, self.remote)
-            if asked and not self._allowed(doubts.BRANCH_GONE):
+            if asked and doubts.BRANCH_GONE not in self.order.allowed:
                 return doubts.branch_gone(repository, self.remote)
             if known is not None:
                 ref = remotes.tracking_ref(repository, self.remote)
@@ -136,64 +135,10 @@ class Sync:
         self.tips.drop_served()
         return None
 
-    def _allowed(self, kind: str) -> bool:
-        return kind in self.order.allowed
-
     def _target(self) -> str | SyncOutcome | None:
         """The commit both sides should agree on; None when there is none anywhere."""
-        repository = self.repository
-        here, there = repository.head, self._known()
-        self.base = here
-        self.joiner.conflicts.clear()
-        self.joiner.left = None
-        if not self.config.pull:
-            return self._without_pull(here, there) if here and there else here
-        if here is None or there is None:
-            return here or there
-        related = repository.contains(here, there) or repository.contains(there, here)
-        if not related:
-            stop = remotes.deepen(repository, self.remote, here, there)
-            if stop is not None:
-                return stop
-        question = self._doubt(here, there, related=related)
-        if question is not None:
-            return question
-        if self.joiner.left is not None:
-            return there
-        target = self.joiner.join(here, there)
-        for more in self._waiting(here):
-            target = self.joiner.join(target, more)
-        return case.distinct(repository, here, target, self.joiner)
-
-    def _waiting(self, here: str) -> list[str]:
-        """What is to be merged besides the branch."""
-        return [*sides(self.repository, here), *self.tips.waiting()]
-
-    def _doubt(self, here: str, there: str, *, related: bool) -> Question | None:
-        """What of the two a person should decide. A rewritten history is followed where all that
-        is here has been there: then `joiner.left` says so."""
-        repository = self.repository
-        found = doubts.rewriting(repository, here, there, self.before)
-        if found is not doubts.Rewriting.NONE and not self._allowed(doubts.REWRITTEN):
-            edits = held.recall(repository) or self._waiting(here)
-            if found is doubts.Rewriting.ASKED or edits:
-                return doubts.rewritten(repository, self.remote)
-            self.joiner.left = here
-            return None
-        if related or self._allowed(doubts.UNRELATED):
-            return None
-        limit = self.config.safety.min_files
-        return doubts.unrelated(repository, self.remote, here, there, limit)
-
-    def _without_pull(self, here: str, there: str) -> str | Failed:
-        """`pull: false`: what the remote has more than we is left there."""
-        if self.repository.contains(here, there) or self.repository.contains(there, here):
-            return here
-        return Failed(
-            "diverged",
-            f"{self.remote} has commits of others, and pull is off, so nothing can be pushed; "
-            "merge by hand, or set pull: true.",
-        )
+        here = self.base = self.repository.head
+        return self.agreement.find(here, self._known(), self.before)
 
     def _adopt(self, target: str) -> SyncOutcome:
         """The remote has it (or will not take it): bring branch, index and work tree to it."""
@@ -212,7 +157,7 @@ class Sync:
         self.watcher.stage(Stage.UPDATE)
         if self.joiner.left is not None:
             doubts.keep(repository, self.joiner.left)
-        updated = Update(repository, self.committer, self.order, self.joiner).run(target)
+        updated = update(repository, self.committer, self.order, self.joiner, target)
         if not isinstance(updated, Updated):
             return updated
         return self._synced(
@@ -259,4 +204,7 @@ def sync(
     wanted = config.push and order.push
     publisher, tips = Publisher(repository, name, watcher, wanted), Tips(repository, name, wanted)
     joiner = Joiner(repository, config.name, committer.author)
-    return Sync(repository, committer, order, name, publisher, tips, joiner, watcher, wait).run()
+    agreement = Agreement(repository, committer, order.allowed, name, tips, joiner)
+    return Sync(
+        repository, committer, order, name, publisher, tips, agreement, joiner, watcher, wait
+    ).run()

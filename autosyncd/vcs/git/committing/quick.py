@@ -133,10 +133,17 @@ class _Quick:
         versions = {
             path: look.version(path, oid) for path, oid in zip(files + links, oids, strict=True)
         }
+        if not self._are_stable() and any(versions[path] != before[path] for path in files):
+            raise Doubtful("A filter may make other bytes of the same file each time.")
         for path in files:
             if before[path] is not None and self._may_keep_line_ends(path, versions[path]):
                 raise Doubtful("Whether line ends are converted depends on the index.")
         return versions
+
+    def _are_stable(self) -> bool:
+        """Whether each filter that there is was seen to be (filters.py)."""
+        known = self.kept.repository.stable_filters
+        return all(known.get(name) for name in self.kept.settings.filters)
 
     def _may_keep_line_ends(self, path: bytes, version: Version) -> bool:
         """git converts no line ends of a file under text=auto whose version in the index has CRLF

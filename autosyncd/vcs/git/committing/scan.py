@@ -1,31 +1,21 @@
 """What of the work tree goes into an index: survey, plan, then git takes each path literally."""
 
 import os
-import re
-import signal
 import stat
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from autosyncd.model import RepoConfig
 from autosyncd.vcs.changes import Scope
-from autosyncd.vcs.git import indexes
-from autosyncd.vcs.git.command import LONG, GitFailed, readable
+from autosyncd.vcs.git import filters, indexes
+from autosyncd.vcs.git.command import LONG
 from autosyncd.vcs.git.committing import survey
+from autosyncd.vcs.git.committing.staging import stage
 from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.updating import held, submodules
 from autosyncd.vcs.outcomes import LeftOut
 
-_UNTAKEABLE = re.compile(r"Unable to process path (.*)", re.S)
-_ITS_OWN = re.compile(r"(read error while indexing|open\(\").*input/output error", re.I)
-"""A file that the disk can't give back (git's object-file.c)."""
-_NOT_THE_FILES = re.compile(
-    r"no space left|disk quota|read-only file system|input/output error|unable to write"
-    r"|unable to create|index file|cannot allocate|out of memory|too many open files",
-    re.I,
-)
-"""Failures that are not about one file: leaving it out would help nobody."""
+UNSTABLE = "has a filter that makes other bytes of it each time, so git must commit it for you"
 
 
 @dataclass(slots=True)
@@ -72,8 +62,15 @@ def scan(
     found = [one for one in found if beside or not one.unmerged]
     if not beside:
         found = submodules.without_behind(repository, scope, found)
+    unstable: set[bytes] = set()
+    if not beside:
+        edited = (one for one in found if one.indexed and not (one.deleted or one.submodule))
+        unstable = filters.unstable(repository, (one.path for one in edited))
+        found = [one for one in found if one.path not in unstable]
     facts = survey.facts_on_disk(repository.root)
     plan = survey.plan(found, facts, large_file=config.large_file)
+    left_out = (LeftOut(path, "unstable", UNSTABLE) for path in sorted(unstable))
+    plan = replace(plan, left_out=(*plan.left_out, *left_out))
     if not beside:
         _forget_freed(repository, scope, {one.path for one in found})
     reread = {one.path: one.indexed for one in found if one.indexed and not one.submodule}
@@ -135,45 +132,3 @@ def _on_disk(repository: Repository, path: bytes, base: Version) -> Version | No
     if base.mode != b"120000" and not repository.file_modes:
         mode = base.mode
     return Version(mode, said.text.encode())
-
-
-def stage(repository: Repository, index: bytes, paths: Sequence[bytes]) -> list[LeftOut]:
-    """Bring these paths into an index, each taken literally; those git can't take are found, named
-    and left out, so that one bad file never keeps the others from history."""
-    if not paths:
-        return []
-    said = repository.git(
-        "update-index",
-        "--add",
-        "--remove",
-        "--replace",
-        "-z",
-        "--stdin",
-        stdin=b"".join(path + b"\0" for path in paths),
-        index=index,
-        ok=(0, 1, 128, -signal.SIGBUS),
-        timeout=LONG,
-    )
-    if said.code == 0:
-        return _ignored(said.complaint, paths) if said.complaint else []
-    if _NOT_THE_FILES.search(said.complaint) and not _ITS_OWN.search(said.complaint):
-        raise GitFailed("update-index", said.code, said.complaint)
-    if len(paths) == 1:
-        why = said.complaint or "the disk does not give its content (see journalctl -k)"
-        return [LeftOut(paths[0], "unreadable", f"can't be taken by git: {why}")]
-    named = _UNTAKEABLE.search(said.complaint)
-    bad = [path for path in paths if named and readable(path) == named[1].strip()]
-    if bad:
-        rest = [path for path in paths if path not in bad]
-        return stage(repository, index, bad) + stage(repository, index, rest)
-    middle = len(paths) // 2
-    return stage(repository, index, paths[:middle]) + stage(repository, index, paths[middle:])
-
-
-def _ignored(complaint: str, paths: Sequence[bytes]) -> list[LeftOut]:
-    """Names that git forbids (`.git`, `git~1` and the like) it passes over with a word."""
-    return [
-        LeftOut(path, "name", "has a name that git forbids")
-        for path in paths
-        if f"Ignoring path {readable(path)}" in complaint
-    ]

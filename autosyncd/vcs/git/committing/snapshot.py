@@ -6,15 +6,19 @@ tree on `refs/autosync/wip/TREE`, pushed; HEAD, index and files stay untouched. 
 its own commit holds the same, and the ref is taken away; what it has alone is kept for a while.
 """
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 
 from autosyncd.model import RepoConfig
 from autosyncd.vcs.changes import EVERYTHING
 from autosyncd.vcs.git import indexes
+from autosyncd.vcs.git.command import GitFailed
 from autosyncd.vcs.git.committing.scan import scan
 from autosyncd.vcs.git.history import Author, make_commit
 from autosyncd.vcs.git.ownrefs import holds_alone
 from autosyncd.vcs.git.remotes import doubts
+from autosyncd.vcs.git.remotes import remote as remotes
 from autosyncd.vcs.git.remotes.tips import push_own
 from autosyncd.vcs.git.repository import Repository
 
@@ -39,22 +43,52 @@ class Snapshots:
             return None  # nobody has agreed yet to what would be committed here
         index = repository.state + b"/snapshot.index"
         indexes.copy_to(repository, index)
+        staged = self._staged(index)
         found = scan(repository, EVERYTHING, self.config, index, beside=True)
         indexes.put(repository, index, dict(found.take(repository, index)))
         tree = indexes.write_tree(repository, index)
-        head = repository.commit_at("HEAD")
-        last = repository.commit_at(self.ref)
-        if any(tree == repository.tree_of(known) for known in (head, last) if known):
+        head, last, last_staged = map(repository.commit_at, ("HEAD", self.ref, f"{self.ref}^2"))
+        safe = {repository.tree_of(known) for known in (head, last, last_staged) if known}
+        if {tree, staged or tree} <= safe:
             return None
         parents = [last] if last else [head] if head else []
+        if staged is not None and staged not in safe | {tree}:
+            subject = f"{self.config.name}: staged content"
+            base = [head] if head else []
+            parents.append(make_commit(repository, staged, base, subject, self.author))
         message = f"{self.config.name}: snapshot while git is in use"
         commit = make_commit(repository, tree, parents, message, self.author)
         repository.git("update-ref", self.ref, commit)
         return commit
 
-    def push(self, remote: str) -> bool:
-        """Bring the newest to the remote; a hub that takes no such refs costs only the try."""
-        return push_own(self.repository, remote, f"+{self.ref}:{self.ref}")
+    def _staged(self, index: bytes) -> str | None:
+        """The tree of what is staged, which may be nowhere else; None with conflicts."""
+        try:
+            return indexes.write_tree(self.repository, index)
+        except GitFailed:
+            return None
+
+    def publish(self, remote: str) -> bool:
+        """Bring the newest to the remote, unless it is there; whether that is done, or can't be."""
+        repository = self.repository
+        last = repository.commit_at(self.ref)
+        if last is None or last == self._pushed() or remotes.refuses_own_refs(repository):
+            return True
+        if not push_own(repository, remote, f"+{self.ref}:{self.ref}"):
+            return remotes.refuses_own_refs(repository)
+        self._note.write_text(last, encoding="ascii")
+        return True
+
+    @property
+    def _note(self) -> Path:
+        """Where it is written which one the remote has."""
+        return Path(os.fsdecode(self.repository.state), "snapshot-pushed")
+
+    def _pushed(self) -> str | None:
+        try:
+            return self._note.read_text(encoding="ascii")
+        except (OSError, ValueError):
+            return None
 
     def forget(self, remote: str | None) -> str:
         """It has served: what it held is in history. Where the person has thrown something of it away
@@ -73,4 +107,5 @@ class Snapshots:
         if remote is not None:
             repository.git.network("push", "--no-verify", remote, f":{self.ref}")
         repository.git("update-ref", "-d", self.ref)
+        self._note.unlink(missing_ok=True)
         return said

@@ -57,6 +57,20 @@ class Settings:
         return "core.symlinks" not in self.values or self.is_on("core.symlinks")
 
     @property
+    def filters(self) -> set[bytes]:
+        """The names of filters that change a file on its way in, but for that of git-lfs."""
+        ends = (".clean", ".process")
+        keys = (key for key in self.values if key.startswith("filter.") and key.endswith(ends))
+        names = {os.fsencode(key.removeprefix("filter.").rpartition(".")[0]) for key in keys}
+        return names - {b"lfs"}
+
+    @property
+    def has_filters_out(self) -> bool:
+        """Whether there is a filter that changes a file on its way out."""
+        ends = (".smudge", ".process")
+        return any(key.startswith("filter.") and key.endswith(ends) for key in self.values)
+
+    @property
     def may_convert(self) -> bool:
         """Whether line ends may be converted where no .gitattributes says so."""
         automatic = self.values.get("core.autocrlf", "false").lower()

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from autosyncd.vcs.changes import Scope
+from autosyncd.vcs.git import filters
 from autosyncd.vcs.git.command import LONG, GitFailed
 from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.indexes import portions
@@ -72,12 +73,12 @@ def differences_in_excerpt(repository: Repository, scope: Scope, index: bytes) -
     others = (literally, "ls-files", "-z", "--others", "--exclude-standard", "--")
     changed = (literally, "diff-files", "-z", "--raw", "--ignore-submodules=dirty", "--no-renames")
     # what is as the index has it gets its times, so that it is not named
-    repository.git("update-index", "-q", "--refresh", index=index, ok=(0, 1), timeout=LONG)
+    filters.compare(repository, "update-index", "-q", "--refresh", index=index, ok=(0, 1))
     found: dict[bytes, Difference] = {}
     for paths in portions(sorted(scope.paths)):
         for path in repository.git(*others, *paths, index=index, timeout=LONG).records:
             found[path] = Difference(path, untracked=True)
-        said = repository.git(*changed, "--", *paths, index=index, timeout=LONG)
+        said = filters.compare(repository, *changed, "--", *paths, index=index)
         for difference in parse_raw(said.records):
             found[difference.path] = difference
     return list(found.values())
@@ -126,7 +127,8 @@ def _differences_in(repository: Repository, scope: Scope, index: bytes) -> list[
 
 
 def _status(repository: Repository, paths: list[bytes], index: bytes) -> list[bytes]:
-    return repository.git(
+    return filters.compare(
+        repository,
         "--literal-pathspecs",
         "status",
         "--porcelain=v2",
@@ -137,7 +139,6 @@ def _status(repository: Repository, paths: list[bytes], index: bytes) -> list[by
         "--",
         *paths,
         index=index,
-        timeout=LONG,
     ).records
 
 

@@ -9,6 +9,9 @@ BRANCH_GONE = "branch-gone"
 REWRITTEN = "rewritten-history"
 UNRELATED = "unrelated-history"
 
+LOOK_BACK = "50"
+"""Moves of the branch within which an amend, or each step of a rebase, is looked for."""
+
 
 class Rewriting(Enum):
     """What it means here that the remote's branch is not what it was."""
@@ -47,6 +50,20 @@ def rewriting(
     if not shared or repository.contains(there, shared):
         return Rewriting.NONE
     return Rewriting.FOLLOWED if repository.contains(seen, here) else Rewriting.ASKED
+
+
+def left_here(repository: Repository, here: str, there: str) -> str | None:
+    """A commit of the remote's that the branch here has left: the person has amended or rebased what
+    was pushed already (gitrevisions(7): the branch was at it once, by its log). What they made of it
+    is to stand against that commit, not beside it."""
+    if repository.contains(here, there) or repository.contains(there, here):
+        return None
+    walk = ("log", "-g", "-n", LOOK_BACK, "--format=%H", repository.ref, "--")
+    said = repository.git(*walk, ok=(0, 128)).text
+    for was in dict.fromkeys(filter(None, said.split("\n"))):
+        if repository.contains(there, was) and not repository.contains(here, was):
+            return was
+    return None
 
 
 def _kept_ref(repository: Repository, left: str) -> str:

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from autosyncd.model import Channel, RepoConfig
+from autosyncd.redaction import without_secrets
 from autosyncd.vcs import channel
 from autosyncd.vcs.git.complaint import away, branch_missing
 from autosyncd.vcs.git.repository import Repository
@@ -69,7 +70,7 @@ def address(repository: Repository, remote: str | None) -> str:
     if remote is None:
         return ""
     text = repository.git("remote", "get-url", remote, ok=(0, 2, 128)).text
-    return channel.without_secrets(text.strip())
+    return without_secrets(text.strip())
 
 
 def channels(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from autosyncd.vcs.git.disk import Folders, Hasher, Version
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.updating.batch import Batch, stage
+from autosyncd.vcs.git.updating.early import NOTHING_EARLY, Early
 from autosyncd.vcs.git.updating.filtered import Learned, learn
 from autosyncd.vcs.git.updating.intheway import occupant
 from autosyncd.vcs.git.updating.lease import leases_work
@@ -31,7 +32,13 @@ class Applied:
     """Things of the person's that block a path, above it."""
 
 
-def apply(repository: Repository, steps: Sequence[Step], index: bytes, learned: Learned) -> Applied:
+def apply(
+    repository: Repository,
+    steps: Sequence[Step],
+    index: bytes,
+    learned: Learned,
+    early: Early = NOTHING_EARLY,
+) -> Applied:
     """Bring these files from their old to their new versions (which `index` has), as far as nobody
     is in the way."""
     applied = Applied()
@@ -42,18 +49,14 @@ def apply(repository: Repository, steps: Sequence[Step], index: bytes, learned: 
         learn(repository, hasher, [step for step in rest if step.old is not None], learned)
     for some in (attributes, rest):  # what git writes depends on the attributes that lie there
         if some:
-            _apply_some(repository, some, index, learned, applied)
+            _apply_some(
+                repository, stage(repository, some, index, learned, early.move), learned, applied
+            )
     return applied
 
 
-def _apply_some(
-    repository: Repository,
-    steps: Sequence[Step],
-    index: bytes,
-    learned: Learned,
-    applied: Applied,
-) -> None:
-    batch = stage(repository, steps, index, learned)
+def _apply_some(repository: Repository, batch: Batch, learned: Learned, applied: Applied) -> None:
+    steps = batch.steps
     hasher = Hasher(repository.object_format)
     tree, staged = Folders(repository.root), Folders(batch.folder, private=True)
     modes = repository.file_modes

@@ -13,7 +13,7 @@ import contextlib
 import json
 import os
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from autosyncd.vcs.git.command import LONG, GitFailed, Result
@@ -63,14 +63,19 @@ class Batch:
 
 
 def stage(
-    repository: Repository, steps: Sequence[Step], index: bytes, learned: Learned | None = None
+    repository: Repository,
+    steps: Sequence[Step],
+    index: bytes,
+    learned: Learned | None = None,
+    early: Callable[["Batch"], None] = lambda _: None,
 ) -> Batch:
     """Let git write the new versions (filters, line ends, modes, links), and make them durable.
-    `index` has them all."""
+    `index` has them all. `early` may put some of them there first (early.py)."""
     folder = batches_of(repository) + b"/" + secrets.token_hex(8).encode()
     os.makedirs(folder + b"/tree", mode=0o700)
     batch = Batch(folder, steps, learned or {})
     batch.write_plan()
+    early(batch)
     _write(repository, batch, index)
     _arm(folder)
     return batch
@@ -80,6 +85,7 @@ def _write(repository: Repository, batch: Batch, index: bytes) -> None:
     """Let git write the new versions. Where a filter fails, the others are written all the same:
     what is missing afterwards is held back by whoever applies the batch."""
     paths = [step.path for step in batch.steps if step.new is not None]
+    paths = [path for path in paths if not _is_staged(batch, path)]
     while paths:
         said = _checkout(repository, batch, index, paths)
         if said.code == 0:

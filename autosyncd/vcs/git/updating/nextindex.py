@@ -2,10 +2,12 @@
 the files that were put there."""
 
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Mapping
 
-from autosyncd.vcs.git import indexes
+from autosyncd.errors import AutosyncError
+from autosyncd.vcs.git import filters, indexes
 from autosyncd.vcs.git.command import LONG
 from autosyncd.vcs.git.entries import Entries
 from autosyncd.vcs.git.indexfile import IndexFile, Placed
@@ -14,6 +16,12 @@ from autosyncd.vcs.git.updating.step import Step
 
 Marked = tuple[set[bytes], set[bytes]]
 """Paths that are skip-worktree, and paths that are assume-unchanged."""
+
+_PASSED_OVER = re.compile(r"Ignoring path (.*)")
+
+
+class ForbiddenName(AutosyncError):
+    """The new version holds a name that git takes into no index here (`git~1`, say); str() is it."""
 
 
 def staged_tree(repository: Repository) -> str | None:
@@ -26,14 +34,17 @@ def staged_tree(repository: Repository) -> str | None:
 def prepare(
     repository: Repository, trees: tuple[str, str], changed: Entries, steps: Mapping[bytes, Step]
 ) -> Marked:
-    """Bring the private index, a copy of the person's, from the first tree to the second."""
+    """Bring the private index, a copy of the person's, from the first tree to the second. Raises
+    ForbiddenName: without that entry the index would look as if somebody had staged its deletion."""
     index = repository.private_index
     if repository.sparse:
         _merge_sparse(repository, index, *trees)
         return indexes.flagged(repository, index, {*changed, *steps})
     skipped, assumed = _marked(repository, index, changed, steps)
     entries = {path: pair[1] for path, pair in changed.items()}
-    indexes.put(repository, index, entries)
+    complaint = indexes.put(repository, index, entries)
+    if passed_over := _PASSED_OVER.search(complaint):
+        raise ForbiddenName(passed_over[1])
     if not os.path.exists(index):  # of a tree without files, where there was no index yet
         repository.git("read-tree", "--empty", index=index)
     indexes.restore_flags(repository, index, skipped & set(entries), assumed & set(entries))
@@ -72,8 +83,9 @@ def _marked(
 
 def _merge_sparse(repository: Repository, index: bytes, old: str, new: str) -> None:
     """Let git mark what lies outside a sparse checkout. It does so only where it writes files, so
-    it writes them into a folder that is thrown away."""
+    it writes them into a folder that is thrown away, without filters."""
     with tempfile.TemporaryDirectory(dir=os.fsdecode(repository.state)) as folder:
         elsewhere = {"GIT_WORK_TREE": folder, "GIT_DIR": os.fsdecode(repository.git_dir)}
-        arguments = ("read-tree", "-m", "-u", old, new)
+        off = [word for name in filters.configured(repository) for word in filters.without(name)]
+        arguments = (*off, "read-tree", "-m", "-u", old, new)
         repository.git(*arguments, index=index, environment=elsewhere, timeout=LONG)

@@ -220,12 +220,9 @@ def _young(lease: Lease) -> bool:
 
 def clean_id(repository: Repository, place: Place, path: bytes) -> bytes | None:
     """The blob that git's filters make of a file, were it at `path`."""
-    handle = os.open(place.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=place.folder)
-    with open(handle, "rb") as file:
-        data = file.read()
-    said = repository.git(
-        "hash-object", "--stdin", b"--path=" + path, stdin=data, ok=(0, 1, 128), timeout=LONG
-    )
+    folder = os.fsencode(os.readlink(f"/proc/self/fd/{place.folder}"))
+    ask = ("hash-object", b"--path=" + path, "--", folder + b"/" + place.name)
+    said = repository.git(*ask, ok=(0, 1, 128), timeout=LONG)
     return said.text.encode() if said.code == 0 else None
 
 

@@ -1,0 +1,84 @@
+"""Bring paths into an index, so that one that git can't take keeps no other from history."""
+
+import re
+import signal
+from collections.abc import Sequence
+
+from autosyncd.vcs.git import filters, indexes
+from autosyncd.vcs.git.command import LONG, GitFailed, Result, readable
+from autosyncd.vcs.git.repository import Repository
+from autosyncd.vcs.outcomes import LeftOut
+
+_UNTAKEABLE = re.compile(r"Unable to process path (.*)", re.S)
+_ITS_OWN = re.compile(r"(read error while indexing|open\(\").*input/output error", re.I)
+"""A file that the disk can't give back (git's object-file.c)."""
+_NOT_THE_FILES = re.compile(
+    r"no space left|disk quota|read-only file system|input/output error|unable to write"
+    r"|unable to create|index file|cannot allocate|out of memory|too many open files",
+    re.I,
+)
+"""Failures that are not about one file: leaving it out would help nobody."""
+
+
+def stage(repository: Repository, index: bytes, paths: Sequence[bytes]) -> list[LeftOut]:
+    """Bring these paths into an index, each taken literally; those git can't take are found, named
+    and left out."""
+    if not paths:
+        return []
+    said = _add(repository, index, paths)
+    if said.code == 0:
+        return _ignored(said.complaint, paths) if said.complaint else []
+    if _NOT_THE_FILES.search(said.complaint) and not _ITS_OWN.search(said.complaint):
+        raise GitFailed("update-index", said.code, said.complaint)
+    if _spare(repository, index, said.complaint):
+        return stage(repository, index, paths)
+    if len(paths) == 1:
+        why = said.complaint or "the disk does not give its content (see journalctl -k)"
+        return [LeftOut(paths[0], "unreadable", f"can't be taken by git: {why}")]
+    named = _UNTAKEABLE.search(said.complaint)
+    bad = [path for path in paths if named and readable(path) == named[1].strip()]
+    if bad:
+        rest = [path for path in paths if path not in bad]
+        return stage(repository, index, bad) + stage(repository, index, rest)
+    middle = len(paths) // 2
+    return stage(repository, index, paths[:middle]) + stage(repository, index, paths[middle:])
+
+
+def _add(repository: Repository, index: bytes, paths: Sequence[bytes]) -> Result:
+    return repository.git(
+        "update-index",
+        "--add",
+        "--remove",
+        "--replace",
+        "-z",
+        "--stdin",
+        stdin=b"".join(path + b"\0" for path in paths),
+        index=index,
+        ok=(0, 1, 128, -signal.SIGBUS),
+        timeout=LONG,
+    )
+
+
+def _spare(repository: Repository, index: bytes, complaint: str) -> bool:
+    """Where a filter fails on an entry that is as young as the index: git looks at such once more when
+    it writes the index, whatever it was asked for. An entry without times is not looked at. Whether
+    there was one."""
+    name = filters.failed_on(complaint)
+    if name is None:
+        return False
+    timed = {
+        path: one
+        for path, one in indexes.everything(repository, index).items()
+        if readable(path) == name and not indexes.is_untimed(repository, index, path)
+    }
+    indexes.put(repository, index, dict(timed))
+    return bool(timed)
+
+
+def _ignored(complaint: str, paths: Sequence[bytes]) -> list[LeftOut]:
+    """Names that git forbids (`.git`, `git~1` and the like) it passes over with a word."""
+    return [
+        LeftOut(path, "name", "has a name that git forbids")
+        for path in paths
+        if f"Ignoring path {readable(path)}" in complaint
+    ]

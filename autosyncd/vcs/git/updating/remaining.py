@@ -1,0 +1,79 @@
+"""What an update leaves as it is, and why: paths that wait, files that stay, submodules."""
+
+import os
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, field
+
+from autosyncd.model import RepoConfig
+from autosyncd.vcs.git import excludes
+from autosyncd.vcs.git.entries import Entries
+from autosyncd.vcs.git.repository import Repository
+from autosyncd.vcs.git.updating import held, submodules
+from autosyncd.vcs.git.updating.intheway import ignored_in_the_way, occupant
+
+
+@dataclass(slots=True)
+class Remaining:
+    """Of one update."""
+
+    repository: Repository
+    config: RepoConfig
+    stubborn: set[bytes] = field(default_factory=set)
+    """Edited here, and yet nothing to commit (assume-unchanged, or an ignored file in the way): they
+    count as held."""
+    reasons: dict[bytes, str] = field(default_factory=dict)
+    _occupied: dict[bytes, bytes] = field(default_factory=dict)
+    """Incoming path → the file that has its place."""
+    _behind: tuple[bytes, ...] = ()
+    """Submodules whose link moves, and which stay where they are."""
+    _kept_out: set[bytes] = field(default_factory=set)
+    """Files that the person had put aside and that exist nowhere else any more."""
+
+    def spare_ignored(self, dirty: Set[bytes]) -> None:
+        """An ignored file in the way is kept, and not published: the incoming one waits for it."""
+        for path, mine in ignored_in_the_way(self.repository, dirty - self.stubborn).items():
+            self.stubborn.add(path)
+            self._wait_for(path, mine, f"{os.fsdecode(mine)}, which git ignores here,")
+
+    def keep_out(self, put_aside: Set[bytes], changed: Entries) -> None:
+        """What is deleted elsewhere and put aside here stays, and is not taken for a new file."""
+        root = self.repository.root
+        gone = {path for path in put_aside if path in changed and changed[path][1] is None}
+        left = {path for path in gone if os.path.lexists(os.path.join(root, path))}
+        if left:
+            excludes.keep_out(self.repository, self.config, left)
+            self._kept_out |= left
+
+    def leave_submodules(self, links: Entries) -> None:
+        """To be called before the branch moves."""
+        self._behind = submodules.note(self.repository, links)
+
+    def waiting(self, kept: held.Held) -> Mapping[bytes, str]:
+        """Each path that keeps its older version, and why ("" where that is to be found out)."""
+        for path in kept.keys() - self.reasons.keys():
+            if held.version_in(self.repository, kept[path], path) is None:
+                mine = occupant(self.repository.root, path)  # it was ignored when this one came
+                if mine is not None:
+                    self._wait_for(path, mine, os.fsdecode(mine))
+        return {path: self.reasons.get(path, "") for path in sorted(kept)}
+
+    def in_the_way(self, kept: held.Held) -> tuple[bytes, ...]:
+        """Files of the person's that have the place of these and are not to be published."""
+        return tuple(sorted({self._occupied[path] for path in kept if path in self._occupied}))
+
+    @property
+    def note(self) -> str:
+        """What is to be said besides."""
+        return " ".join(filter(None, (submodules.describe(self._behind), self._of_kept_out())))
+
+    def _wait_for(self, path: bytes, mine: bytes, words: str) -> None:
+        self._occupied[path] = mine
+        self.reasons[path] = f"{words} has its place; it comes when yours is renamed or deleted"
+
+    def _of_kept_out(self) -> str:
+        if not self._kept_out:
+            return ""
+        return (
+            f"Another machine has deleted {os.fsdecode(min(self._kept_out))}, which you had put aside "
+            "with git update-index: yours stays, and is not committed unless you do: git add -f"
+        )

@@ -1,0 +1,72 @@
+"""Edits that slipped in while an update was under way, committed on the version they were made from."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from autosyncd.vcs.changes import Change, ChangeSet, Scope
+from autosyncd.vcs.git import indexes
+from autosyncd.vcs.git.committing.attempt import Committer
+from autosyncd.vcs.git.committing.scan import scan
+from autosyncd.vcs.git.entries import steps_between
+from autosyncd.vcs.git.history import make_commit
+from autosyncd.vcs.git.repository import Repository
+from autosyncd.vcs.git.updating import held
+from autosyncd.vcs.git.updating.asking import kind_of
+from autosyncd.vcs.git.updating.step import Step
+
+
+@dataclass(frozen=True, slots=True)
+class SlippedIn:
+    """What came of them."""
+
+    ours: str | None
+    """The commit that has them, on the one that was given; that one where there was nothing."""
+    disk: str
+    """The tree that lies on disk now."""
+    stubborn: frozenset[bytes]
+    """Paths that differ, and yet there was nothing to commit."""
+    reasons: Mapping[bytes, str] = field(default_factory=dict)
+    """Why, as far as that is known."""
+
+
+def absorb(
+    repository: Repository,
+    committer: Committer,
+    ours: str | None,
+    disk: str,
+    dirty: Iterable[bytes],
+    beside: Scope,
+) -> SlippedIn:
+    """Look at the dirty paths, and at what may have changed `beside` them; `disk` is the tree that was
+    put there, `ours` the commit that it was made from."""
+    index = repository.private_index
+    indexes.copy_own(repository)
+    onto_disk = steps_between(repository, repository.tree_of(repository.head), disk)
+    indexes.put(repository, index, {path: step.new for path, step in onto_disk.items()})
+    found = scan(repository, Scope(frozenset(dirty)) | beside, committer.config, index)
+    edits = found.take(repository, index)
+    if edits:
+        record, name = held.recall(repository), committer.config.name
+        held.commit_edits(repository, record, edits, committer.author, name)
+    now = indexes.write_tree(repository, index)
+    slipped_in = steps_between(repository, disk, now)
+    stubborn = frozenset(path for path in dirty if not _touched(path, slipped_in))
+    reasons = {one.path: one.text for one in found.left_out if one.path in stubborn}
+    base = repository.tree_of(ours)
+    tree = indexes.tree_with(
+        repository, base, {path: step.new for path, step in slipped_in.items()}
+    )
+    if tree == base:
+        return SlippedIn(ours, now, stubborn, reasons)
+    changes = tuple(Change(kind_of(step), step.path) for step in slipped_in.values())
+    message = committer.compose(ChangeSet(changes, 0), repository.memory.branch, "")
+    made = make_commit(repository, tree, [ours] if ours else [], message, committer.author)
+    held.keep_side(repository, made)
+    return SlippedIn(made, now, stubborn, reasons)
+
+
+def _touched(path: bytes, steps: Mapping[bytes, Step]) -> bool:
+    """Whether the scan found something at a path, above it or below it."""
+    return path in steps or any(
+        other.startswith(path + b"/") or path.startswith(other + b"/") for other in steps
+    )

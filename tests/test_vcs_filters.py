@@ -1,0 +1,191 @@
+"""Filters of the person's that fail, or never say the same twice: each keeps only its own file back."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from autosyncd.vcs.outcomes import CommitMade, NothingToCommit, Synced
+from tests.trees import Clone, World, make_world
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    return make_world(tmp_path, monkeypatch)
+
+
+def program(world: World, name: str, script: str) -> str:
+    path = world.folder / name
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return os.fspath(path)
+
+
+class Key:
+    """A filter that swaps upper and lower case, as long as its key is there."""
+
+    def __init__(self, world: World, *clones: Clone) -> None:
+        self.file = world.folder / "key"
+        self.file.touch()
+        swap = program(world, "swap", f"test -e {self.file} || exit 1; exec tr A-Za-z a-zA-Z")
+        for clone in clones:
+            for setting, value in (("clean", swap), ("smudge", swap), ("required", "true")):
+                clone.git("config", f"filter.swap.{setting}", value)
+            clone.reopen()
+
+
+@pytest.fixture
+def trees(world: World) -> tuple[Clone, Clone, Key]:
+    laptop, desktop = world.share({"plain.txt": "one\n", ".gitattributes": "*.up filter=swap\n"})
+    key = Key(world, laptop, desktop)
+    laptop.edit("a.up", "Hello\n")
+    laptop.edit("b.up", "Hello too\n")
+    laptop.committed()
+    for clone in (laptop, desktop):
+        assert isinstance(clone.sync(), Synced)
+    return laptop, desktop, key
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["known paths", "everything"])
+def test_a_locked_key_keeps_no_other_file_from_history(
+    trees: tuple[Clone, Clone, Key], *, named: bool
+) -> None:
+    """Of a file of the same size git asks the filter whether it has changed, and dies with it."""
+    laptop, _, key = trees
+    key.file.unlink()
+    laptop.edit("a.up", "Other\n")
+    laptop.edit("plain.txt", "two\n")
+    laptop.edit("new.txt", "new\n")
+    paths = ("a.up", "plain.txt", "new.txt") if named else ()
+    made = laptop.commit(*paths)
+    assert isinstance(made, CommitMade), made
+    # git would ask it of b.up too, if that is as young as the index
+    assert b"a.up" in {one.path for one in made.left_out} <= {b"a.up", b"b.up"}
+    assert laptop.git("show", "HEAD:plain.txt") == "two"
+    assert laptop.git("show", "HEAD:a.up") == "hELLO"
+    laptop.git("branch", "side")
+    laptop.git("symbolic-ref", "HEAD", "refs/heads/side")
+    laptop.edit("plain.txt", "three\n")
+    assert laptop.driver.snapshot().new
+    assert laptop.history_has("three\n")
+    laptop.git("symbolic-ref", "HEAD", "refs/heads/main")
+    key.file.touch()
+    laptop.edit("plain.txt", "two\n")
+    laptop.committed("a.up")
+    assert laptop.git("show", "HEAD:a.up") == "oTHER"
+
+
+def test_a_locked_key_keeps_no_other_file_from_coming_in(trees: tuple[Clone, Clone, Key]) -> None:
+    laptop, desktop, key = trees
+    laptop.edit("a.up", "Other\n")
+    laptop.edit("plain.txt", "two\n")
+    laptop.committed()
+    laptop.sync()
+    key.file.unlink()
+    desktop.edit("b.up", "Edited it\n")
+    for _ in range(2):
+        outcome = desktop.sync()
+        assert isinstance(outcome, Synced), outcome
+        assert [one for one in outcome.held if one.startswith("a.up")]
+        assert desktop.read("plain.txt") == b"two\n"
+        assert desktop.read("a.up") == b"Hello\n"
+    key.file.touch()
+    desktop.commit()
+    assert isinstance(desktop.sync(), Synced)
+    assert desktop.read("a.up") == b"Other\n"
+    assert laptop.sync()
+    assert laptop.files() == desktop.files()
+    desktop.is_clean()
+
+
+def test_a_locked_key_in_a_sparse_checkout(trees: tuple[Clone, Clone, Key], world: World) -> None:
+    laptop, desktop, key = trees
+    laptop.edit("outside/c.up", "Outside\n")
+    laptop.committed()
+    for clone in (laptop, desktop):
+        clone.sync()
+    desktop.git("sparse-checkout", "set", "--cone")
+    desktop.reopen()
+    for name in ("a.up", "outside/c.up"):
+        laptop.edit(name, "Edited\n")
+    laptop.edit("plain.txt", "two\n")
+    laptop.committed()
+    laptop.sync()
+    key.file.unlink()
+    assert isinstance(desktop.sync(), Synced)
+    assert desktop.read("plain.txt") == b"two\n"
+    key.file.touch()
+    assert isinstance(desktop.sync(), Synced)
+    assert desktop.read("a.up") == b"Edited\n"
+    assert not os.path.exists(desktop.path("outside"))
+    desktop.is_clean()
+
+
+def test_a_filter_that_makes_other_bytes_each_time(world: World) -> None:
+    """Encryption with a random salt: the first version goes in; later ones are git's to commit, since
+    nobody can tell an edit from none. Neither machine commits what the other did anew."""
+    laptop, desktop = world.share({"a.txt": "one\n", ".gitattributes": "*.enc filter=salt\n"})
+    clean = program(world, "salt", "head -c 8 /dev/urandom | od -An -tx1; cat")
+    for clone in (laptop, desktop):
+        clone.git("config", "filter.salt.clean", clean)
+        clone.git("config", "filter.salt.smudge", "tail -n +2")
+        clone.reopen()
+    laptop.edit("x.enc", "hello\n")
+    assert isinstance(laptop.commit("x.enc"), CommitMade)
+    laptop.sync()
+    desktop.sync()
+    assert desktop.read("x.enc") == b"hello\n"
+    for number in range(3):
+        for clone in (laptop, desktop):
+            os.utime(clone.path("x.enc"), (number, number))
+            for outcome in (clone.commit("x.enc"), clone.commit()):
+                assert isinstance(outcome, NothingToCommit), outcome
+                assert [(one.path, one.kind) for one in outcome.left_out] == [
+                    (b"x.enc", "unstable")
+                ]
+            assert isinstance(clone.sync(), Synced)
+    laptop.edit("x.enc", "edited\n")
+    laptop.git("commit", "-qam", "By hand")
+    laptop.edit("a.txt", "two\n")
+    laptop.commit("a.txt")
+    for clone in (laptop, desktop, laptop, desktop):
+        assert isinstance(clone.sync(), Synced)
+    assert desktop.read("a.txt") == b"two\n"
+    assert set(desktop.files()) == {b"a.txt", b"x.enc", b".gitattributes"}
+    assert desktop.git("rev-parse", "main") == laptop.git("rev-parse", "main")
+
+
+def test_the_persons_git_is_not_locked_out_while_a_filter_works(world: World) -> None:
+    """A filter on the way out may download; it asks the person's git, which needs the index."""
+    laptop, desktop = world.share({"plain.txt": "one\n", ".gitattributes": "*.big filter=big\n"})
+    seen = world.folder / "seen"
+    lock = desktop.root / ".git/index.lock"
+    fetch = program(world, "fetch", f"test -e {lock} && echo locked >>{seen}; exec cat")
+    desktop.git("config", "filter.big.smudge", fetch)
+    desktop.reopen()
+    for content in ("one\n", "two\n"):
+        laptop.edit("folder/a.big", content)
+        laptop.edit("plain.txt", content)
+        laptop.committed()
+        laptop.sync()
+        assert isinstance(desktop.sync(), Synced)
+        assert desktop.files() == laptop.files()
+        assert not seen.exists()
+    assert desktop.driver.sweep() in (True, False)
+    desktop.is_clean()
+
+
+def test_an_edit_while_a_filter_works_is_not_lost(world: World) -> None:
+    laptop, desktop = world.share({"a.big": "one\n", ".gitattributes": "*.big filter=big\n"})
+    edit = (
+        f"test -e {world.folder}/once || echo mine >{desktop.root}/a.big; touch {world.folder}/once"
+    )
+    desktop.git("config", "filter.big.smudge", program(world, "fetch", f"{edit}; exec cat"))
+    desktop.reopen()
+    laptop.edit("a.big", "two\n")
+    laptop.committed()
+    laptop.sync()
+    desktop.sync()
+    desktop.commit()
+    assert isinstance(desktop.sync(), Synced)
+    assert {b"mine\n", b"two\n"} <= set(desktop.files().values())
