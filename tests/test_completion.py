@@ -187,6 +187,17 @@ def test_times_are_offered_for_a_pause(shell: Shell) -> None:
     assert {"30m", "2h"} <= shell.offers("autosyncctl pause --for ")
 
 
+def test_a_module_in_the_current_folder_is_not_run(shell: Shell) -> None:
+    """A synced folder holds what any machine that pushes puts there."""
+    (shell.folder / "json.py").write_text(
+        f"open({shell.env['HOME'] + '/has-run'!r}, 'w')\nfrom json.decoder import *\n"
+    )
+    shell.env["PYTHONPATH"] = "."
+    offered = {word.replace("\\", "") for word in shell.offers("autosyncctl status ")}
+    assert not Path(shell.env["HOME"], "has-run").exists()
+    assert offered >= set(NAMES)  # zsh offers what lies in the folder too
+
+
 def test_without_a_daemon_nothing_is_offered_and_nothing_is_said(shell: Shell) -> None:
     Path(shell.env["HOME"], "state.json").unlink()
     assert shell.offers("autosyncctl sync ") <= {""}

@@ -1,7 +1,7 @@
 # fish completion for autosyncctl(1)
 
 function __autosyncctl_repositories # the names that the daemon knows, one a line
-    autosyncctl status --json 2>/dev/null | python3 -c '
+    autosyncctl status --json 2>/dev/null | python3 -I -c '
 import json, sys
 for line in sys.stdin:
     for repository in json.loads(line)["repositories"]:
