@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from autosyncd import __version__
-from autosyncd.supervisor.main import take_lock
 from tests.waiting import eventually
 
 
@@ -77,33 +76,6 @@ def test_a_named_file_that_cannot_be_read_ends_with_78(home, arguments):
     assert "Traceback" not in ended.stderr
 
 
-def test_a_lock_for_each_configuration(home):
-    env = environment(home)
-    first = take_lock(None, env)
-    assert first is not None
-    assert take_lock(None, env) is None
-    assert take_lock(str(home / "config/autosync/autosync.yaml"), env) is None
-    other = take_lock(str(home / "other.yaml"), env)
-    assert other is not None
-    os.close(first)
-    again = take_lock(None, env)
-    assert again is not None
-    names = [one.name for one in (home / "run/autosync").iterdir()]
-    assert all(len(name) == len("0123456789abcdef.lock") for name in names)
-    for lock in (other, again):
-        os.close(lock)
-
-
-@pytest.mark.parametrize("runtime", ["", "missing/because/a/file"])
-def test_without_a_runtime_folder_the_lock_is_in_the_cache(home, runtime):
-    (home / "missing").write_text("")
-    env = environment(home, XDG_RUNTIME_DIR=str(home / runtime) if runtime else "")
-    lock = take_lock(None, env)
-    assert lock is not None
-    os.close(lock)
-    assert list((home / "home/.cache/autosync").glob("*.lock"))
-
-
 def test_the_whole_service_starts_refuses_a_second_and_ends(home):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(home / "notify"))
@@ -123,7 +95,8 @@ def test_the_whole_service_starts_refuses_a_second_and_ends(home):
             assert os.readlink(f"/proc/{daemon.pid}/cwd") == "/"
             second = autosyncd(home)
             assert second.returncode == 1
-            assert second.stderr.startswith("error: Another autosyncd runs")
+            who = f"Another autosyncd (process {daemon.pid}) runs with this configuration"
+            assert second.stderr == f"error: {who}, so this one ends.\n"
             daemon.send_signal(signal.SIGTERM)
             _, log = daemon.communicate(timeout=15)
             assert daemon.returncode == 0

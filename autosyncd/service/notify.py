@@ -25,6 +25,11 @@ class Notifier:
         for variable in ("NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"):
             os.environ.pop(variable, None)  # no child is to speak for the service
 
+    @property
+    def is_heard(self) -> bool:
+        """A service manager has started this process and listens."""
+        return self._systemd is not None
+
     def ready(self) -> None:
         """The service does its work, or does it again after reloading()."""
         self._send("READY=1")

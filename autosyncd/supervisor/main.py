@@ -1,23 +1,22 @@
 """From the command line to the supervisor's loop."""
 
-import fcntl
 import gc
-import hashlib
 import logging
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 from autosyncd.config.describe import describe
 from autosyncd.config.load import load
-from autosyncd.config.places import as_written, home, places
+from autosyncd.config.places import as_written
 from autosyncd.config.settings import Configuration
 from autosyncd.config.watch import ConfigWatch
 from autosyncd.errors import ConfigError, WatchLimit
 from autosyncd.service import journal
 from autosyncd.service.notify import Notifier
+from autosyncd.supervisor import alone
 from autosyncd.supervisor.frame import Entries, Frame
 from autosyncd.supervisor.loop import Supervisor
 
@@ -45,19 +44,19 @@ def run(options: Options) -> int:
     if options.check:
         return check(main_file, options.etc, origin=options.origin)
     journal.install(options.verbose)
-    try:
-        lock = take_lock(main_file, os.environ)
-    except OSError as reason:
-        extra = journal.fields(event=journal.Event.NOT_STARTED)
-        log.error("No lock can be taken (%s), so autosyncd does not start.", reason, extra=extra)
-        return EX_FAILED
-    if lock is None:
-        extra = journal.fields(event=journal.Event.NOT_STARTED)
-        log.error("Another autosyncd runs with this configuration; this one ends.", extra=extra)
-        return EX_FAILED
+    notifier = Notifier()
     os.chdir("/")
+    attempt = partial(alone.take, main_file, os.environ)
+    if notifier.is_heard:
+        lock = alone.wait(attempt, notifier)
+        if lock is None:
+            return 0
+    else:
+        lock = alone.at_once(attempt)
+        if lock is None:
+            return EX_FAILED
     try:
-        return serve(main_file, options.etc)
+        return serve(main_file, options.etc, notifier)
     except ConfigError as reason:
         log.error("%s", reason, extra=journal.fields(event=journal.Event.CONFIG_PROBLEM))
         return EX_CONFIG
@@ -65,7 +64,7 @@ def run(options: Options) -> int:
         os.close(lock)
 
 
-def serve(main_file: str | None, etc: str) -> int:
+def serve(main_file: str | None, etc: str, notifier: Notifier) -> int:
     """Set the loop into the real thing and run it."""
     # who looks at a repository's path may have to wait for ever: a worker does
     read = partial(_read, main_file, etc, real=as_written)
@@ -74,7 +73,7 @@ def serve(main_file: str | None, etc: str) -> int:
     frame = Frame(read=read, entries=entries(), host=os.uname().nodename, watch=watch)
     gc.collect()
     gc.freeze()  # so that no collection in a child writes to the pages it shares with the others
-    return Supervisor(frame, Notifier()).run()
+    return Supervisor(frame, notifier).run()
 
 
 def entries() -> Entries:
@@ -102,34 +101,6 @@ def check(main_file: str | None, etc: str, *, origin: bool = False) -> int:
     if not config.repositories:
         sys.stdout.write("no repositories\n")
     return EX_CONFIG if config.problems else 0
-
-
-def take_lock(main_file: str | None, environment: Mapping[str, str]) -> int | None:
-    """Be the one daemon of this configuration: a descriptor to keep open, None if there is one.
-
-    OSError if no folder for the lock can be written to.
-    """
-    path = os.path.realpath(places(main_file, environment).main[0])
-    name = hashlib.sha256(os.fsencode(path)).hexdigest()[:16] + ".lock"
-    cache = environment.get("XDG_CACHE_HOME") or os.path.join(home(environment), ".cache")
-    runtime = environment.get("XDG_RUNTIME_DIR")
-    if runtime:
-        try:
-            return _lock(os.path.join(runtime, "autosync"), name)
-        except OSError as reason:
-            log.debug("No lock in %s (%s); %s is used.", runtime, reason.strerror, cache)
-    return _lock(os.path.join(cache, "autosync"), name)
-
-
-def _lock(folder: str, name: str) -> int | None:
-    os.makedirs(folder, mode=0o700, exist_ok=True)
-    lock = os.open(os.path.join(folder, name), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
-        return None
-    return lock
 
 
 def _read(
