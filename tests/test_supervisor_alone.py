@@ -1,6 +1,8 @@
 """One daemon per configuration: the lock, and the one that waits for it."""
 
 import contextlib
+import errno
+import fcntl
 import os
 import signal
 import socket
@@ -48,20 +50,70 @@ def test_a_lock_for_each_configuration(home):
     os.close(first)
     again = take(None, env)
     assert isinstance(again, int)
-    names = [one.name for one in (home / "run/autosync").iterdir()]
+    names = [one.name for one in (home / "state/autosync").iterdir()]
     assert all(len(name) == len("0123456789abcdef.lock") for name in names)
     for lock in (other, again):
         os.close(lock)
 
 
-@pytest.mark.parametrize("runtime", ["", "missing/because/a/file"])
-def test_without_a_runtime_folder_the_lock_is_in_the_cache(home, runtime):
-    (home / "missing").write_text("")
-    env = environment(home, XDG_RUNTIME_DIR=str(home / runtime) if runtime else "")
-    lock = take(None, env)
+def held(folder: Path) -> bool:
+    return len(list(folder.glob("*.lock"))) == 1
+
+
+def test_the_lock_is_the_same_whatever_the_runtime_folder(home: Path) -> None:
+    """A service of the system, one of the user and a login with su have each another one."""
+    first = take(None, environment(home))
+    assert isinstance(first, int)
+    for other in ("", str(home / "another")):
+        assert take(None, environment(home, XDG_RUNTIME_DIR=other)) == Taken(os.getpid())
+    assert held(home / "state/autosync")
+    os.close(first)
+
+
+def test_two_machines_with_one_home_have_a_lock_each(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locks = []
+    for machine in ("one", "two"):
+        monkeypatch.setattr(alone, "machine_id", lambda machine=machine: machine)
+        locks.append(take(None, environment(home)))
+    assert all(isinstance(lock, int) for lock in locks)
+    for lock in locks:
+        os.close(lock)  # type: ignore[arg-type]
+
+
+def test_the_lock_goes_elsewhere_where_no_state_can_be_kept(home: Path) -> None:
+    (home / "file").touch()
+    closed = str(home / "file/in/it")
+    for runtime, place in (
+        (str(home / "run"), "run"),
+        (closed, "home/.cache"),
+        ("", "home/.cache"),
+    ):
+        env = environment(home, XDG_STATE_HOME=closed, XDG_RUNTIME_DIR=runtime)
+        lock = take(None, env)
+        assert isinstance(lock, int)
+        assert take(None, env) == Taken(os.getpid())
+        os.close(lock)
+        assert held(home / place / "autosync")
+
+
+def test_a_file_system_without_locks_is_not_used(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as NFS without its lock daemon."""
+    real = fcntl.flock
+
+    def flock(lock: int, how: int) -> None:
+        if os.readlink(f"/proc/self/fd/{lock}").startswith(str(home / "state")):
+            raise OSError(errno.ENOLCK, "No locks available")
+        real(lock, how)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    lock = take(None, environment(home))
     assert isinstance(lock, int)
+    assert held(home / "run/autosync")
     os.close(lock)
-    assert list((home / "home/.cache/autosync").glob("*.lock"))
 
 
 class Service:
@@ -118,6 +170,13 @@ def service(home: Path) -> Iterator[Callable[..., Service]]:
 
 
 WORKS = "STATUS=no repositories yet"
+
+
+def test_a_service_of_another_kind_is_a_second_one_too(
+    home: Path, service: Callable[..., Service]
+) -> None:
+    service("first").hears(WORKS)
+    service("second", XDG_RUNTIME_DIR=str(home / "another")).hears("Another autosyncd")
 
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGKILL])

@@ -52,6 +52,12 @@ def config_home(environment: Mapping[str, str]) -> str:
     return given.rstrip("/") if os.path.isabs(given) else os.path.join(home(environment), ".config")
 
 
+def state_home(environment: Mapping[str, str]) -> str:
+    """$XDG_STATE_HOME if it is an absolute path, else ~/.local/state."""
+    given = environment.get("XDG_STATE_HOME", "")
+    return given if os.path.isabs(given) else os.path.join(home(environment), ".local/state")
+
+
 def home(environment: Mapping[str, str]) -> str:
     """The home of the user that runs the service."""
     given = environment.get("HOME", "")

@@ -15,7 +15,8 @@ from selectors import EVENT_READ, DefaultSelector
 from signal import SIGINT, SIGTERM
 
 from autosyncd import clock
-from autosyncd.config.places import home, places
+from autosyncd.config.places import home, places, state_home
+from autosyncd.machine import machine_id
 from autosyncd.service.journal import Event, fields
 from autosyncd.service.notify import Notifier
 from autosyncd.supervisor.pulse import Pulse
@@ -45,15 +46,27 @@ def take(main_file: str | None, environment: Mapping[str, str]) -> int | Taken:
     OSError if no folder for the lock can be written to.
     """
     path = os.path.realpath(places(main_file, environment).main[0])
-    name = hashlib.sha256(os.fsencode(path)).hexdigest()[:16] + ".lock"
-    cache = environment.get("XDG_CACHE_HOME") or os.path.join(home(environment), ".cache")
-    runtime = environment.get("XDG_RUNTIME_DIR")
-    if runtime:
+    # a home folder on the network has a daemon on each machine, and its file system tells of all locks
+    text = os.fsencode(path) + b"\0" + machine_id().encode("utf-8", "surrogateescape")
+    name = hashlib.sha256(text).hexdigest()[:16] + ".lock"
+    *first, last = _folders(environment)
+    for folder in first:
         try:
-            return _lock(os.path.join(runtime, "autosync"), name)
+            return _lock(folder, name)
         except OSError as reason:
-            log.debug("No lock in %s (%s); %s is used.", runtime, reason.strerror, cache)
-    return _lock(os.path.join(cache, "autosync"), name)
+            log.debug("No lock in %s (%s); the next folder is tried.", folder, reason.strerror)
+    return _lock(last, name)
+
+
+def _folders(environment: Mapping[str, str]) -> list[str]:
+    """Where the lock may lie, best first.
+
+    Not the runtime folder if it can be helped: a service of the system, one of the user and a login with
+    su(1) each have another one.
+    """
+    roots = [state_home(environment), environment.get("XDG_RUNTIME_DIR", "")]
+    roots.append(environment.get("XDG_CACHE_HOME") or os.path.join(home(environment), ".cache"))
+    return [os.path.join(root, "autosync") for root in roots if os.path.isabs(root)]
 
 
 def at_once(attempt: Attempt) -> int | None:
