@@ -242,6 +242,19 @@ def test_two_hundred_repositories_at_once_reach_all_within_what_servers_allow(
     assert stage.later(60) == []
 
 
+def test_a_letter_longer_than_what_goes_at_once_holds_nothing_up(stage):
+    """Ten alerts that name files full of apostrophes: each is six bytes in XML."""
+    stage.later(60)
+    stage.session.write("bob@example.org", "'" * 3000)
+    stage.hears(here(BOB))
+    stage.announce(SHARED)
+    assert len(stage.later(0.1)[0]) > AT_ONCE
+    greeting, notice = stage.later(3)
+    assert greeting.startswith(f"<presence to='{BOB}'")
+    assert HEAD in notice
+    assert stage.later(60) == []
+
+
 def test_a_ping_waits_for_nothing(stage):
     for number in range(40):
         stage.hears(here(f"alice@example.org/autosyncd-{number:032}"))

@@ -69,7 +69,7 @@ class Sending:
     def spend(self, size: int, *, now: float) -> bool:
         """Whether this many bytes may go out now; they count then."""
         self._refill(now)
-        if self._tokens < size:
+        if self._tokens < min(size, AT_ONCE):  # never are there more: the next one waits longer
             return False
         self._tokens -= size
         return True
@@ -149,7 +149,7 @@ class Sending:
     def affordable(self, size: int, *, now: float) -> float:
         """When this many bytes may go out."""
         self._refill(now)
-        return now + max(0.0, size - self._tokens) / PER_SECOND
+        return now + max(0.0, min(size, AT_ONCE) - self._tokens) / PER_SECOND
 
     def _refill(self, now: float) -> None:
         passed = max(0.0, now - self._counted_at)
