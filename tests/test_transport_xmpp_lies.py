@@ -1,6 +1,8 @@
 """A server that lies gets no stanza and no password, costs no memory, and is told of in one sentence."""
 
 import asyncio
+import subprocess
+import sys
 import time
 import tracemalloc
 from pathlib import Path
@@ -191,3 +193,10 @@ def test_a_wrong_password_is_tried_once_and_again_when_a_person_asks(tmp_path: P
 
     with LyingServer(Lie.WRONG_PASSWORD, tmp_path) as server:
         asyncio.run(play())
+
+
+def test_the_library_says_nothing_by_itself() -> None:
+    """Debian's version does while it is imported; a line on stderr is one in the journal."""
+    code = "import autosyncd.transport.xmpp.client"
+    done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, check=False)
+    assert (done.stdout, done.stderr, done.returncode) == (b"", b"", 0)

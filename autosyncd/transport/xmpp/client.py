@@ -12,11 +12,15 @@ import ssl
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
-import slixmpp
-
 from autosyncd.transport import connection as life
 from autosyncd.transport.tls import in_words
 from autosyncd.transport.xmpp import login
+
+# It would write down passwords (debug) and whatever strangers send (error); and it speaks already while
+# it is imported.
+logging.getLogger("slixmpp").setLevel(logging.CRITICAL + 1)
+
+import slixmpp  # noqa: E402
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -29,9 +33,6 @@ DEPTH_LIMIT = 200
 """Open elements at the end of a packet; each costs far more memory than its bytes."""
 TRY_NEXT_ADDRESS_AFTER = 0.25
 """Seconds until the next of a host's addresses is tried beside the first (RFC 8305)."""
-
-# It would write down passwords (debug) and whatever strangers send (error).
-logging.getLogger("slixmpp").setLevel(logging.CRITICAL + 1)
 
 
 class Owner(Protocol):
