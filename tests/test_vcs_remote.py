@@ -420,6 +420,8 @@ def test_words_of_a_server_cannot_steer_a_terminal(world: World, laptop: Clone) 
         ("fatal: could not read Username for 'https://x': terminal prompts", AwayKind.CREDENTIALS),
         ("fatal: Authentication failed for 'https://example.org/x/'", AwayKind.CREDENTIALS),
         ("remote: HTTP Basic: Access denied", AwayKind.CREDENTIALS),
+        ("Bad owner or permissions on /home/a/.ssh/config\nfatal: Could not", AwayKind.CREDENTIALS),
+        ('/home/a/.ssh/config line 3: no argument after keyword "port"', AwayKind.CREDENTIALS),
         ("fatal: repository 'https://example.org/x/' not found", AwayKind.NOT_FOUND),
         ("ERROR: Repository not found.", AwayKind.NOT_FOUND),
         ("fatal: '/srv/x' does not appear to be a git repository", AwayKind.NOT_FOUND),

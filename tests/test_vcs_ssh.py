@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -273,7 +274,7 @@ def client(tmp_path: Path, servers: GitServers) -> tuple[str, Path]:
     shutil.copy(servers.folder / "client-key", key)
     key.chmod(0o600)
     known = f"-o UserKnownHostsFile={servers.folder}/known_hosts"
-    return f"ssh -F none -o IdentityFile=/nonexistent {known}", key
+    return f"ssh -F none -o IdentityFile=/proc/nonexistent {known}", key
 
 
 @contextlib.contextmanager
@@ -320,9 +321,42 @@ def test_an_agent_that_comes_later_is_found_without_a_restart(
     place = Place(tmp_path / "tree", servers.url("ssh"), given)
     assert "import-environment SSH_AUTH_SOCK" in place.look().complaint
     with agent_at(runtime / "gcr/ssh"):
-        assert "holds no key; give it yours with: ssh-add" in place.look().complaint
+        assert "holds no key; give it yours with: SSH_AUTH_SOCK=" in place.look().complaint
     with agent_at(runtime / "ssh-agent.socket", client[1]):
         assert place.look().code == 0
+
+
+def as_typed(command: str, **environment: str) -> None:
+    """A command that the status names, in a shell that knows of no agent."""
+    kept = {key: value for key, value in os.environ.items() if key != "SSH_AUTH_SOCK"}
+    subprocess.run(["sh", "-ec", command], env=kept | environment, check=True, capture_output=True)
+
+
+def test_the_command_that_is_named_gives_the_agent_its_key(
+    client: tuple[str, Path], tmp_path: Path, servers: GitServers, runtime: Path
+) -> None:
+    given = {"GIT_SSH_COMMAND": client[0], "XDG_RUNTIME_DIR": str(runtime)}
+    place = Place(tmp_path / "tree", servers.url("ssh"), given)
+    with agent_at(runtime / "gcr/ssh"):
+        text = away(place.look().complaint, "origin").text
+        command = text.partition("give it yours with: ")[2].partition(" (or,")[0]
+        as_typed(f"{command} -q {client[1]}")
+        assert place.look().code == 0
+
+
+def test_an_agent_of_gpg_without_keys_is_not_the_one_to_give_them_to(
+    client: tuple[str, Path], tmp_path: Path, servers: GitServers, runtime: Path
+) -> None:
+    """systemd has it listen for everybody on Debian; it asks where nobody sees it."""
+    given = {"GIT_SSH_COMMAND": client[0], "XDG_RUNTIME_DIR": str(runtime)}
+    with agent_at(runtime / agent.GPG):
+        place = Place(tmp_path / "tree", servers.url("ssh"), given)
+        said = place.look().complaint
+        assert "eval $(ssh-agent) && ssh-add" in said
+        assert "import-environment SSH_AUTH_SOCK" in said
+        given["SSH_AUTH_SOCK"] = str(runtime / agent.GPG)  # unless somebody has said so
+        told = Place(tmp_path / "other", servers.url("ssh"), given)
+        assert f"{agent.GPG} holds no key" in told.look().complaint
 
 
 def test_what_the_session_told_its_manager_is_heard(runtime: Path, tmp_path: Path) -> None:
@@ -405,11 +439,57 @@ def test_a_key_with_a_passphrase_says_what_to_do(
         check=True,
         capture_output=True,
     )
-    command_line = client[0].replace("/nonexistent", str(key))
+    command_line = client[0].replace("/proc/nonexistent", str(key))
     given = {"GIT_SSH_COMMAND": command_line, "XDG_RUNTIME_DIR": str(runtime)}
     kind, text = told(Place(tmp_path / "tree", servers.url("ssh"), given))
     assert kind is AwayKind.CREDENTIALS
     assert "systemctl --user import-environment SSH_AUTH_SOCK" in text
+
+
+def test_settings_that_ssh_refuses_are_the_persons_to_mend(
+    place: Place, servers: GitServers, tmp_path: Path
+) -> None:
+    settings = tmp_path / "config"
+    settings.write_text("Host *\n  Compresion yes\n")
+    env = {"GIT_SSH_COMMAND": f"ssh -F {settings}"}
+    kind, text = told(Place(tmp_path / "other", servers.url("ssh"), env))
+    assert kind is AwayKind.CREDENTIALS
+    assert "ssh refuses its own settings on this machine; mend what it names. (" in text
+    assert "line 2: Bad configuration option: compresion" in text
+
+
+def test_a_key_that_others_can_read_is_named(
+    client: tuple[str, Path], tmp_path: Path, servers: GitServers, runtime: Path
+) -> None:
+    client[1].chmod(0o644)
+    command_line = client[0].replace("/proc/nonexistent", str(client[1]))
+    given = {"GIT_SSH_COMMAND": command_line, "XDG_RUNTIME_DIR": str(runtime)}
+    kind, text = told(Place(tmp_path / "tree", servers.url("ssh"), given))
+    assert kind is AwayKind.CREDENTIALS
+    assert "chmod 600" in text
+    assert str(client[1]) in text
+
+
+def test_https_without_a_password_names_the_helper_and_it_helps(
+    servers: GitServers, tmp_path: Path
+) -> None:
+    address = re.sub("//.*@", "//", servers.url("https"))
+    place = Place(tmp_path / "tree", address, servers.environment)
+    kind, text = told(place)
+    assert kind is AwayKind.CREDENTIALS
+    assert "ssh" not in text
+    assert "/bin/false" not in text
+    commands = text.partition("such as: ")[2].partition(". (")[0].split("; ")
+    assert (
+        commands[1] == "and then, once by hand, so that it can ask: git push --dry-run origin HEAD"
+    )
+    answers = tmp_path / "person"
+    answers.write_text("#!/bin/sh\ncase $1 in User*) echo git ;; *) echo secret ;; esac\n")
+    answers.chmod(0o755)
+    home = {**servers.environment, "HOME": str(tmp_path / "tree"), "GIT_ASKPASS": str(answers)}
+    git(tmp_path / "tree", "commit", "-q", "--allow-empty", "-m", "one")
+    as_typed(f"cd {tmp_path}/tree && {commands[0]} && {commands[1].partition('ask: ')[2]}", **home)
+    assert place.look().code == 0
 
 
 def test_a_key_that_wants_a_consent_is_not_asked_for_again_soon(

@@ -8,6 +8,7 @@ looked at where agents listen. An agent is asked for the number of its keys and 
 """
 
 import os
+import shlex
 import socket
 import struct
 from collections.abc import Callable, Iterator, Mapping
@@ -22,10 +23,11 @@ PLACES = (
     "ssh-agent",
     "gcr/ssh",
     "keyring/ssh",
-    "gnupg/S.gpg-agent.ssh",
 )
-"""Below $XDG_RUNTIME_DIR: the sockets of OpenSSH's own units, of gcr, gnome-keyring and gpg-agent. The
-last one comes last because systemd starts gpg-agent for whoever knocks there."""
+"""Below $XDG_RUNTIME_DIR: the sockets of OpenSSH's own units, of gcr and gnome-keyring."""
+GPG = "gnupg/S.gpg-agent.ssh"
+"""gpg-agent's there. It comes last because systemd starts it for whoever knocks; and on each Debian with
+gnupg it is there for people who don't know of it, so that without keys it counts as none."""
 
 _REQUEST_IDENTITIES, _IDENTITIES_ANSWER = 11, 12
 _MOST = 1 << 20
@@ -49,23 +51,28 @@ def find(environment: Mapping[str, str], told: Callable[[], str]) -> Agent | Non
     """
     spare = None
     seen = set()
-    for address in _addresses(environment, told):
+    for address, is_meant in _addresses(environment, told):
         if not address or address in seen:
             continue
         seen.add(address)
         found = ask(address)
         if found is not None and found.keys:
             return found
-        spare = spare or found
+        if is_meant:
+            spare = spare or found
     return spare
 
 
-def _addresses(environment: Mapping[str, str], told: Callable[[], str]) -> Iterator[str]:
-    yield environment.get("SSH_AUTH_SOCK", "")
-    yield told()
+def _addresses(
+    environment: Mapping[str, str], told: Callable[[], str]
+) -> Iterator[tuple[str, bool]]:
+    """Where one may listen, and whether the person's keys belong there though it has none."""
+    yield environment.get("SSH_AUTH_SOCK", ""), True
+    yield told(), True
     runtime = environment.get("XDG_RUNTIME_DIR")
     if runtime:
-        yield from (os.path.join(runtime, place) for place in PLACES)
+        yield from ((os.path.join(runtime, place), True) for place in PLACES)
+        yield os.path.join(runtime, GPG), False
 
 
 def ask(address: str) -> Agent | None:
@@ -99,16 +106,25 @@ def _exactly(line: socket.socket, length: int) -> bytes:
 
 
 def remedy(agent: Agent | None) -> str:
-    """What the person could do when a server has not let us in with a key."""
+    """What the person could do when a server has not let us in with a key.
+
+    In the person's own shell SSH_AUTH_SOCK may be another one or none, so each command names it.
+    """
+    known = "systemctl --user import-environment SSH_AUTH_SOCK"
     if agent is None:
         return (
-            "No ssh-agent answers this service, so a key with a passphrase can't be used. Where ssh "
-            "works for you, type: systemctl --user import-environment SSH_AUTH_SOCK"
+            "No ssh-agent with a key answers this service, so a key with a passphrase can't be used. "
+            f"Where ssh works for you without asking, type: {known} (and where it asks, before that: "
+            "eval $(ssh-agent) && ssh-add)"
         )
+    adding = f"SSH_AUTH_SOCK={shlex.quote(agent.address)} ssh-add"
     if agent.keys == 0:
-        return f"The ssh-agent at {agent.address} holds no key; give it yours with: ssh-add"
+        return (
+            f"The ssh-agent at {agent.address} holds no key; give it yours with: {adding} "
+            f"(or, where ssh works for you without asking, type: {known})"
+        )
     which = "the key" if agent.keys == 1 else f"any of the {agent.keys} keys"
     return (
         f"The server does not take {which} of the ssh-agent at {agent.address}; add the public key to "
-        "your account there, or give the agent another one with: ssh-add"
+        f"your account there, or give the agent another one with: {adding}"
     )

@@ -10,6 +10,16 @@ from signal import SIGBUS
 
 from autosyncd.vcs.outcomes import Away, AwayKind, Failed
 
+REMEDY = "What helps: "
+"""What a line of a complaint begins with that we have put there ourselves."""
+_SETTINGS = re.compile(
+    r"bad configuration option|terminating, \d+ bad|bad owner or permissions"
+    r"|no argument after keyword|missing argument|extra arguments at end of line"
+    r"|can't open user config file",
+    re.I,
+)
+"""ssh's own settings are at fault, and it goes no further."""
+_KEY_FILE = re.compile(r"unprotected private key file|^load key ", re.I | re.MULTILINE)
 HOST_KEY = re.compile(
     r"host key verification failed|remote host identification has changed|no .* host key is known",
     re.I,
@@ -23,6 +33,11 @@ _CREDENTIALS = re.compile(
     r"|terminal prompts disabled|invalid username or password|HTTP Basic: Access denied"
     r"|returned error: 401|sign_and_send_pubkey|too many authentication failures"
     r"|passphrase|unable to authenticate",
+    re.I,
+)
+_BY_PASSWORD = re.compile(
+    r"could not read (username|password)|authentication failed for|terminal prompts disabled"
+    r"|invalid username or password|HTTP Basic: Access denied|returned error: 401",
     re.I,
 )
 _NOT_FOUND = re.compile(
@@ -47,6 +62,11 @@ def away(complaint: str, remote: str) -> Away:
         if sign.search(complaint):
             theirs = bool(sign.search("\n".join(servers_lines(complaint))))
             return told(remote, said, theirs=theirs)
+    if _SETTINGS.search(complaint):
+        text = (
+            f"{remote}: ssh refuses its own settings on this machine; mend what it names. ({said})"
+        )
+        return Away(AwayKind.CREDENTIALS, text)
     if HOST_KEY.search(complaint):
         return Away(
             AwayKind.HOST_KEY,
@@ -60,11 +80,7 @@ def away(complaint: str, remote: str) -> Away:
             f"there: autosyncctl sync. It is tried again once an hour only. ({said})",
         )
     if _CREDENTIALS.search(complaint):
-        return Away(
-            AwayKind.CREDENTIALS,
-            f"{remote}: the server doesn't let us in without asking; load the key into an ssh-agent or "
-            f"set up a git credential helper. ({said})",
-        )
+        return Away(AwayKind.CREDENTIALS, f"{remote}: {_let_in(complaint, remote)}. ({said})")
     if _NOT_FOUND.search(complaint):
         return Away(
             AwayKind.NOT_FOUND,
@@ -74,6 +90,27 @@ def away(complaint: str, remote: str) -> Away:
     return Away(
         AwayKind.NETWORK, f"{remote} can't be reached; it is tried again by itself. ({said})"
     )
+
+
+def _let_in(complaint: str, remote: str) -> str:
+    """Why the server does not let us in, and what would make it."""
+    if _BY_PASSWORD.search(complaint):
+        once = "git ls-remote" if "/" in remote else "git push --dry-run"
+        end = "" if "/" in remote else " HEAD"
+        return (
+            "the server wants a name and a password, and git has none that it takes; let git keep one "
+            "with a credential helper, such as: git config --global credential.helper store; and "
+            f"then, once by hand, so that it can ask: {once} {remote}{end}"
+        )
+    if _KEY_FILE.search(complaint):
+        return (
+            "the server doesn't let us in, and ssh can't use a key file here; mend what it names "
+            "(keys that others can read: chmod 600)"
+        )
+    ours = [line for line in complaint.splitlines() if line.startswith(REMEDY)]
+    if ours:
+        return f"the server doesn't let us in without asking. {ours[-1].removeprefix(REMEDY)}"
+    return "the server doesn't let us in without asking; load the key into an ssh-agent"
 
 
 def _damaged(remote: str, said: str, *, theirs: bool) -> Away:
@@ -136,8 +173,10 @@ def servers_lines(complaint: str) -> list[str]:
 
 
 def _last_words(complaint: str) -> str:
-    """The lines that say why, without git's advice."""
+    """The lines that say why, without git's advice, and ours."""
     advice = (
+        REMEDY,
+        "error: unable to read askpass response",  # of the program that we answer for nobody with
         "hint:",
         "Please make sure",
         "and the repository exists",

@@ -24,6 +24,7 @@ from itertools import pairwise
 from autosyncd import clock
 from autosyncd.vcs.conversation import Completed
 from autosyncd.vcs.git import agent
+from autosyncd.vcs.git.complaint import REMEDY
 from autosyncd.vcs.process import Runner
 
 PERSIST = 60
@@ -137,7 +138,7 @@ class Ssh:
         self.found = agent.find(environment, lambda: self._told(environment))
         if self.found is not None and self.found.keys and self.found.address != used:
             return said, True
-        return f"{said}\n{agent.remedy(self.found)}", False
+        return f"{said}\n{REMEDY}{agent.remedy(self.found)}", False
 
     def _sockets(self, host: str, environment: Mapping[str, str]) -> str:
         """What this connection's sockets' names begin with; empty: not to be shared."""
