@@ -473,6 +473,21 @@ def test_a_path_that_is_a_link_to_another_repository_is_told_by_its_own_process(
     stage.see(lambda: stage.births("link"))
 
 
+def test_of_two_links_into_one_another_the_later_one_gives_way(stage):
+    (stage.folder / "outer/inner").mkdir(parents=True)
+    (stage.folder / "one").symlink_to("outer")
+    (stage.folder / "two").symlink_to("outer/inner")
+    stage.paths = str(stage.folder)
+    stage.configure("one", "two")
+    stage.start()
+    said = f"two: failed: {stage.folder}/two leads to {stage.folder}/outer/inner, which lies inside"
+    stage.see(lambda: said in stage.status())
+    assert stage.births("one")
+    stage.configure("two")
+    stage.noticed()
+    stage.see(lambda: "failed" not in stage.status())
+
+
 def test_news_of_one_worker_reach_its_sibling_and_the_messenger(stage):
     stage.configure("notes", "copy")
     stage.start()

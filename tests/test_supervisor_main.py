@@ -126,6 +126,20 @@ def test_an_edit_of_the_configuration_takes_effect_by_itself(home):
         daemon.wait()
 
 
+def test_check_says_of_links_what_the_service_says(home):
+    (home / "real/outer/inner").mkdir(parents=True)
+    (home / "one").symlink_to("real/outer")
+    (home / "two").symlink_to("real/outer/inner")
+    text = f"repositories:\n  - path: {home}/one\n  - path: {home}/two\n"
+    (home / "main.yaml").write_text(text)
+    ended = autosyncd(home, "--check", "--config", "main.yaml")
+    said = f"{home}/two leads to {os.path.realpath(home)}/real/outer/inner, which lies inside"
+    assert ended.stderr.startswith(f"{home}/main.yaml:3: {said} the repository one;")
+    assert "repository one (" in ended.stdout
+    assert "repository two (" in ended.stdout
+    assert ended.returncode == 78
+
+
 def test_check_says_where_each_setting_was_made(home):
     text = "defaults:\n  push_after: 9s\nrepositories:\n  - path: %s\n    commit_after: 4s\n"
     text %= home / "notes"

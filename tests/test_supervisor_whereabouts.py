@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from autosyncd.config.overlap import Neighbours
+from autosyncd.errors import LinkClosed
 from autosyncd.link.channel import pair
-from autosyncd.link.messages import Problem, Shutdown, Solved, StatusChanged, SyncNow
+from autosyncd.link.messages import Located, Problem, Shutdown, Solved, StatusChanged, SyncNow
 from autosyncd.model import RepoConfig, Status
-from autosyncd.supervisor.whereabouts import Neighbours, find, objection
+from autosyncd.supervisor.whereabouts import find
 from tests.waiting import eventually
 
 
@@ -92,13 +94,25 @@ def test_one_that_may_not_work_ends_when_it_is_told_to_or_left(root, how):
     assert child.worked == []
 
 
-def test_what_is_said_of_very_long_paths_fits_into_a_link():
-    config = RepoConfig("/" + "a" * 3000, "a")
-    said = objection(config, "/" + "b" * 3000, Neighbours({"/" + "b" * 3000: "c" * 200}))
-    Problem("path", said)
-    assert len(said.encode()) < 4000
+def test_what_is_said_of_very_long_paths_fits_into_a_link(root):
+    deep = root
+    while len(str(deep)) < 1500:
+        deep = deep / ("d" * 200)
+    deep.mkdir(parents=True)
+    (root / "link").symlink_to(deep)
+    child = Child(root / "link", Neighbours({str(deep): "n" * 200}))
+    assert child.hears(Problem).text.startswith(f"{root}/link leads to {root}/ddd")
+    child.link.close()
+    assert child.ended()
 
 
-def test_the_supervisors_own_comparison_is_not_made_again():
-    neighbours = Neighbours({"/a": "a"}, {"/a/b": "x"})
-    assert objection(RepoConfig("/a", "a"), "/a", neighbours) == ""
+def test_it_is_said_once_where_a_link_leads(root):
+    (root / "tree").mkdir()
+    (root / "link").symlink_to("tree")
+    child = Child(root / "link", Neighbours())
+    assert child.hears(Located) == Located(f"{root}/tree")
+    assert child.ended()
+    plain = Child(root / "tree", Neighbours())
+    assert plain.ended()
+    with pytest.raises(LinkClosed):  # nothing was said before its end
+        plain.link.inbox.receive()

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from autosyncd.config.choice import Candidate, Choice, Source, Version, choose, inside
 from autosyncd.config.files import read_all, read_source
+from autosyncd.config.overlap import neighbours, objection
 from autosyncd.config.parse import ConfigProblem, Given, ParsedFile
 from autosyncd.config.places import Places, expand_given, foreign_home, hops, places
 from autosyncd.config.settings import Configuration, repository
@@ -48,6 +49,21 @@ def load(
     found = tuple(one.fresh.parsed.file for one in sources)
     found = tuple(one for one in found if one not in where.folders)
     return replace(_settled(choice, main, previous), sources=found, guarded=guarded)
+
+
+def with_links(configuration: Configuration) -> Configuration:
+    """What was read with places.as_written, and the problems that the workers will find because a path
+    leads to another place. This looks at the disk, at each repository's path."""
+    paths = [one.path for one in configuration.repositories]
+    names = {one.path: one.name for one in configuration.repositories}
+    leads = {path: os.path.realpath(path) for path in paths}
+    found = list(configuration.problems)
+    for path, origin in zip(paths, configuration.origins, strict=True):
+        around = neighbours(path, names, configuration.guarded, leads)
+        if text := objection(path, leads[path], around):
+            file, _, line = origin.rpartition(":")
+            found.append(ConfigProblem(file, int(line), text))
+    return replace(configuration, problems=tuple(found))
 
 
 def _require_readable(file: str) -> None:

@@ -4,7 +4,8 @@ import asyncio
 import os
 from collections.abc import Iterator, Mapping, Sequence
 
-from autosyncd.config.load import Configuration, load
+from autosyncd.config.load import Configuration, load, with_links
+from autosyncd.config.places import as_written
 from autosyncd.control.client import reach
 from autosyncd.control.finding import Finding, hint, ok, problem
 from autosyncd.control.remotes import check_repository, uses_ssh
@@ -28,7 +29,7 @@ def every_check() -> Iterator[Finding]:
     """Everything, in the order in which a person would mend it."""
     git = git_version()
     yield git
-    configuration = load(None, environment=os.environ)
+    configuration = with_links(load(None, environment=os.environ, real=as_written))
     yield from configured(configuration)
     folders = 0
     if git.level is not git.level.PROBLEM:

@@ -98,6 +98,13 @@ class Online(Message):
 
 
 @dataclass(frozen=True, slots=True)
+class Located(Message):
+    """Where the repository's path leads to; not said where it leads nowhere else."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class Identity(Message):
     """Who this tree is; the supervisor routes by it."""
 

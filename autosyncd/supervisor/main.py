@@ -4,12 +4,11 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 from autosyncd.config.describe import describe
-from autosyncd.config.load import load
+from autosyncd.config.load import load, with_links
 from autosyncd.config.places import as_written
 from autosyncd.config.settings import Configuration
 from autosyncd.config.watch import ConfigWatch
@@ -66,8 +65,7 @@ def run(options: Options) -> int:
 
 def serve(main_file: str | None, etc: str, notifier: Notifier) -> int:
     """Set the loop into the real thing and run it."""
-    # who looks at a repository's path may have to wait for ever: a worker does
-    read = partial(_read, main_file, etc, real=as_written)
+    read = partial(_read, main_file, etc)
     # its INotify() comes before the first fork, because the very first one runs ldconfig (ctypes)
     watch = _watch(main_file, etc)
     frame = Frame(read=read, entries=entries(), host=os.uname().nodename, watch=watch)
@@ -88,7 +86,7 @@ def check(main_file: str | None, etc: str, *, origin: bool = False) -> int:
     """Show every problem of the configuration, and which repositories it comes to; with `origin`
     where each setting was made."""
     try:
-        config = _read(main_file, etc, None)
+        config = with_links(_read(main_file, etc, None))
     except ConfigError as reason:
         sys.stderr.write(f"{journal.printable(str(reason))}\n")
         return EX_CONFIG
@@ -103,14 +101,9 @@ def check(main_file: str | None, etc: str, *, origin: bool = False) -> int:
     return EX_CONFIG if config.problems else 0
 
 
-def _read(
-    main_file: str | None,
-    etc: str,
-    previous: Configuration | None,
-    *,
-    real: Callable[[str], str] = os.path.realpath,
-) -> Configuration:
-    return load(main_file, previous=previous, environment=os.environ, etc=etc, real=real)
+def _read(main_file: str | None, etc: str, previous: Configuration | None) -> Configuration:
+    # who looks at a repository's path may have to wait for ever: a worker does
+    return load(main_file, previous=previous, environment=os.environ, etc=etc, real=as_written)
 
 
 def _watch(main_file: str | None, etc: str) -> ConfigWatch | None:

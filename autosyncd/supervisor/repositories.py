@@ -20,6 +20,7 @@ from autosyncd.link.messages import (
     HeadMoved,
     Heard,
     Identity,
+    Located,
     Message,
     RepositoryConflict,
     Withdraw,
@@ -31,12 +32,13 @@ from autosyncd.supervisor import news, routing
 from autosyncd.supervisor.child import Child, Life, Limits
 from autosyncd.supervisor.children import Children
 from autosyncd.supervisor.herald import Herald
+from autosyncd.supervisor.located import Located as Leads
 from autosyncd.supervisor.news import PROCESS, View
 from autosyncd.supervisor.record import Record
 from autosyncd.supervisor.requests import order_of
 from autosyncd.supervisor.routing import Routed, Table
 from autosyncd.supervisor.summary import Line
-from autosyncd.supervisor.whereabouts import Neighbours, WorkerEntry, find
+from autosyncd.supervisor.whereabouts import WorkerEntry, find
 
 SPREAD = 5.0
 """Seconds over which "pull all" is spread."""
@@ -59,7 +61,7 @@ class Repositories:
         self._limits = limits
         self._host = host
         self._views: dict[str, View] = {}
-        self._guarded: Mapping[str, str] = {}
+        self._leads = Leads()
         self._to_begin: deque[str] = deque()
         """Paths whose worker is to be made, or replaced."""
         self._at_once = BEGIN_FIRST
@@ -84,19 +86,18 @@ class Repositories:
         old = {path: view.config for path, view in self._views.items()}
         for path in old.keys() - by_path.keys():
             del self._views[path]
+            self._leads.forget(path)
             self._end(path)
         # what failed for the sake of another entry may go on when that is gone
-        others = old.keys() != by_path.keys() or self._guarded != guarded
+        others = old.keys() != by_path.keys() or self._leads.guarded != guarded
         again = {path for path in self._views if others and self._failed(path)}
-        self._guarded = guarded
+        self._leads.guarded = guarded
         fresh = [c for path, c in by_path.items() if old.get(path) != c or path in again]
         for name in {c.name for c in old.values()} - {c.name for c in by_path.values()}:
             self._herald.gone(name)
         for config in fresh:
-            self._views[config.path] = View(config, clock.wall())
-            self._show(config.path)
-            if config.path not in self._to_begin:
-                self._to_begin.append(config.path)
+            self._anew(config)
+        self._views = {path: self._views[path] for path in by_path}
         return bool(fresh) or old.keys() != by_path.keys()
 
     def retry(self) -> None:
@@ -129,6 +130,9 @@ class Repositories:
                 self._herald.channels(routing.subscription(view.config, report))
             case Conflict(paths=paths):
                 self._herald.conflict(RepositoryConflict(name, paths))
+            case Located(path=real):
+                for other in self._leads.heard(path, real, self._names()):
+                    self._anew(self._views[other].config)
         self._alert(news.alert(view.config, report))
 
     def turned(self, path: str, before: Child, after: Child) -> None:
@@ -203,6 +207,16 @@ class Repositories:
         """All workers have ended; nothing waits any more."""
         self._record.flush()
 
+    def _anew(self, config: RepoConfig) -> None:
+        """Its next worker, by all that is known now."""
+        self._views[config.path] = View(config, clock.wall())
+        self._show(config.path)
+        if config.path not in self._to_begin:
+            self._to_begin.append(config.path)
+
+    def _names(self) -> dict[str, str]:
+        return {path: view.config.name for path, view in self._views.items()}
+
     def _begin(self, most: int) -> int:
         """Make the next workers, and say how many; one that runs by an older configuration ends
         first."""
@@ -228,8 +242,7 @@ class Repositories:
         """In the forked child, with all that is known at this moment."""
 
         def where() -> str | None:
-            names = {path: view.config.name for path, view in self._views.items()}
-            return find(config, Neighbours(names, self._guarded), link)
+            return find(config, self._leads.around(config.path, self._names()), link)
 
         return self._entry(config, link, where)
 

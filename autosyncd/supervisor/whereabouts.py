@@ -8,14 +8,13 @@ and waits: each order makes it look again.
 
 import os
 import select
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 
 from autosyncd import clock
-from autosyncd.config.choice import inside
+from autosyncd.config.overlap import Neighbours, objection
 from autosyncd.errors import LinkClosed
 from autosyncd.link.channel import Link
-from autosyncd.link.messages import Alive, Problem, Shutdown, Solved, StatusChanged, cut
+from autosyncd.link.messages import Alive, Located, Problem, Shutdown, Solved, StatusChanged, cut
 from autosyncd.model import RepoConfig, Status
 
 Find = Callable[[], str | None]
@@ -28,20 +27,17 @@ ALIVE_EVERY = 60.0
 """Seconds; aligned over all processes, as the workers' is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Neighbours:
-    """What else the configuration speaks of, as it is written there."""
-
-    names: Mapping[str, str] = field(default_factory=dict)
-    """Path to name of each repository."""
-    guarded: Mapping[str, str] = field(default_factory=dict)
-    """Paths that no repository may contain, and what each is."""
-
-
 def find(config: RepoConfig, neighbours: Neighbours, link: Link) -> str | None:
     """Where the path leads to, once somebody may work there; None: the worker is to end."""
-    told = ""
-    while text := objection(config, real := os.path.realpath(config.path), neighbours):
+    told = place = ""
+    while True:
+        real = os.path.realpath(config.path)
+        if real not in (place, config.path) and cut(real) == real:
+            link.outbox.post(Located(real))
+        place = real
+        text = cut(objection(config.path, real, neighbours))
+        if not text:
+            break
         if text != told:
             link.outbox.post(Problem(KIND, text))
             link.outbox.post(StatusChanged(Status.FAILED, text, clock.wall()))
@@ -51,20 +47,6 @@ def find(config: RepoConfig, neighbours: Neighbours, link: Link) -> str | None:
     if told:
         link.outbox.post(Solved(KIND))
     return real
-
-
-def objection(config: RepoConfig, real: str, neighbours: Neighbours) -> str:
-    """Why nobody may work at `real`, which the path leads to, as a sentence; empty: nothing is wrong."""
-    if real == config.path:
-        return ""  # the supervisor has compared it
-    leads = f"{config.path} leads to {real}"
-    if real in neighbours.names:
-        name = neighbours.names[real]
-        return cut(f"{leads}, which is the repository {name} already; keep one of the two entries.")
-    what = next((what for path, what in neighbours.guarded.items() if inside(path, real)), "")
-    if what:
-        return cut(f"{leads}, and {what} lies in it, so a pull could change it; move one of them.")
-    return ""
 
 
 def _wait(link: Link) -> bool:
