@@ -200,6 +200,7 @@ def test_a_plain_folder_becomes_a_repository_only_after_yes(person, monkeypatch)
     assert "2 files" in person.out
     assert "x/.c.swp" in person.out
     assert "held back .env" in person.out
+    assert "waiting" not in person.out
     assert not (path / ".git").exists()
     answering(monkeypatch, "yes")
     assert person.types("add", "plain") == DONE
@@ -208,6 +209,13 @@ def test_a_plain_folder_becomes_a_repository_only_after_yes(person, monkeypatch)
     assert isinstance(driver.inspect(), Ready)
     assert isinstance(driver.commit(CommitOrder(EVERYTHING)), CommitMade)
     driver.close()
+
+
+def test_nothing_is_in_the_way_of_a_folder_that_is_no_repository_yet(person):
+    person.folder("plain", "a")
+    assert person.types("add", "plain", "--dry-run", "--json") == DONE
+    said = json.loads(person.out)
+    assert (said["new_repository"], said["obstacle"]) == (True, "")
 
 
 def test_json_says_it_all(person):

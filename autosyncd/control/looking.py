@@ -97,7 +97,7 @@ def look(repository: Repository, config: RepoConfig, *, new: bool) -> Survey:
     for one in (*plan.left_out, *excludes.held_secrets(repository, None)):
         left_out.setdefault(one.kind, []).append(one.path)
     chosen = remote.choose(repository, config) or ""
-    waiting = obstacle(repository)
+    waiting = None if new else obstacle(repository)
     return Survey(
         path=config.path,
         name=config.name,
