@@ -8,30 +8,35 @@ from collections.abc import Sequence
 from autosyncd import __version__
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Read the command line and run the supervisor; the exit status."""
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(
         prog="autosyncd",
         description="Keeps version-controlled folders in sync between a person's machines.",
         epilog="See autosyncd(8), autosync.yaml(5), autosyncctl(1).",
     )
-    parser.add_argument("--config", metavar="FILE", help="read this instead of the main file")
-    parser.add_argument(
+    made.add_argument("--config", metavar="FILE", help="read this instead of the main file")
+    made.add_argument(
         "--etc", metavar="FOLDER", default="/etc", help="where autosync.d is looked for (/etc)"
     )
-    parser.add_argument(
+    made.add_argument(
         "--check", action="store_true", help="show what the configuration comes to, and end"
     )
-    parser.add_argument(
+    made.add_argument(
         "--origin", action="store_true", help="with --check: say where each setting was made"
     )
-    parser.add_argument("--verbose", action="store_true", help="tell the journal more")
-    parser.add_argument("--version", action="version", version=f"autosyncd {__version__}")
-    given = parser.parse_args(arguments)
+    made.add_argument("--verbose", action="store_true", help="tell the journal more")
+    made.add_argument("--version", action="version", version=f"autosyncd {__version__}")
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Read the command line and run the supervisor; the exit status."""
+    given = parser().parse_args(arguments)
     from autosyncd.supervisor.main import Options, run  # after the answer to --help
 
     if given.origin and not given.check:
-        parser.error("--origin says more about --check; give both")
+        parser().error("--origin says more about --check; give both")
     options = Options(
         config=given.config,
         check=given.check,

@@ -1,4 +1,4 @@
-"""What bash, zsh and fish offer for autosyncctl, asked of the shells themselves."""
+"""What bash, zsh and fish offer for our commands, asked of the shells themselves."""
 
 import json
 import os
@@ -6,14 +6,17 @@ import pty
 import select
 import subprocess
 import time
+import tomllib
 from abc import ABC, abstractmethod
 from argparse import ArgumentParser
 from pathlib import Path
 
 import pytest
 
+from autosyncd.__main__ import parser as service
 from autosyncd.control.cli import VERBS, parser
 from autosyncd.control.render import Repository, status_json
+from autosyncd.transport.reflector import parser as reflector
 from tests.testbed import CHECKOUT, execute, require
 
 COMPLETIONS = CHECKOUT / "completions"
@@ -67,9 +70,11 @@ class Bash(Shell):
         require(programs={"bash": "bash"})
 
     def offers(self, line: str) -> set[str]:
-        script = f"""source {COMPLETIONS}/bash/autosyncctl
+        command = line.split()[0]
+        function = "_" + command.replace("-", "_")
+        script = f"""source {COMPLETIONS}/bash/{command}
             COMP_WORDS=({line!s} "$1"); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
-            _autosyncctl; [ ${{#COMPREPLY[@]}} = 0 ] || printf '%s\\n' "${{COMPREPLY[@]}}" """
+            {function}; [ ${{#COMPREPLY[@]}} = 0 ] || printf '%s\\n' "${{COMPREPLY[@]}}" """
         words, _, current = line.rpartition(" ")
         script = script.replace(f"({line!s} ", f"({words} ")
         return set(self.say(["bash", "--norc", "-c", script, "bash", current]))
@@ -81,7 +86,8 @@ class Fish(Shell):
         require(programs={"fish": "fish"})
 
     def offers(self, line: str) -> set[str]:
-        script = f"source {COMPLETIONS}/fish/autosyncctl.fish; complete -C {line!r}"
+        command = line.split()[0]
+        script = f"source {COMPLETIONS}/fish/{command}.fish; complete -C {line!r}"
         return {answer.split("\t")[0] for answer in self.say(["fish", "-N", "-c", script])}
 
 
@@ -169,6 +175,25 @@ def test_every_option_is_offered_and_no_other(shell: Shell) -> None:
         assert shell.offers(f"autosyncctl {verb} --") == options(one), verb
 
 
+@pytest.mark.parametrize(
+    ("command", "top"), [("autosyncd", service()), ("autosync-reflector", reflector())]
+)
+def test_every_option_of_the_services_is_offered_and_no_other(
+    shell: Shell, command: str, top: ArgumentParser
+) -> None:
+    assert shell.offers(f"{command} --") == options(top)
+
+
+@pytest.mark.parametrize(
+    "line", ["autosyncd --config ga", "autosync-reflector --cert ga", "autosyncd --etc ga"]
+)
+def test_a_file_is_offered_where_one_is_wanted(shell: Shell, line: str) -> None:
+    (shell.folder / "garden").mkdir()
+    (shell.folder / "game.txt").touch()
+    offered = {word.rstrip("/") for word in shell.offers(line)}
+    assert offered == ({"garden"} if "--etc" in line else {"garden", "game.txt"})
+
+
 @pytest.mark.parametrize("verb", ["status", "sync --json", "pause --for 2h", "resume", "remove"])
 def test_repositories_are_offered_by_name(shell: Shell, verb: str) -> None:
     offered = {word.replace("\\", "") for word in shell.offers(f"autosyncctl {verb} ")}
@@ -204,6 +229,10 @@ def test_without_a_daemon_nothing_is_offered_and_nothing_is_said(shell: Shell) -
 
 
 def test_the_files_are_what_their_shells_can_read(env: dict[str, str]) -> None:
-    execute(["bash", "-n", COMPLETIONS / "bash/autosyncctl"])
-    assert (COMPLETIONS / "zsh/_autosyncctl").read_text().startswith("#compdef autosyncctl\n")
+    commands = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]["scripts"]
+    for command in commands:
+        execute(["bash", "-n", COMPLETIONS / "bash" / command])
+        head = (COMPLETIONS / f"zsh/_{command}").read_text().partition("\n")[0]
+        assert head == f"#compdef {command}"
+        assert (COMPLETIONS / f"fish/{command}.fish").is_file()
     assert json.loads(Path(env["HOME"], "state.json").read_text())["repositories"]

@@ -159,6 +159,7 @@ class TestWheel:
         for wanted in (
             "./autosyncd/hardening.conf",
             "./bash-completion/completions/autosyncctl",
+            "./bash-completion/completions/autosyncd",
             "./fish/vendor_completions.d/autosyncctl.fish",
             "./man/man1/autosyncctl.1",
             "./zsh/site-functions/_autosyncctl",

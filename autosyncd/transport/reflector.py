@@ -88,20 +88,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _options(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(
         prog="autosync-reflector",
         description="Passes announcements on between machines (the fanout line protocol).",
     )
-    parser.add_argument("--listen", metavar="HOST:PORT", type=_address, required=True)
-    parser.add_argument("--cert", metavar="FILE", help="certificate chain (PEM): speak TLS only")
-    parser.add_argument("--key", metavar="FILE", help="its private key (PEM)")
-    parser.add_argument("--max-connections", metavar="N", type=_count, default=1024)
-    parser.add_argument("--max-per-address", metavar="N", type=_count, default=256)
-    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    options = parser.parse_args(argv)
+    made.add_argument("--listen", metavar="HOST:PORT", type=_address, required=True)
+    made.add_argument("--cert", metavar="FILE", help="certificate chain (PEM): speak TLS only")
+    made.add_argument("--key", metavar="FILE", help="its private key (PEM)")
+    made.add_argument("--max-connections", metavar="N", type=_count, default=1024)
+    made.add_argument("--max-per-address", metavar="N", type=_count, default=256)
+    made.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    return made
+
+
+def _options(argv: Sequence[str] | None) -> argparse.Namespace:
+    options = parser().parse_args(argv)
     if bool(options.cert) != bool(options.key):
-        parser.error("--cert and --key go together")
+        parser().error("--cert and --key go together")
     return options
 
 
