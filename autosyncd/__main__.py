@@ -25,6 +25,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--origin", action="store_true", help="with --check: say where each setting was made"
     )
+    made.add_argument("--json", action="store_true", help="with --check: print JSON")
     made.add_argument("--verbose", action="store_true", help="tell the journal more")
     made.add_argument("--version", action="version", version=f"autosyncd {__version__}")
     return made
@@ -37,10 +38,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     if given.origin and not given.check:
         parser().error("--origin says more about --check; give both")
+    if given.json and not given.check:
+        parser().error("--json is how --check is printed; give both")
     options = Options(
         config=given.config,
         check=given.check,
         origin=given.origin,
+        json=given.json,
         verbose=given.verbose,
         etc=os.path.abspath(given.etc),
     )

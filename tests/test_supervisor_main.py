@@ -1,5 +1,6 @@
 """The command autosyncd, as a process of its own."""
 
+import json
 import os
 import signal
 import socket
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from autosyncd import __version__
+from autosyncd.config import schema
 from tests.waiting import eventually
 
 
@@ -159,5 +161,63 @@ def test_check_says_where_each_setting_was_made(home):
         assert line in ended.stdout.splitlines()
 
 
-def test_an_origin_of_nothing_is_refused(home):
-    assert autosyncd(home, "--origin").returncode == 2
+@pytest.mark.parametrize("option", ["--origin", "--json"])
+def test_what_only_a_check_can_say_is_refused_without_one(home, option):
+    assert autosyncd(home, option).returncode == 2
+
+
+def test_check_speaks_json(home):
+    (home / "main.yaml").write_text(
+        f"defaults: {{push_after: 9s, safety: {{max_new: 7}}}}\nrepositories:\n"
+        f"  - path: {home}/notes\n    alerts: [pulled, conflict]\n    exclude: [a/, b]\n"
+        "alerts: {desktop: false}\ntransports:\n  fanout: {server: 'h.org:7', tls: false}\n"
+        "  xmpp: {jid: a@b.org, password_command: [echo, secret-8]}\n"
+    )
+    main = f"{home}/main.yaml"
+    ended = autosyncd(home, "--check", "--json", "--origin", "--config", "main.yaml")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "secret-8" not in ended.stdout
+    said = json.loads(ended.stdout)
+    (one,) = said["repositories"]
+    assert (said["problems"], said["notes"]) == ([], [])
+    assert (one["file"], one["line"]) == (main, 3)
+    held = one["settings"]
+    assert set(held) == set(schema.REPOSITORY.keys) == set(one["origin"])
+    assert set(held["safety"]) == set(schema.SAFETY.keys) == set(one["origin"]["safety"])
+    assert (held["path"], held["name"], held["branch"]) == (f"{home}/notes", "notes", None)
+    assert (held["push_after"], held["large_file"], held["push"]) == (9.0, 100_000_000, True)
+    assert (held["alerts"], held["exclude"]) == (["conflict", "pulled"], ["a/", "b"])
+    assert (held["safety"]["max_new"], held["safety"]["max_deleted"]) == (7, 0.5)
+    origin = one["origin"]
+    assert (origin["push_after"], origin["safety"]["max_new"]) == (f"{main}:1", f"{main}:1")
+    assert (origin["alerts"], origin["junk"]) == (f"{main}:4", "built in")
+    assert said["transports"] == {
+        "fanout": {"server": "h.org:7", "tls": False, "ca_file": None},
+        "xmpp": {
+            "jid": "a@b.org",
+            "password_from": "a command",
+            "server": None,
+            "ca_file": None,
+            "allow_plain": False,
+        },
+    }
+    assert said["alerts"] == {"desktop": False, "xmpp": None}
+    assert said["origin"]["transports"]["fanout"] == f"{main}:8"
+    plain = json.loads(autosyncd(home, "--check", "--json", "--config", "main.yaml").stdout)
+    assert "origin" not in plain
+    assert "origin" not in plain["repositories"][0]
+
+
+def test_problems_in_json_have_their_places(home):
+    (home / "main.yaml").write_text("repositories:\n  - path: ~/notes\n    pusch: false\n")
+    ended = autosyncd(home, "--check", "--json", "--config", "main.yaml")
+    assert (ended.returncode, ended.stderr) == (78, "")
+    (problem,) = json.loads(ended.stdout)["problems"]
+    assert (problem["file"], problem["line"]) == (f"{home}/main.yaml", 3)
+    assert problem["text"].startswith("repositories[0].pusch: unknown key")
+    ended = autosyncd(home, "--check", "--json", "--config", "missing.yaml")
+    said = json.loads(ended.stdout)
+    assert (ended.returncode, said["repositories"]) == (78, [])
+    (problem,) = said["problems"]
+    assert (problem["file"], problem["line"]) == (f"{home}/missing.yaml", None)
+    assert problem["text"].startswith("can't be read: ")

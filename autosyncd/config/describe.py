@@ -1,7 +1,7 @@
 """Pure: the configuration as `autosyncd --check` shows it: what holds, and where that was said."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 
 from autosyncd.config import schema
 from autosyncd.config.parse import Given
@@ -21,23 +21,45 @@ def describe(configuration: Configuration, *, origin: bool = False) -> list[str]
     for number, config in enumerate(configuration.repositories):
         lines.append(f"repository {config.name} ({configuration.origins[number]})")
         given = configuration.given[number] if origin else None
-        lines += [f"  {line}" for line in _settings(schema.REPOSITORY, config, given)]
+        for one in settings(config, given):
+            place = f" ({one.place})" if one.place else ""
+            if one.value is not None:
+                lines.append(f"  {'.'.join(one.names)}: {one.text}{place}")
     lines += _outside(configuration.outside, configuration.top if origin else None)
     return [line.encode(errors="replace").decode() for line in lines]
 
 
-def _settings(
-    section: Section, held: RepoConfig | Safety, given: Sequence[Given] | None
-) -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One key of a repository, as it holds."""
+
+    names: tuple[str, ...]
+    """The key, after that of its section."""
+    value: object
+    text: str
+    """As a person would write it."""
+    place: str
+    """file:line, or how else it came to be so; empty: it was not asked for."""
+
+
+def settings(
+    held: RepoConfig | Safety,
+    given: Sequence[Given] | None,
+    section: Section = schema.REPOSITORY,
+    above: tuple[str, ...] = (),
+) -> Iterator[Setting]:
+    """Every key, those too that have no value; with the sections that say something of them, the
+    strongest first, also where each was said."""
     known = {one.name: getattr(held, one.name) for one in fields(held)}
     for name, key in section.keys.items():
         value = known[name]
         if isinstance(key.shape, Section):
             below = None if given is None else [one.section(name) for one in given]
-            yield from (f"{name}.{line}" for line in _settings(key.shape, value, below))
-        elif isinstance(key.shape, One | Many) and value is not None:
-            place = "" if given is None else f" ({_place(name, value, given)})"
-            yield f"{name}: {key.shape.show(value)}{place}"
+            yield from settings(value, below, key.shape, (*above, name))
+        elif isinstance(key.shape, One | Many):
+            text = "" if value is None else key.shape.show(value)
+            place = "" if given is None else _place(name, value, given)
+            yield Setting((*above, name), value, text, place)
 
 
 def _place(name: str, value: object, given: Sequence[Given]) -> str:
@@ -53,46 +75,49 @@ def _place(name: str, value: object, given: Sequence[Given]) -> str:
 
 
 def _outside(held: OutsideConfig, top: Given | None) -> Iterator[str]:
-    ways, alerts = "transports", "alerts"
+    def said(*way: str) -> str:
+        return f" ({place_of(top, *way)})" if top is not None else ""
+
     fanout = held.fanout
     if fanout:
         tls = "with TLS" if fanout.tls else "without TLS"
-        at = _server((fanout.host, fanout.port))
-        yield f"transport fanout: {at} {tls}{_said(top, ways, 'fanout')}"
+        at = server_text((fanout.host, fanout.port))
+        yield f"transport fanout: {at} {tls}{said('transports', 'fanout')}"
     if held.xmpp:
-        yield f"{_xmpp(held.xmpp)}{_said(top, ways, 'xmpp')}"
+        yield f"{_xmpp(held.xmpp)}{said('transports', 'xmpp')}"
     if not fanout and not held.xmpp:
-        yield f"transports: none; each repository is polled{_said(top, ways)}"
-    yield f"desktop alerts: {'on' if held.desktop_alerts else 'off'}{_said(top, alerts, 'desktop')}"
+        yield f"transports: none; each repository is polled{said('transports')}"
+    yield f"desktop alerts: {'on' if held.desktop_alerts else 'off'}{said('alerts', 'desktop')}"
     if held.alerts_to:
-        yield f"alerts by XMPP: to {held.alerts_to}{_said(top, alerts, 'xmpp')}"
+        yield f"alerts by XMPP: to {held.alerts_to}{said('alerts', 'xmpp')}"
 
 
-def _said(top: Given | None, *way: str) -> str:
-    """Where the main file says it, as a parenthesis."""
-    if top is None:
-        return ""
+def place_of(top: Given, *way: str) -> str:
+    """Where the main file says it."""
     *sections, key = way
     for name in sections:
         top = top.section(name)
-    return f" ({top.place(key) if key in top.lines else BUILT_IN})"
+    return top.place(key) if key in top.lines else BUILT_IN
 
 
 def _xmpp(xmpp: XmppConfig) -> str:
+    at = f" at {server_text(xmpp.server)}" if xmpp.server else ""
+    plain = ", SASL PLAIN allowed" if xmpp.allow_plain else ""
+    return f"transport xmpp: {xmpp.jid}{at}, password from {password_source(xmpp)}{plain}"
+
+
+def password_source(xmpp: XmppConfig) -> str:
     """Where the password comes from, and never what it is."""
     if xmpp.secret.command:
-        source = "a command"
-    elif xmpp.secret.file is not None:
-        source = f"the file {xmpp.secret.file}"
-    elif xmpp.secret.credential is not None:
-        source = f"the systemd credential {xmpp.secret.credential}"
-    else:
-        source = "the configuration"
-    at = f" at {_server(xmpp.server)}" if xmpp.server else ""
-    plain = ", SASL PLAIN allowed" if xmpp.allow_plain else ""
-    return f"transport xmpp: {xmpp.jid}{at}, password from {source}{plain}"
+        return "a command"
+    if xmpp.secret.file is not None:
+        return f"the file {xmpp.secret.file}"
+    if xmpp.secret.credential is not None:
+        return f"the systemd credential {xmpp.secret.credential}"
+    return "the configuration"
 
 
-def _server(server: tuple[str, int]) -> str:
+def server_text(server: tuple[str, int]) -> str:
+    """HOST:PORT, as it is written in the configuration."""
     host, port = server
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -3,24 +3,18 @@
 import gc
 import logging
 import os
-import sys
 from dataclasses import dataclass
 from functools import partial
 
-from autosyncd.config.describe import describe
-from autosyncd.config.load import load, with_links
-from autosyncd.config.places import as_written
-from autosyncd.config.settings import Configuration
 from autosyncd.config.watch import ConfigWatch
 from autosyncd.errors import ConfigError, WatchLimit
 from autosyncd.service import journal
 from autosyncd.service.notify import Notifier
 from autosyncd.supervisor import alone
+from autosyncd.supervisor.check import EX_CONFIG, check, reading
 from autosyncd.supervisor.frame import Entries, Frame
 from autosyncd.supervisor.loop import Supervisor
 
-EX_CONFIG = 78
-"""Exit status: the configuration is at fault (sysexits.h); systemd does not try again."""
 EX_FAILED = 1
 
 log = logging.getLogger("autosyncd")
@@ -33,6 +27,7 @@ class Options:
     config: str | None = None
     check: bool = False
     origin: bool = False
+    json: bool = False
     verbose: bool = False
     etc: str = "/etc"
 
@@ -41,7 +36,7 @@ def run(options: Options) -> int:
     """The whole service; the exit status."""
     main_file = os.path.abspath(options.config) if options.config is not None else None
     if options.check:
-        return check(main_file, options.etc, origin=options.origin)
+        return check(main_file, options.etc, origin=options.origin, in_json=options.json)
     journal.install(options.verbose)
     notifier = Notifier()
     os.chdir("/")
@@ -65,7 +60,7 @@ def run(options: Options) -> int:
 
 def serve(main_file: str | None, etc: str, notifier: Notifier) -> int:
     """Set the loop into the real thing and run it."""
-    read = partial(_read, main_file, etc)
+    read = partial(reading, main_file, etc)
     # its INotify() comes before the first fork, because the very first one runs ldconfig (ctypes)
     watch = _watch(main_file, etc)
     frame = Frame(read=read, entries=entries(), host=os.uname().nodename, watch=watch)
@@ -80,30 +75,6 @@ def entries() -> Entries:
     from autosyncd.worker import main as worker
 
     return Entries(worker=worker.run, messenger=messenger.run)
-
-
-def check(main_file: str | None, etc: str, *, origin: bool = False) -> int:
-    """Show every problem of the configuration, and which repositories it comes to; with `origin`
-    where each setting was made."""
-    try:
-        config = with_links(_read(main_file, etc, None))
-    except ConfigError as reason:
-        sys.stderr.write(f"{journal.printable(str(reason))}\n")
-        return EX_CONFIG
-    for problem in config.problems:
-        sys.stderr.write(f"{journal.printable(str(problem))}\n")
-    known = {str(problem) for problem in config.problems}
-    for line in describe(config, origin=origin):
-        if line not in known:
-            sys.stdout.write(f"{journal.printable(line)}\n")
-    if not config.repositories:
-        sys.stdout.write("no repositories\n")
-    return EX_CONFIG if config.problems else 0
-
-
-def _read(main_file: str | None, etc: str, previous: Configuration | None) -> Configuration:
-    # who looks at a repository's path may have to wait for ever: a worker does
-    return load(main_file, previous=previous, environment=os.environ, etc=etc, real=as_written)
 
 
 def _watch(main_file: str | None, etc: str) -> ConfigWatch | None:

@@ -1,0 +1,57 @@
+"""autosyncd --check: what the configuration comes to, as the service would read it."""
+
+import json
+import os
+import sys
+
+from autosyncd.config.asjson import as_json, refused
+from autosyncd.config.describe import describe
+from autosyncd.config.load import load, with_links
+from autosyncd.config.parse import ConfigProblem
+from autosyncd.config.places import as_written
+from autosyncd.config.settings import Configuration
+from autosyncd.errors import ConfigError
+from autosyncd.service.journal import printable
+
+EX_CONFIG = 78
+"""Exit status: the configuration is at fault (sysexits.h); systemd does not try again."""
+
+
+def reading(main_file: str | None, etc: str, previous: Configuration | None) -> Configuration:
+    """The configuration. Nobody looks at a repository's path here: that may take for ever, and a
+    worker does it."""
+    return load(main_file, previous=previous, environment=os.environ, etc=etc, real=as_written)
+
+
+def check(main_file: str | None, etc: str, *, origin: bool = False, in_json: bool = False) -> int:
+    """Show every problem of the configuration, and which repositories it comes to; with `origin`
+    where each setting was made."""
+    try:
+        config = with_links(reading(main_file, etc, None))
+    except ConfigError as reason:
+        _refuse(str(reason), main_file or "", in_json=in_json)
+        return EX_CONFIG
+    if in_json:
+        sys.stdout.write(json.dumps(as_json(config, origin=origin)) + "\n")
+    else:
+        _show(config, origin=origin)
+    return EX_CONFIG if config.problems else 0
+
+
+def _show(config: Configuration, *, origin: bool) -> None:
+    for problem in config.problems:
+        sys.stderr.write(f"{printable(str(problem))}\n")
+    known = {str(problem) for problem in config.problems}
+    for line in describe(config, origin=origin):
+        if line not in known:
+            sys.stdout.write(f"{printable(line)}\n")
+    if not config.repositories:
+        sys.stdout.write("no repositories\n")
+
+
+def _refuse(reason: str, file: str, *, in_json: bool) -> None:
+    if in_json:
+        problem = ConfigProblem(file, 0, reason.removeprefix(f"{file}: "))
+        sys.stdout.write(json.dumps(refused(problem)) + "\n")
+    else:
+        sys.stderr.write(f"{printable(reason)}\n")
