@@ -1,6 +1,7 @@
 """The transport at real servers: Prosody and ejabberd as Debian installs them, limits and all."""
 
 import asyncio
+import socket
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ from autosyncd.model import Channel
 from autosyncd.transport import connection
 from autosyncd.transport.base import Interest
 from autosyncd.transport.connection import TransportState
+from autosyncd.transport.xmpp import attempt
 from autosyncd.transport.xmpp.servers import Record
 from tests.chat_client import ChatClient
 from tests.old_peer import OldPeer
@@ -163,6 +165,29 @@ def test_a_server_is_found_by_dns(server):
             await machine.ready()
 
     asyncio.run(play())
+
+
+def test_a_first_server_that_is_silent_gives_way_to_the_next(server, monkeypatch):
+    """A port that accepts and says nothing; and what speaks has all the time it needs."""
+    monkeypatch.setattr(attempt, "SPEAK_WITHIN", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        places = [("127.0.0.1", silent.getsockname()[1]), (server.ip, server.port), ("::1", 9)]
+
+        async def lookup(name: str) -> list[Record]:
+            if "xmpps" in name:
+                return []
+            return [Record(rank, 0, str(ip), int(port)) for rank, (ip, port) in enumerate(places)]
+
+        async def play() -> None:
+            machine = alice(server)
+            machine.transport._config = replace(machine.transport._config, server=None)
+            machine.transport._lookup = lookup
+            async with machine:
+                await machine.ready()
+                await quiet(1.0)
+                assert (machine.sessions, machine.reasons) == (1, [])
+
+        asyncio.run(play())
 
 
 def test_bob_and_alice_hear_of_what_names_the_other_and_of_nothing_else(server):

@@ -1,5 +1,6 @@
 """One attempt to be online, from reading the password to the last packet of a session."""
 
+import asyncio
 from typing import TYPE_CHECKING, Protocol
 
 from autosyncd.transport import connection as life
@@ -10,6 +11,10 @@ from autosyncd.transport.xmpp.client import Client, Owner
 
 if TYPE_CHECKING:
     from autosyncd.model import XmppConfig
+
+
+SPEAK_WITHIN = 8.0
+"""Seconds that a server has until it speaks XMPP, when there is another one to be tried."""
 
 
 class Patron(Owner, Protocol):
@@ -34,7 +39,9 @@ async def converse(
         return life.Unacceptable(error.strerror or str(error))
     ending: life.Event | None = None
     domain = config.jid.rpartition("@")[2]
-    for server in await servers.find(domain, config.server, lookup):
+    found = await servers.find(domain, config.server, lookup)
+    for server in found:
+        owner.underway(life.CONNECT_WITHIN)
         # A client is used once, whatever comes of it.
         client = Client(
             f"{config.jid}/{resource}",
@@ -44,7 +51,8 @@ async def converse(
             allow_plain=config.allow_plain,
         )
         try:
-            came_to = await client.converse(server)
+            last = server is found[-1]
+            came_to = await client.converse(server) if last else await _soon(client, server)
         finally:
             client.drop()
         if client.understood:
@@ -53,3 +61,19 @@ async def converse(
         if ending is None or isinstance(came_to, life.Unacceptable):
             ending = came_to
     return ending or life.Lost("its domain says that it has no XMPP server")
+
+
+async def _soon(client: Client, server: servers.Server) -> life.Event:
+    """The whole session, if it begins soon: else the next server has its turn, since each attempt
+    begins with the first one."""
+    try:
+        async with asyncio.timeout(SPEAK_WITHIN) as patience:
+
+            def endless() -> None:
+                if not patience.expired():
+                    patience.reschedule(None)
+
+            client.when_understood = endless
+            return await client.converse(server)
+    except TimeoutError:
+        return life.Lost(f"{server.host}:{server.port} does not answer within {SPEAK_WITHIN:.0f} s")

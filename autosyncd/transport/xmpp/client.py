@@ -23,6 +23,7 @@ logging.getLogger("slixmpp").setLevel(logging.CRITICAL + 1)
 import slixmpp  # noqa: E402
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from xml.etree.ElementTree import Element
 
     from autosyncd.transport.xmpp.servers import Server
@@ -67,6 +68,7 @@ class Client(slixmpp.ClientXMPP):
         self._filtering: asyncio.Task[None] | None = None
         self.understood = False
         """An XMPP server, whatever it thinks of us, is at the other end."""
+        self.when_understood: Callable[[], None] = lambda: None
         self._mechanisms = self.plugin["feature_mechanisms"]
         self._mechanisms.unencrypted_scram = False
         self._mechanisms.use_mechs = set(login.MECHANISMS)
@@ -159,7 +161,9 @@ class Client(slixmpp.ClientXMPP):
         xml: Element = stanza.xml
         if self._ending.done():
             return None
-        self.understood = True
+        if not self.understood:
+            self.understood = True
+            self.when_understood()
         if xml.tag == login.STREAM_ERROR:
             self._end(login.ended(xml))
             return None

@@ -3,6 +3,7 @@
 Only an address comes from here. Whatever DNS says, the certificate has to be for the JID's domain.
 """
 
+import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -71,14 +72,16 @@ async def find(
         host, port = configured
         first = port in DIRECT_PORTS
         return [Server(host, port, direct=first), Server(host, port, direct=not first)]
+    kinds = {f"_xmpps-client._tcp.{domain}": True, f"_xmpp-client._tcp.{domain}": False}
+    answers = await asyncio.gather(*map(lookup, kinds))  # a slow name server is waited for once
     found = [
         (
             record.priority,
             _chance(record.weight),
             Server(record.host.rstrip("."), record.port, kind),
         )
-        for service, kind in (("_xmpps-client", True), ("_xmpp-client", False))
-        for record in await lookup(f"{service}._tcp.{domain}")
+        for kind, records in zip(kinds.values(), answers, strict=True)
+        for record in records
     ]
     if not found:
         return [Server(domain, CLIENT_PORT, direct=False)]
