@@ -255,6 +255,22 @@ def test_a_letter_longer_than_what_goes_at_once_holds_nothing_up(stage):
     assert stage.later(60) == []
 
 
+def test_who_comes_and_goes_for_ever_holds_up_no_notice(stage):
+    names = [f"bob@example.org/autosyncd-{number:032}" for number in range(PER_ACCOUNT)]
+    stage.hears(here(DESKTOP))
+    stage.later(60)
+    for _ in range(20):
+        for name in names:
+            stage.hears(here(name))
+            stage.hears(gone(name))
+            stage.hears(here(name))
+    stage.announce(NOTES)
+    written = stage.later(8)
+    assert [one for one in written if HEAD in one and DESKTOP in one]
+    assert len([one for one in written if f"to='{names[0]}'" in one]) == 1
+    assert {one for one in addressees(written) if one.startswith("bob")} == set(names)
+
+
 def test_a_ping_waits_for_nothing(stage):
     for number in range(40):
         stage.hears(here(f"alice@example.org/autosyncd-{number:032}"))

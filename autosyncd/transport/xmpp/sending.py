@@ -63,6 +63,9 @@ class Sending:
         self._counted_at = now
         self._first: deque[str] = deque()
         self._owed: dict[str, dict[Key, PushNotice]] = {}
+        self._greetings: dict[str, str] = {}
+        """What goes to a peer before its notices, in its own turn: whoever comes and goes for ever
+        holds up nobody else."""
         self._count = 0
         self._gathered_at = -inf
 
@@ -94,9 +97,16 @@ class Sending:
         waiting.pop(key, None)
         waiting[key] = notice
 
+    def greet(self, peer: str, stanza: str) -> None:
+        """A short stanza for a peer that has come, if none is waiting."""
+        self._count += peer not in self._greetings
+        self._greetings[peer] = stanza
+        self._owed.setdefault(peer, {})
+
     def forget(self, peer: str) -> None:
         """The peer is gone."""
         self._count -= len(self._owed.pop(peer, {}))
+        self._count -= self._greetings.pop(peer, None) is not None
 
     def due(self, *, now: float) -> float:
         """When take() has something to give; infinity: never."""
@@ -119,12 +129,17 @@ class Sending:
         return out
 
     def _next_size(self) -> int:
-        """Bytes that should be there before the next stanza of notices is made."""
-        waiting = next(iter(self._owed.values()))
+        """Bytes that should be there before the next stanza for a peer is made."""
+        peer, waiting = next(iter(self._owed.items()))
+        if peer in self._greetings:
+            return len(self._greetings[peer].encode())
         return min(250 + FULL_ENTRY * len(waiting), WORTH)
 
     def _next_stanza(self) -> str:
         peer, waiting = next(iter(self._owed.items()))
+        if peer in self._greetings:
+            self._count -= 1
+            return self._turned(peer, waiting, self._greetings.pop(peer))
         room = min(self._tokens, STANZA_LIMIT)
         brief = self._count * FULL_ENTRY > self._tokens
         entries: list[str] = []
@@ -138,11 +153,13 @@ class Sending:
             entries.append(written)
             del waiting[key]
         self._count -= len(entries)
-        # the next turn is another peer's
+        return self._turned(peer, waiting, headline(peer, entries))
+
+    def _turned(self, peer: str, waiting: dict[Key, PushNotice], stanza: str) -> str:
+        """The stanza, which goes out; the next turn is another peer's."""
         del self._owed[peer]
         if waiting:
             self._owed[peer] = waiting
-        stanza = headline(peer, entries)
         self._tokens -= len(stanza.encode())
         return stanza
 

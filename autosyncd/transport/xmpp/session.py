@@ -139,7 +139,7 @@ class Session:
 
     def _meet(self, jid: str, *, now: float) -> None:
         if bare(jid) != self._account:  # those of the own account hear of us by the server
-            self._sending.put_first(stanzas.presence(self._daemon, to=jid))
+            self._sending.greet(jid, stanzas.presence(self._daemon, to=jid))
         for notice in self._recent.fresh(now=now):
             self._owe(jid, notice, now=now)
 
