@@ -1,6 +1,7 @@
 """The transport at real servers: Prosody and ejabberd as Debian installs them, limits and all."""
 
 import asyncio
+import logging
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
@@ -294,19 +295,23 @@ def test_with_the_phone_off_its_messages_wait_for_it(server):
 
 
 @pytest.mark.parametrize("priority", [5, 0])
-def test_an_old_peer_hears_us_and_is_heard_and_the_phone_notices_nothing(server, priority):
+def test_an_old_peer_hears_us_and_is_heard_and_the_phone_notices_nothing(server, priority, caplog):
+    caplog.set_level(logging.INFO, "autosyncd")
     own = f"alice@{server.host}"
     wanted = {CHANNEL: Interest(frozenset(), frozenset({"ssh://hub/notes"}))}
 
     async def play() -> None:
         one = alice(server, interests=wanted)
         phone = ChatClient(server, f"{own}/phone", PASSWORD, priority=priority, carbons=True)
-        async with one, phone:
+        friend = ChatClient(server, f"bob@{server.host}/x", PASSWORD)
+        async with one, phone, friend:
             await one.ready()
             async with OldPeer(server, own, PASSWORD) as old:
                 await until(lambda: len(one.transport._session._old))
                 one.transport.announce(notice())
                 assert "/autosyncd-" in await old.pulled("pushed ssh://hub/notes")
+                friend.say(own, "dinner?")
+                await phone.sees("dinner?")
                 old.push("hub:notes.git")
                 await until(lambda: one.notices)
                 assert one.notices[0][2].channels == (CHANNEL,)
@@ -317,6 +322,7 @@ def test_an_old_peer_hears_us_and_is_heard_and_the_phone_notices_nothing(server,
             await until(lambda: not len(one.transport._session._old))
 
     asyncio.run(play())
+    assert [one.message for one in caplog.records if "not obeyed" in one.message] == []
 
 
 def test_two_hundred_repositories_at_once_reach_every_peer_and_pings_are_answered(server):

@@ -314,7 +314,7 @@ def test_a_branch_that_xml_can_not_carry_is_any_branch(stage):
         (copy("pushed x", outer=MALLORY), Drop.STRANGER),
         (copy("pushed x", outer=DESKTOP), Drop.FORGED_CARBON),
         (copy("pushed x", outer="bob@example.org"), Drop.FORGED_CARBON),
-        (copy("pushed x", inner="bob@example.org/AutosyncJabberBot on x"), Drop.FORGED_CARBON),
+        (copy("pushed x", inner="bob@example.org/AutosyncJabberBot on x"), Drop.CHATTING),
         (copy("pushed x", inner="alice@example.org/phone"), Drop.NOTHING_OF_OURS),
         (copy("Unknown command: x"), Drop.NOTHING_OF_OURS),
         (f"<iq from='{MALLORY}' type='get' id='1'/>", Drop.STRANGER),

@@ -33,6 +33,7 @@ class Drop(Enum):
     OWN_ECHO = "from this very connection"
     DELAYED = "delayed, so it may be about anything"
     FORGED_CARBON = "a copy that the own account did not make"
+    CHATTING = "a chat of the person's with somebody"
     UNKNOWN_VERSION = "a version that is not known here"
     STRANGE_CHANNEL = "a notice whose channels can't be read"
     STRANGE_HEAD = "a notice whose head is no commit"
@@ -40,6 +41,10 @@ class Drop(Enum):
     TOO_MANY_NOTICES = "more notices than one stanza may hold"
     UNKNOWN_CHANNEL = "a channel that nobody here has, or not for this sender"
     TOO_MANY_PEERS = "more peers than are remembered"
+
+
+ORDINARY = frozenset({Drop.NOTHING_OF_OURS, Drop.OWN_ECHO, Drop.CHATTING})
+"""What every account sees every day, so that nobody has to hear of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +148,10 @@ def _read_copy(xml: "Element", sender: str, own: str) -> Copy | Drop:
         return Drop.NOTHING_OF_OURS
     author = inner.get("from", "")
     # Anybody can write such a message; only the server writes in the name of the account itself.
-    if sender != own.partition("/")[0] or bare(author) != bare(own) or not _is_full(author):
+    if sender != own.partition("/")[0]:
         return Drop.FORGED_CARBON
+    if bare(author) != bare(own) or not _is_full(author):
+        return Drop.CHATTING
     if author == own:
         return Drop.OWN_ECHO
     if _is_delayed(xml) or _is_delayed(inner):

@@ -18,6 +18,7 @@ from autosyncd.transport import connection as life
 from autosyncd.transport.reflector_quota import Complaints
 from autosyncd.transport.xmpp import servers
 from autosyncd.transport.xmpp.attempt import converse
+from autosyncd.transport.xmpp.hearing import ORDINARY
 from autosyncd.transport.xmpp.identity import daemon_id
 from autosyncd.transport.xmpp.peers import Interests
 from autosyncd.transport.xmpp.sending import Recent
@@ -250,6 +251,8 @@ class XmppTransport:
         for line in self._complaints.due(now=now):
             log.info("XMPP: not obeyed: %s", line)
         for kind, count in self._dropped.items():
-            if self._complaints.note(kind.value, now=now):
+            if kind in ORDINARY:
+                log.debug("XMPP: %d stanzas: %s", count, kind.value)
+            elif self._complaints.note(kind.value, now=now):
                 log.info("XMPP: %d stanzas or notices not obeyed: %s", count, kind.value)
         self._dropped.clear()
