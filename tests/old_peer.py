@@ -6,6 +6,7 @@ believes nobody whose presence it has not seen, hears any `pushed`, whatever the
 and answers every other word with `Unknown command`.
 """
 
+import asyncio
 import re
 from typing import Any
 from xml.etree.ElementTree import Element
@@ -59,7 +60,8 @@ class OldPeer(ChatClient):
     def _lose(self, presence: Any) -> None:
         self._present.discard(str(presence["from"]))
 
-    async def _hear(self, message: Any) -> None:
+    def _hear(self, message: Any) -> None:
+        """At once, as the one thread of the real one does: what follows must not overtake it."""
         sender, body = str(message["from"]), str(message["body"])
         if (why := self._objection(message, sender, body)) is not None:
             self.ignored.append((why, sender, body))
@@ -67,7 +69,7 @@ class OldPeer(ChatClient):
             self.pulls.append((sender, body))
         elif body.split(" ", 1)[0].strip().lower() not in KNOWN and not body.startswith(OWN_WORDS):
             self._say_to_all(f"Unknown command: {body}")
-        await self.tell()
+        self._telling = asyncio.create_task(self.tell())
 
     def _objection(self, message: Any, sender: str, body: str) -> str | None:
         if message["type"] != "chat" or not body:

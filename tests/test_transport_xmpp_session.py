@@ -377,6 +377,18 @@ def test_an_old_peer_is_shown_our_presence_and_hears_of_a_push_in_its_own_words(
     ]
 
 
+def test_an_old_peer_does_not_hear_what_is_written_to_the_person(stage):
+    stage.hears(f"<presence from='{ATTIC}'/>")
+    stage.later()
+    stage.session.write("alice@example.org", "notes: a problem")
+    unseen, letter, seen = stage.later()
+    assert unseen == f"<presence to='{ATTIC}' type='unavailable'/>"
+    assert "notes: a problem" in letter
+    assert seen == presence("d" * 32, to=ATTIC)
+    stage.session.write("bob@example.org", "notes: a problem")
+    assert len(stage.later()) == 1
+
+
 @pytest.mark.parametrize("kind", ["sent", "received"])
 @pytest.mark.parametrize(
     "url", ["ssh://hub/notes", "hub:notes.git/", "pushed ssh://git@HUB:22/notes"]

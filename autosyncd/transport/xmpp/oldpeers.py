@@ -8,6 +8,7 @@ whose presence it has seen since it began, so it is shown ours directly.
 
 import re
 from collections import deque
+from collections.abc import Iterator
 from math import inf
 
 from autosyncd.transport.xmpp.hearing import Copy, Went
@@ -56,6 +57,9 @@ class OldPeers:
 
     def __len__(self) -> int:
         return len(self._there)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._there)
 
     def __contains__(self, jid: str) -> bool:
         return jid in self._there

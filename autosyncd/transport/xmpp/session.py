@@ -83,8 +83,17 @@ class Session:
         self._old.owe(self._interests.remotes(notice.channels), now=now)
 
     def write(self, to: str, text: str) -> None:
-        """A message for a person."""
+        """A message for a person.
+
+        An old peer takes what is said to the own account for a command to it and complains of it there.
+        It hears nobody whom it doesn't see, so for that moment we are gone for it.
+        """
+        hidden_from = list(self._old) if bare(to) == self._account else []
+        for jid in hidden_from:
+            self._sending.put_first(stanzas.absence(jid))
         self._sending.put_first(stanzas.chat(to, text, hidden=False))
+        for jid in hidden_from:
+            self._sending.put_first(stanzas.presence(self._daemon, to=jid))
 
     def ping(self, *, now: float) -> None:
         """Ask the server for a word, at once."""
