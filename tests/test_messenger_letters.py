@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -119,6 +120,20 @@ def test_no_letter_holds_a_password_or_what_a_terminal_would_obey() -> None:
     assert "token" not in written
     assert "https://example.org/x and ssh://h:22/y failed ?[2J?" in written
     assert all(line.isprintable() for line in written.splitlines())
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://u:se'cret@h/x",
+        'https://u:se"cret@h/x',
+        "https://h/x?private_token=secret",
+        "u:secret@h",
+    ],
+)
+def test_no_letter_holds_a_password_wherever_an_address_has_it(address: str) -> None:
+    ((_, written),) = play((0, alert(text=f"unable to access '{address}'")))
+    assert "cret" not in written
 
 
 def test_a_letter_is_short_whatever_an_alert_says() -> None:

@@ -6,12 +6,12 @@ next. The same text is not written again within an hour, nor what was withdrawn 
 went. No letter holds a user or a password of an address.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from autosyncd.link.messages import Alert, Withdraw
+from autosyncd.redaction import without_secrets
 
 GATHER = 10.0
 """Seconds to wait for more, so that one letter holds what belongs together."""
@@ -29,8 +29,6 @@ ABOUT_LETTERS = "xmpp"
 
 Key = tuple[str, str]
 """Repository and topic: what an alert is known by."""
-
-_WITH_USER = re.compile(r"([a-z][a-z0-9+.-]{0,30}://)[^/\s'\"]*@", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +147,7 @@ def _room_at(state: Letters, now: float) -> float:
 def _line(alert: Alert) -> str:
     """One alert on one line."""
     said = alert.text if alert.text.startswith(alert.title) else f"{alert.title}: {alert.text}"
-    line = _WITH_USER.sub(r"\1", " ".join(said.split()))
+    line = without_secrets(" ".join(said.split()))
     line = "".join(character if character.isprintable() else "?" for character in line)
     return line if len(line) <= LINE_LENGTH else line[: LINE_LENGTH - 1] + "…"
 
