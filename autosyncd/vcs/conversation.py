@@ -16,6 +16,18 @@ KILL_AFTER = 2.0
 """Seconds between asking a child to end and ending it."""
 
 
+class Patience(Protocol):
+    """Says of a child that has been silent whether it may be so for longer."""
+
+    @property
+    def step(self) -> float:
+        """Seconds of silence after which it is asked first."""
+
+    def look(self, leader: int, quiet: float, said: bytes) -> float:
+        """The child with this number has said nothing for so many seconds, and this on its stderr
+        before: in how many seconds to ask again. 0: it is to be ended."""
+
+
 @dataclass(frozen=True, slots=True)
 class Completed:
     """A child that ended. `timed_out`: we ended it, since it was over its deadline or silent."""
@@ -50,7 +62,13 @@ class Conversation:
     connection, a credential cache) may keep the pipes.
     """
 
-    def __init__(self, child: Child, timeout: float, silence: float | None) -> None:
+    def __init__(
+        self,
+        child: Child,
+        timeout: float,
+        silence: float | None,
+        patience: Patience | None = None,
+    ) -> None:
         self._child = child
         self._input = cast("IO[bytes]", child.stdin)
         self._pipes = (cast("IO[bytes]", child.stdout), cast("IO[bytes]", child.stderr))
@@ -58,9 +76,11 @@ class Conversation:
         self._gone = os.pidfd_open(child.pid)
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._end = clock.now() + timeout
-        self._silence = silence or timeout
+        self._silence = patience.step if patience is not None else silence or timeout
+        self._patience = patience
         self._hurried = False
-        self._quiet_until = clock.now() + self._silence
+        self._heard_at = clock.now()
+        self._quiet_until = self._heard_at + self._silence
 
     def hurry(self) -> None:
         """From another thread: ask the child and all it has started to end; who is asked twice is
@@ -95,6 +115,7 @@ class Conversation:
         with selectors.DefaultSelector() as waits:
             self._register(waits, feed=bool(given))
             while True:
+                self._ask_for_patience()
                 left = min(self._end, self._quiet_until) - clock.now()
                 if left <= 0 or sum(map(len, self._heard.values())) > OUTPUT_LIMIT:
                     return False
@@ -108,6 +129,13 @@ class Conversation:
                         waits.unregister(handle)
                 if not self._input.closed and self._input.fileno() in ready:
                     given = self._feed(waits, given)
+
+    def _ask_for_patience(self) -> None:
+        now = clock.now()
+        if self._patience is not None and now >= self._quiet_until:
+            said = bytes(self._heard[self._pipes[1].fileno()])
+            more = self._patience.look(self._child.pid, now - self._heard_at, said)
+            self._quiet_until = now + more
 
     def _end_session(self) -> None:
         """The child and all that it has started, in whatever process group."""
@@ -149,7 +177,8 @@ class Conversation:
         try:
             while data := os.read(handle, 1 << 16):
                 self._heard[handle] += data
-                self._quiet_until = clock.now() + self._silence
+                self._heard_at = clock.now()
+                self._quiet_until = self._heard_at + self._silence
                 if len(self._heard[handle]) > OUTPUT_LIMIT:
                     return True
         except BlockingIOError:

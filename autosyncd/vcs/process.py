@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from autosyncd.errors import ChildAborted
-from autosyncd.vcs.conversation import KILL_AFTER, Completed, Conversation
+from autosyncd.vcs.conversation import KILL_AFTER, Completed, Conversation, Patience
 from autosyncd.vcs.session import (
     boot_id,
     end_and_wait,
@@ -52,6 +52,7 @@ class Runner:
         self.ledger = ledger
         self._lock = threading.Lock()
         self._current: Conversation | None = None
+        self._patience: Patience | None = None
         self._network = False
         self._refused: frozenset[bool] = frozenset()
         """Of which kinds no child may start any more: those of the network (True), local ones."""
@@ -86,7 +87,7 @@ class Runner:
                 stderr=subprocess.PIPE,
                 start_new_session=True,
             )
-            talk = Conversation(child, timeout, silence)
+            talk = Conversation(child, timeout, silence, self._patience)
             self._current, self._network = talk, network
             self._note(child.pid)
         try:
@@ -104,6 +105,15 @@ class Runner:
             raise ChildAborted("No command may run any more, since the worker is stopping.")
         if self._interruptible and self._interrupted:
             raise ChildAborted("The command gives way to something else.")
+
+    @contextlib.contextmanager
+    def patient(self, patience: Patience) -> Iterator[None]:
+        """Of what runs within, `patience` says how long it may be silent."""
+        self._patience = patience
+        try:
+            yield
+        finally:
+            self._patience = None
 
     @contextlib.contextmanager
     def interruptible(self) -> Iterator[None]:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from autosyncd.errors import AutosyncError
 from autosyncd.redaction import without_secrets
 from autosyncd.vcs import channel
+from autosyncd.vcs.git.lifesigns import Lifesigns
+from autosyncd.vcs.git.silence import ANSWER_LIMIT, SILENT, Silence
 from autosyncd.vcs.git.ssh import Line, Ssh, host_of, is_openssh, quiet_ssh
 from autosyncd.vcs.partner import Partner
 from autosyncd.vcs.process import Runner
@@ -18,11 +20,11 @@ QUICK = 120.0
 """Seconds for a command that asks or writes a little."""
 LONG = 3600.0
 """Seconds for a command whose cost grows with the tree."""
+DAY = 86400.0
+"""Seconds for a command that talks to a remote, as long as something moves: lines are slow."""
 TRIES = 3
 SILENCE = 90.0
-"""Seconds a network command may say nothing before it counts as hung (git:// hangs for ever)."""
-
-SILENT = "The remote fell silent"
+"""Seconds a network command may say nothing, and show no sign of life, before it counts as hung."""
 
 KEPT_GIT_VARIABLES = (
     "GIT_SSH",
@@ -129,7 +131,7 @@ class Git:
             raise GitFailed(_verb(arguments), done.code, result.complaint, timed_out=done.timed_out)
         return result
 
-    def network(self, *arguments: str, timeout: float = LONG) -> Result:
+    def network(self, *arguments: str, timeout: float = DAY) -> Result:
         """A command that talks to a remote; hooks run (pre-push). Its status is the caller's."""
         address = self._destination(arguments)
         with self._slots.held(channel.host(address), self._runner.stopping):
@@ -149,17 +151,22 @@ class Git:
         return Result(result.code, result.out, complaint)
 
     def _over(self, line: Line | None, arguments: Sequence[str], timeout: float) -> Result:
-        done = self._runner.run(
-            ["git", *self._settings(), *arguments],
-            cwd=self.root,
-            env=self._environment | dict(line.environment if line is not None else {}),
-            timeout=timeout,
-            silence=SILENCE,
-            network=True,
-        )
+        push = arguments[:1] == ("push",)
+        silence = Silence(SILENCE, push, Lifesigns().of)
+        # libcurl's own limit would not let a hook of the remote work for longer
+        more = (f"http.lowSpeedTime={ANSWER_LIMIT:.0f}",) if push else ()
+        with self._runner.patient(silence):
+            done = self._runner.run(
+                ["git", *self._settings(*more), *arguments],
+                cwd=self.root,
+                env=self._environment | dict(line.environment if line is not None else {}),
+                timeout=timeout,
+                silence=SILENCE,
+                network=True,
+            )
         complaint = readable(done.err)
         if done.timed_out:
-            complaint = f"{SILENT} for {SILENCE:.0f} s. {complaint}".strip()
+            complaint = f"{silence.why()} {complaint}".strip()
         return Result(done.code or (1 if done.timed_out else 0), done.out, complaint)
 
     def _line(self, address: str) -> Line | None:

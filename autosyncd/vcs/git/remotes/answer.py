@@ -7,7 +7,8 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
-from autosyncd.vcs.git.complaint import DAMAGED, HOST_KEY, servers_lines, servers_words
+from autosyncd.vcs.git.complaint import DAMAGED, HOST_KEY, away, servers_lines, servers_words
+from autosyncd.vcs.git.silence import NO_ANSWER, PRE_PUSH, SILENT
 from autosyncd.vcs.outcomes import Away, AwayKind
 
 _REFUSED = re.compile(
@@ -76,7 +77,9 @@ def push_answer(code: int, porcelain: str, complaint: str) -> PushAnswer:
             return PushAnswer(PushVerdict.ACCEPTED)
     if code == 0:
         return PushAnswer(PushVerdict.ACCEPTED)
-    if DAMAGED.search(complaint):
+    if complaint.startswith(PRE_PUSH):
+        return PushAnswer(PushVerdict.REFUSED, complaint.partition("\n")[0])
+    if complaint.startswith((SILENT, NO_ANSWER)) or DAMAGED.search(complaint):
         return PushAnswer(PushVerdict.AWAY, complaint)
     # only a hook of the person's own (pre-push) ends a push before the remote has answered
     own_hook = code == 1 and "failed to push some refs" in complaint
@@ -116,6 +119,18 @@ def hub_locked(lock: str, remote: str) -> Away:
         f"{remote} takes no push, since the lock file {lock} stays there; commits stay here, and the "
         "push is tried again by itself. If no git is at work on that machine, one was killed: remove "
         "that file.",
+    )
+
+
+def no_answer(complaint: str, remote: str) -> Away:
+    """What is said of a push of which the remote doesn't say what became of it."""
+    if not complaint.startswith(NO_ANSWER):
+        return away(complaint, remote)
+    words = complaint.partition("\n")[0]
+    return Away(
+        AwayKind.NETWORK,
+        f"{remote} does not say whether it takes the push; commits stay here, and the push is tried "
+        f"again by itself. ({words})",
     )
 
 

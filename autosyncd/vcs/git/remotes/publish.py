@@ -12,9 +12,14 @@ from dataclasses import dataclass
 from autosyncd.model import Head
 from autosyncd.vcs.driver import Watcher
 from autosyncd.vcs.git.committing import durable
-from autosyncd.vcs.git.complaint import away
 from autosyncd.vcs.git.remotes import remote as remotes
-from autosyncd.vcs.git.remotes.answer import PushVerdict, hub_full, hub_locked, push_answer
+from autosyncd.vcs.git.remotes.answer import (
+    PushVerdict,
+    hub_full,
+    hub_locked,
+    no_answer,
+    push_answer,
+)
 from autosyncd.vcs.git.remotes.doubts import seen_ref
 from autosyncd.vcs.git.remotes.unpush import blamed
 from autosyncd.vcs.git.repository import Repository
@@ -62,7 +67,7 @@ class Publisher:
         )
         answer = push_answer(said.code, said.out.decode("utf-8", "replace"), said.complaint)
         if answer.verdict is PushVerdict.AWAY:
-            return away(said.complaint, self.remote)
+            return no_answer(said.complaint, self.remote)
         self.locked = self.locked + 1 if answer.verdict is PushVerdict.LOCKED else 0
         if self.locked >= PATIENCE_WITH_A_LOCK:
             return hub_locked(answer.text, self.remote)
