@@ -283,6 +283,43 @@ def test_a_full_disk_where_the_hub_is_is_waited_for_while_all_else_goes_on(
     assert (outcome.pushed, outcome.full) == (True, "")
 
 
+# settings
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["remote.origin.mirror=true", "push.gpgSign=true", "push.pushOption=ci.skip"],
+)
+def test_a_setting_does_not_keep_a_push_back(laptop: Clone, setting: str) -> None:
+    name, _, value = setting.partition("=")
+    laptop.git("config", name, value)
+    outcome = laptop.sync()
+    assert isinstance(outcome, Synced), outcome
+    assert (outcome.pushed, outcome.refused) == (True, "")
+
+
+def test_a_hub_that_wants_pushes_signed_is_heard(world: World, laptop: Clone) -> None:
+    laptop.git("config", "push.gpgSign", "true")
+    world.hub_git("config", "receive.certNonceSeed", "seed")
+    hook = world.hub / "hooks/pre-receive"
+    hook.write_text('#!/bin/sh\n[ "$GIT_PUSH_CERT" ] || { echo not signed >&2; exit 1; }\n')
+    hook.chmod(0o755)
+    outcome = laptop.sync()
+    assert isinstance(outcome, Synced), outcome
+    assert outcome.refused == "not signed"
+
+
+def test_push_options_go_along_where_the_hub_takes_them(world: World, laptop: Clone) -> None:
+    laptop.git("config", "push.pushOption", "ci.skip")
+    world.hub_git("config", "receive.advertisePushOptions", "true")
+    hook = world.hub / "hooks/post-receive"
+    hook.write_text('#!/bin/sh\necho "$GIT_PUSH_OPTION_0" >said\n')
+    hook.chmod(0o755)
+    outcome = laptop.sync()
+    assert isinstance(outcome, Synced), outcome
+    assert (world.hub / "said").read_text() == "ci.skip\n"
+
+
 # away
 
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from autosyncd.errors import AutosyncError
 from autosyncd.redaction import without_secrets
 from autosyncd.vcs import channel
+from autosyncd.vcs.git import pushing
 from autosyncd.vcs.git.lifesigns import Lifesigns
-from autosyncd.vcs.git.silence import ANSWER_LIMIT, SILENT, Silence
+from autosyncd.vcs.git.silence import SILENT, Silence
 from autosyncd.vcs.git.ssh import Line, Ssh, host_of, is_openssh, quiet_ssh
 from autosyncd.vcs.partner import Partner
 from autosyncd.vcs.process import Runner
@@ -99,6 +100,7 @@ class Git:
         self._environment = _environment(environment)
         self._lookup: Partner | None = None
         self._ssh: Ssh | None = None
+        self._push_options = True
         runtime = environment.get("XDG_RUNTIME_DIR")
         self._slots = Slots(os.path.join(runtime, "autosync") if runtime else None)
         self._addresses: dict[tuple[str, ...], tuple[object, str]] = {}
@@ -151,10 +153,19 @@ class Git:
         return Result(result.code, result.out, complaint)
 
     def _over(self, line: Line | None, arguments: Sequence[str], timeout: float) -> Result:
-        push = arguments[:1] == ("push",)
-        silence = Silence(SILENCE, push, Lifesigns().of)
-        # libcurl's own limit would not let a hook of the remote work for longer
-        more = (f"http.lowSpeedTime={ANSWER_LIMIT:.0f}",) if push else ()
+        if arguments[0] != "push":
+            return self._heard(line, arguments, (), timeout)
+        more = pushing.settings(arguments, options=self._push_options)
+        result = self._heard(line, arguments, more, timeout)
+        if self._push_options and pushing.NO_OPTIONS in result.complaint:
+            self._push_options = False
+            return self._over(line, arguments, timeout)
+        return result
+
+    def _heard(
+        self, line: Line | None, arguments: Sequence[str], more: Sequence[str], timeout: float
+    ) -> Result:
+        silence = Silence(SILENCE, arguments[0] == "push", Lifesigns().of)
         with self._runner.patient(silence):
             done = self._runner.run(
                 ["git", *self._settings(*more), *arguments],
