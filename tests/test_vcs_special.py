@@ -267,6 +267,22 @@ def test_replaced_commits_change_nothing_for_others(world: World) -> None:
     assert int(world.hub_git("rev-list", "--count", "main")) == 5
 
 
+def test_a_replaced_file_stays_on_its_machine(world: World) -> None:
+    laptop, desktop = world.share({"a.txt": "one\n"})
+    desktop.edit("a.txt", "two\n")
+    blob = desktop.git("hash-object", "-w", "a.txt")
+    other = laptop.git("hash-object", "-w", "--stdin", stdin=b"replaced\n")
+    laptop.git("replace", "--force", blob, other, status=None)
+    pushed(desktop)
+    pulled(laptop)
+    assert laptop.read("a.txt") == b"two\n"
+    laptop.has_nothing_to_commit()
+    laptop.edit("b.txt", "laptop\n")
+    pushed(laptop)
+    pulled(desktop)
+    assert desktop.files() == laptop.files() == {b"a.txt": b"two\n", b"b.txt": b"laptop\n"}
+
+
 def test_a_gc_at_the_same_time(world: World) -> None:
     laptop, desktop = world.share({"a.txt": "one\n"})
     for number in range(5):

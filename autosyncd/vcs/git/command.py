@@ -301,6 +301,8 @@ def _environment(given: Mapping[str, str]) -> dict[str, str]:
         "GIT_EDITOR": "/bin/false",
         "GIT_OPTIONAL_LOCKS": "0",
         "GIT_MERGE_AUTOEDIT": "no",
+        # what git-replace(1) shows on this machine alone must not be committed for all
+        "GIT_NO_REPLACE_OBJECTS": "1",
     }
     env.setdefault("PATH", "/usr/local/bin:/usr/bin:/bin")
     return env
