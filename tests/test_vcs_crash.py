@@ -1,6 +1,7 @@
 """Killed at any instant, the next start recovers by itself and nothing that had stood is lost."""
 
 import contextlib
+import errno
 import fcntl
 import os
 import random
@@ -10,11 +11,21 @@ import signal
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from autosyncd.vcs.git import lock
-from autosyncd.vcs.outcomes import Away, AwayKind, CommitMade, Dirty, NothingToCommit, Ready, Synced
+from autosyncd.vcs.outcomes import (
+    Away,
+    AwayKind,
+    CommitMade,
+    Dirty,
+    NothingToCommit,
+    Ready,
+    Synced,
+    Waiting,
+)
 from autosyncd.vcs.session import boot_id
 from tests.trees import Clone, World, make_world
 
@@ -268,6 +279,59 @@ def test_a_kill_at_each_step_of_the_lock(
         killed_while(work, 5, children_too=True)
         recover(laptop)
         laptop.is_clean()
+
+
+def refused(*_: object, **__: object) -> None:
+    raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+
+@pytest.mark.parametrize("also", [None, "rename"])
+def test_a_file_system_without_hard_links(
+    world: World, monkeypatch: pytest.MonkeyPatch, also: str | None
+) -> None:
+    """As exFAT and vfat are; `also`: some of FUSE can't rename without replacing either."""
+    laptop, desktop = world.share({"a.txt": "one\n"})
+    monkeypatch.setattr(os, "link", refused)
+    if also is not None:
+        monkeypatch.setattr(lock, also, refused)
+    laptop.edit("a.txt", "two\n")
+    laptop.committed("a.txt")
+    laptop.edit(".git/index.lock", "")
+    laptop.edit("b.txt", "new\n")
+    waiting = laptop.commit()
+    assert isinstance(waiting, Waiting), waiting
+    laptop.delete(".git/index.lock")
+    laptop.committed()
+    assert isinstance(laptop.sync(), Synced)
+    assert isinstance(desktop.sync(), Synced)
+    assert desktop.files() == laptop.files()
+    desktop.is_clean()
+    assert list(laptop.root.joinpath(".git").rglob("lock*")) == [laptop.root / ".git/autosync/lock"]
+
+
+def test_a_lock_without_hard_links_is_known_as_ours_after_a_kill(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (laptop,) = world.share({"a.txt": "one\n"}, "laptop")
+    monkeypatch.setattr(os, "link", refused)
+    laptop.edit("a.txt", "two\n")
+    laptop.driver.close()
+
+    def work() -> None:
+        real = lock.rename
+
+        def last(*arguments: Any) -> None:
+            real(*arguments)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        lock.rename = last
+        laptop.reopen()
+        laptop.commit()
+
+    killed_while(work, 5, children_too=True)
+    assert os.path.exists(laptop.path(".git/index.lock"))
+    recover(laptop)
+    laptop.is_clean()
 
 
 def test_a_lock_that_has_the_inode_of_ours_is_somebody_elses(world: World) -> None:

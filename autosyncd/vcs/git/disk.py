@@ -99,6 +99,7 @@ def rename(source: Place, target: Place, flags: int) -> None:
 
 
 def _link_and_unlink(source: Place, target: Place) -> None:
+    """Raises OSError where there are no links either: then no new name can be taken safely."""
     os.link(
         source.name,
         target.name,

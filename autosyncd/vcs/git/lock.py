@@ -12,13 +12,19 @@ never younger on disk than the lock, without waiting for the disk.
 """
 
 import contextlib
+import errno
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from autosyncd.errors import AutosyncError
+from autosyncd.vcs.git.disk import RENAME_NOREPLACE, Place, rename
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.session import boot_id
+
+NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
+"""What a file system says that has no hard links (exFAT, vfat, many of FUSE)."""
+AT_FDCWD = -100
 
 
 class IndexBusy(AutosyncError):
@@ -44,13 +50,35 @@ class IndexLock:
         os.close(handle)
         _write_record(self._record, [self._mark])
         try:
-            os.link(self._made, self._lock)
+            self._take()
         except FileExistsError:
             self._forget()
             raise IndexBusy from None
         finally:
-            os.unlink(self._made)
+            _unlink(self._made)
         return self
+
+    def _take(self) -> None:
+        """The lock's name for what was made, if it is free. Raises FileExistsError."""
+        try:
+            os.link(self._made, self._lock)
+        except OSError as problem:
+            if problem.errno not in NO_LINKS:
+                raise
+        else:
+            return
+        try:
+            rename(Place(AT_FDCWD, self._made), Place(AT_FDCWD, self._lock), RENAME_NOREPLACE)
+        except OSError as problem:
+            if problem.errno not in NO_LINKS:
+                raise
+        else:
+            return
+        # a kill before the record is written leaves a lock of which nobody knows whose it is
+        handle = os.open(self._lock, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
+        self._mark = _Mark.of(os.fstat(handle))
+        os.close(handle)
+        _write_record(self._record, [self._mark])
 
     def publish(self, index: bytes) -> None:
         """On leaving without an exception, this file becomes the index."""
