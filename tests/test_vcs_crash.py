@@ -8,6 +8,7 @@ import random
 import re
 import select
 import signal
+import subprocess
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +29,7 @@ from autosyncd.vcs.outcomes import (
 )
 from autosyncd.vcs.session import boot_id
 from tests.trees import Clone, World, make_world
+from tests.waiting import eventually
 
 
 def descendants(pid: int) -> list[int]:
@@ -233,6 +235,55 @@ def test_a_ref_lock_of_a_child_that_was_killed_with_us_is_no_obstacle(
     laptop.edit("b.txt", "new\n")
     recover(laptop)
     laptop.is_clean()
+
+
+@pytest.mark.parametrize(
+    ("place", "options", "variables"),
+    [
+        ("laptop", (), ()),
+        ("laptop/.git", (), ()),
+        ("linked", (), ()),
+        ("", ("--git-dir", "laptop/.git"), ()),
+        ("", ("--git-dir=laptop/.git/worktrees/linked",), ()),
+        ("", (), ("GIT_DIR=laptop/.git",)),
+    ],
+)
+def test_a_lock_of_a_git_elsewhere_in_the_repository_is_left(
+    world: World, place: str, options: tuple[str, ...], variables: tuple[str, ...]
+) -> None:
+    """Work trees share their refs; a worker that was killed has its successor look for locks."""
+    (laptop,) = world.share({"a.txt": "one\n"}, "laptop")
+    laptop.git("worktree", "add", "-q", "-b", "other", "../linked")
+    linked = world.adopt("linked")
+    assert isinstance(linked.reopen(), Ready)
+    linked.driver.close()
+    held = laptop.root / ".git/refs/autosync/side/held.lock"
+    person = subprocess.Popen(
+        ["env", *variables, "git", *options, "update-ref", "--stdin"],
+        cwd=world.folder / place,
+        env=world.environment,
+        stdin=subprocess.PIPE,
+    )
+    assert person.stdin is not None
+    with person.stdin as said:
+        said.write(
+            f"start\nupdate refs/autosync/side/held {laptop.git('rev-parse', 'HEAD')}\n".encode()
+        )
+        said.write(b"prepare\n")
+        said.flush()
+        eventually(held.exists)
+        linked.edit("a.txt", "two\n")
+        killed = Path(linked.git("rev-parse", "--absolute-git-dir"), "autosync/children")
+        killed.write_text("999999999 1\n")
+        assert isinstance(linked.reopen(), Ready)
+        assert held.exists()
+        said.write(b"commit\n")
+    assert person.wait() == 0
+    held.touch()
+    linked.driver.close()
+    killed.write_text("999999999 1\n")
+    assert isinstance(linked.reopen(), Ready)
+    assert not held.exists()
 
 
 def locked_by(world: World, *, boot: str | None = None, earlier: int = 0, device: int = 0) -> Clone:

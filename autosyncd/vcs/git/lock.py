@@ -19,6 +19,7 @@ from pathlib import Path
 
 from autosyncd.errors import AutosyncError
 from autosyncd.vcs.git.disk import RENAME_NOREPLACE, Place, rename
+from autosyncd.vcs.git.others import working_on
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.session import boot_id
 
@@ -172,12 +173,12 @@ def recover(repository: Repository) -> bool:
 
 def recover_others(repository: Repository, remote: str | None) -> None:
     """After a kill in the middle of a git command of ours: the locks that it had taken on what it
-    could have moved. Nothing is touched while any git works in this tree."""
+    could have moved. Nothing is touched while any git works in this tree, or on its repository."""
     branch = os.fsencode(repository.memory.branch)
     names = [b"HEAD", b"packed-refs", b"refs/heads/" + branch]
     if remote is not None:
         names.append(b"refs/remotes/" + os.fsencode(remote) + b"/" + branch)
-    if working_in(repository.root) is None:
+    if working_in(repository.root) is None and working_on(repository) is None:
         for folder in (repository.git_dir, repository.common_dir):
             for name in names:
                 _unlink(folder + b"/" + name + b".lock")
