@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from autosyncd.vcs.git import disk
 from autosyncd.vcs.git.disk import Folders, Hasher, Place, Version
 from autosyncd.vcs.git.updating import replace
 from autosyncd.vcs.git.updating.lease import Lease, ignore_breaks
@@ -603,6 +604,36 @@ def test_a_large_file_is_let_go_of_for_who_wants_to_write(
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     return make_world(tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize("depth", [1, 12])
+def test_more_folders_than_stay_open_at_once_where_two_names_can_not_be_swapped(
+    world: World, monkeypatch: pytest.MonkeyPatch, depth: int
+) -> None:
+    """Three renames need two folders of the batch at a time."""
+    names = [f"d{number}/" + "sub/" * depth + "f" for number in range(12)]
+    laptop, desktop = world.share(dict.fromkeys(names, "one\n"))
+    for name in names:
+        laptop.edit(name, "two\n")
+    laptop.committed()
+    laptop.sync()
+
+    def without_exchange(source: Place, target: Place, flags: int) -> None:
+        if flags == disk.RENAME_EXCHANGE:
+            raise disk.NoExchange(errno.EINVAL, os.strerror(errno.EINVAL))
+        disk.rename(source, target, flags)
+
+    monkeypatch.setattr(replace, "rename", without_exchange)
+    monkeypatch.setattr(disk, "MOST_OPEN", 5)
+    synced = desktop.sync()
+    assert isinstance(synced, Synced), synced
+    assert synced.held == ()
+    assert [desktop.read(name) for name in names] == [b"two\n"] * len(names)
+    desktop.is_clean()
+    still_open = [os.path.realpath(f"/proc/self/fd/{one}") for one in os.listdir("/proc/self/fd")]
+    assert not [
+        path for path in still_open if path.startswith(desktop.path(".git/autosync/batches"))
+    ]
 
 
 STORE = """#!/bin/sh

@@ -160,16 +160,24 @@ class Hasher:
 class Folders:
     """Open folders below one root, each opened once; close() lets go of them all."""
 
-    def __init__(self, root: bytes, *, private: bool = False) -> None:
+    def __init__(self, root: bytes, *, private: bool = False, within: int | None = None) -> None:
         """`private`: nobody else moves folders there, so an open one is always believed."""
         self._private = private
-        self._open: dict[bytes, int] = {b"": os.open(root, FOLDER_FLAGS)}
+        self._open: dict[bytes, int] = {b"": os.open(root, FOLDER_FLAGS, dir_fd=within)}
+        self._others: list[Folders] = []
         self._are: dict[int, tuple[int, int]] = {}
         """Descriptor → device and inode of the folder that it was opened as."""
 
+    def again(self) -> "Folders":
+        """Folders below the same root: what is asked of them closes none of these. Closed with them."""
+        other = Folders(b".", private=self._private, within=self._open[b""])
+        self._others.append(other)
+        return other
+
     def place(self, path: bytes, *, make: bool = False) -> Place:
-        """Where `path` is. FileNotFoundError without `make`, NotADirectoryError when something that
-        is no folder stands in the way."""
+        """Where `path` is, to be used before the next is asked for: that may close its folder.
+        FileNotFoundError without `make`, NotADirectoryError when something that is no folder stands
+        in the way."""
         parent, _, name = path.rpartition(b"/")
         return Place(self.folder(parent, make=make), name)
 
@@ -221,6 +229,8 @@ class Folders:
 
     def close(self) -> None:
         """Close them all."""
+        for other in self._others:
+            other.close()
         for handle in self._open.values():
             os.close(handle)
         self._open.clear()

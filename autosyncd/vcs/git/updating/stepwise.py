@@ -15,7 +15,7 @@ class Stepwise:
     """The swaps of one batch."""
 
     def __init__(self, staged: Folders) -> None:
-        self._staged = staged
+        self._aside = staged.again()  # `source` must stay open while its other place is found
         self._number = 0
         self._proved = False
 
@@ -27,7 +27,7 @@ class Stepwise:
         """
         self._number += 1
         spot = ASIDE + b"%d/" % self._number + path
-        aside = self._staged.place(spot, make=True)
+        aside = self._aside.place(spot, make=True)
         if not self._proved:
             self._prove(source, aside)
         self._put_aside(target, aside)
