@@ -1,4 +1,4 @@
-"""The service under a memory limit, in a virtual machine whose kernel knows such. script/test-vm runs it."""
+"""The service under a memory limit, in a virtual machine that knows such. script/test-vm runs it."""
 
 import os
 import subprocess
