@@ -67,7 +67,7 @@ def stage(
     steps: Sequence[Step],
     index: bytes,
     learned: Learned | None = None,
-    early: Callable[["Batch"], None] = lambda _: None,
+    early: Callable[["Batch"], set[bytes]] = lambda _: set(),
 ) -> Batch:
     """Let git write the new versions (filters, line ends, modes, links), and make them durable.
     `index` has them all. `early` may put some of them there first (early.py)."""
@@ -75,17 +75,15 @@ def stage(
     os.makedirs(folder + b"/tree", mode=0o700)
     batch = Batch(folder, steps, learned or {})
     batch.write_plan()
-    early(batch)
-    _write(repository, batch, index)
+    _write(repository, batch, index, early(batch))
     _arm(folder)
     return batch
 
 
-def _write(repository: Repository, batch: Batch, index: bytes) -> None:
-    """Let git write the new versions. Where a filter fails, the others are written all the same:
-    what is missing afterwards is held back by whoever applies the batch."""
-    paths = [step.path for step in batch.steps if step.new is not None]
-    paths = [path for path in paths if not _is_staged(batch, path)]
+def _write(repository: Repository, batch: Batch, index: bytes, there: set[bytes]) -> None:
+    """Let git write the new versions that are not there yet. Where a filter fails, the others are
+    written all the same: what is missing afterwards is held back by whoever applies the batch."""
+    paths = [step.path for step in batch.steps if step.new is not None and step.path not in there]
     while paths:
         said = _checkout(repository, batch, index, paths)
         if said.code == 0:

@@ -27,15 +27,18 @@ class Early:
     folder: bytes = b""
     versions: Mapping[bytes, Version] = field(default_factory=dict)
 
-    def move(self, batch: Batch) -> None:
-        """Into the batch goes what it wants, too."""
-        for step in batch.steps:
-            if step.new is not None and self.versions.get(step.path) == step.new:
-                source = self.folder + b"/tree/" + step.path
-                if os.path.lexists(source):
-                    target = batch.folder + b"/tree/" + step.path
-                    os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
-                    os.rename(source, target)
+    def move(self, batch: Batch) -> set[bytes]:
+        """Into the batch goes what it wants, too; which paths that is."""
+        moved = set()
+        wanted = batch.steps if self.versions else ()
+        for step in wanted:
+            source = self.folder + b"/tree/" + step.path
+            if self.versions.get(step.path) == step.new is not None and os.path.lexists(source):
+                target = batch.folder + b"/tree/" + step.path
+                os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
+                os.rename(source, target)
+                moved.add(step.path)
+        return moved
 
 
 NOTHING_EARLY = Early()
