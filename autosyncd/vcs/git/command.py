@@ -54,6 +54,9 @@ SETTINGS = (
     "core.fsmonitor=false",
     "advice.detachedHead=false",
     "merge.directoryRenames=true",
+    "i18n.logOutputEncoding=UTF-8",
+    "log.showSignature=false",
+    "trailer.separators=:",
     "http.lowSpeedLimit=100",
     "http.lowSpeedTime=60",
 )

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from autosyncd.model import RepoConfig
 from autosyncd.vcs.changes import Scope
-from autosyncd.vcs.git import excludes
+from autosyncd.vcs.git import excludes, filters
 from autosyncd.vcs.git.committing.draft import Draft
 from autosyncd.vcs.git.committing.kept import Kept, kept_of
 from autosyncd.vcs.git.committing.look import Look, files_below, is_folder
@@ -133,25 +133,35 @@ class _Quick:
         versions = {
             path: look.version(path, oid) for path, oid in zip(files + links, oids, strict=True)
         }
-        if not self._are_stable() and any(versions[path] != before[path] for path in files):
-            raise Doubtful("A filter may make other bytes of the same file each time.")
+        changed = [path for path in files if versions[path] != before[path]]
+        if not self._are_stable(changed):
+            raise Doubtful("A filter makes other bytes of the same file each time.")
         for path in files:
             if before[path] is not None and self._may_keep_line_ends(path, versions[path]):
                 raise Doubtful("Whether line ends are converted depends on the index.")
         return versions
 
-    def _are_stable(self) -> bool:
-        """Whether each filter that there is was seen to be (filters.py)."""
-        known = self.kept.repository.stable_filters
-        return all(known.get(name) for name in self.kept.settings.filters)
+    def _are_stable(self, paths: Sequence[bytes]) -> bool:
+        """Whether no filter says something else each time; asked until each that there is was tried."""
+        repository, names = self.kept.repository, self.kept.settings.filters
+        known = repository.stable_filters
+        if all(known.get(name) for name in names):
+            return True
+        return not filters.unstable(repository, filter(self._is_ruled, paths))
+
+    def _is_ruled(self, path: bytes) -> bool:
+        """Whether a file of attributes may say something of it."""
+        rules, settings = self.kept.rules, self.kept.settings
+        return settings.may_convert or any(
+            rules.exist(folder, ATTRIBUTES) for folder in parents(path)
+        )
 
     def _may_keep_line_ends(self, path: bytes, version: Version) -> bool:
         """git converts no line ends of a file under text=auto whose version in the index has CRLF
         (gitattributes(5), "text"); a child knows no index. So what holds CRLF and was converted
         somehow is left to the general way."""
-        rules, repository = self.kept.rules, self.kept.repository
-        ruled = any(rules.exist(folder, ATTRIBUTES) for folder in parents(path))
-        if not ruled and not self.kept.settings.may_convert:
+        repository = self.kept.repository
+        if not self._is_ruled(path):
             return False
         with open(repository.root + b"/" + path, "rb") as file:
             data = file.read()

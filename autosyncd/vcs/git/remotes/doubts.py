@@ -58,7 +58,7 @@ def left_here(repository: Repository, here: str, there: str) -> str | None:
     is to stand against that commit, not beside it."""
     if repository.contains(here, there) or repository.contains(there, here):
         return None
-    walk = ("log", "-g", "-n", LOOK_BACK, "--format=%H", repository.ref, "--")
+    walk = ("rev-list", "-g", "-n", LOOK_BACK, repository.ref, "--")
     said = repository.git(*walk, ok=(0, 128)).text
     for was in dict.fromkeys(filter(None, said.split("\n"))):
         if repository.contains(there, was) and not repository.contains(here, was):
