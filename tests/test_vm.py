@@ -72,6 +72,9 @@ def test_a_git_that_is_killed_for_want_of_memory_is_one_failed_verb(tmp_path: Pa
         systemctl --user enable --now autosyncd
         echo one >~/notes/small.txt
         until_true 120 is_committed small.txt
+        git config --global filter.same.clean cat # git holds in memory what a filter says
+        echo '*.bin filter=same' >~/notes/.gitattributes
+        until_true 120 is_committed .gitattributes
         head -c 300000000 /dev/urandom >~/notes/big.bin
         kills() { grep -q '^oom_kill [1-9]' "/sys/fs/cgroup$(
             systemctl --user show --value -p ControlGroup autosyncd)/memory.events"; }
