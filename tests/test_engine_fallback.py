@@ -12,7 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from autosyncd.vcs.git.disk import RENAME_EXCHANGE, Folders, NoExchange, Place, rename
+from autosyncd.vcs.git.disk import (
+    RENAME_EXCHANGE,
+    NoExchange,
+    Place,
+    rename,
+)
+from autosyncd.vcs.git.folders import Folders
 from autosyncd.vcs.git.updating import replace, stepwise, sweep
 from autosyncd.vcs.git.updating.lease import ignore_breaks, leases_work
 from autosyncd.vcs.git.updating.stepwise import Stepwise

@@ -15,7 +15,12 @@ from pathlib import Path
 import pytest
 
 from autosyncd.vcs.git import disk
-from autosyncd.vcs.git.disk import Folders, Hasher, Place, Version
+from autosyncd.vcs.git.disk import (
+    Hasher,
+    Place,
+    Version,
+)
+from autosyncd.vcs.git.folders import Folders
 from autosyncd.vcs.git.updating import replace
 from autosyncd.vcs.git.updating.lease import Lease, ignore_breaks
 from autosyncd.vcs.git.updating.replace import Replacer

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from autosyncd.errors import AutosyncError
-from autosyncd.redaction import without_secrets
 from autosyncd.vcs import channel
 from autosyncd.vcs.git import pushing
 from autosyncd.vcs.git.lifesigns import Lifesigns
 from autosyncd.vcs.git.silence import SILENT, Silence
 from autosyncd.vcs.git.ssh import Line, Ssh, host_of, is_openssh, quiet_ssh
+from autosyncd.vcs.git.surroundings import NO_HOOKS, SETTINGS, environment_of, readable
 from autosyncd.vcs.partner import Partner
 from autosyncd.vcs.process import Runner
 from autosyncd.vcs.slots import Slots
@@ -26,41 +26,6 @@ DAY = 86400.0
 TRIES = 3
 SILENCE = 90.0
 """Seconds a network command may say nothing, and show no sign of life, before it counts as hung."""
-
-KEPT_GIT_VARIABLES = (
-    "GIT_SSH",
-    "GIT_SSH_COMMAND",
-    "GIT_SSH_VARIANT",
-    "GIT_SSL_",
-    "GIT_PROXY_",
-    "GIT_HTTP_",
-    "GIT_AUTHOR_",
-    "GIT_COMMITTER_",
-    "GIT_CONFIG_",
-    "GIT_CEILING_DIRECTORIES",
-    "GIT_DISCOVERY_ACROSS_FILESYSTEM",
-    "GIT_EXEC_PATH",
-    "GIT_TEMPLATE_DIR",
-)
-"""What of a person's GIT_* may reach our children; GIT_DIR, GIT_INDEX_FILE and the like must not."""
-
-SETTINGS = (
-    "gc.auto=0",
-    "maintenance.auto=false",
-    "core.quotePath=false",
-    # what is reported as committed survives a power cut
-    "core.fsync=committed,loose-object,reference",
-    "core.fsyncMethod=batch",
-    "core.fsmonitor=false",
-    "advice.detachedHead=false",
-    "merge.directoryRenames=true",
-    "i18n.logOutputEncoding=UTF-8",
-    "log.showSignature=false",
-    "trailer.separators=:",
-    "http.lowSpeedLimit=100",
-    "http.lowSpeedTime=60",
-)
-NO_HOOKS = "core.hooksPath=/dev/null"
 
 EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 EMPTY_TREE_SHA256 = "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321"
@@ -100,7 +65,7 @@ class Git:
     def __init__(self, root: bytes, runner: Runner, environment: Mapping[str, str]) -> None:
         self.root = root
         self._runner = runner
-        self._environment = _environment(environment)
+        self._environment = environment_of(environment)
         self._lookup: Partner | None = None
         self._ssh: Ssh | None = None
         self._push_options = True
@@ -268,44 +233,6 @@ class Git:
         return options
 
 
-def readable(complaint: bytes) -> str:
-    """git's stderr as a person may read it: no secrets, no progress lines, no control characters."""
-    text = complaint.decode("utf-8", "replace").replace("\r\n", "\n")
-    lines = [line.rsplit("\r", 1)[-1].strip() for line in text.split("\n")]
-    said = [line for line in lines if line and not line.endswith("%") and not _is_progress(line)]
-    return without_secrets("\n".join("".join(c for c in line if c.isprintable()) for line in said))
-
-
-def _is_progress(line: str) -> bool:
-    words = ("Enumerating", "Counting", "Compressing", "Writing", "Receiving", "Resolving", "Total")
-    return line.removeprefix("remote: ").startswith(words) or line.startswith("Delta compression")
-
-
 def _verb(arguments: Sequence[str | bytes]) -> str:
     words = [word for word in arguments if isinstance(word, str) and not word.startswith("-")]
     return words[0] if words else "command"
-
-
-def _environment(given: Mapping[str, str]) -> dict[str, str]:
-    """The person's environment without what would redirect git or let it ask."""
-    env = {
-        name: value
-        for name, value in given.items()
-        if not name.startswith(("GIT_", "LC_")) or name.startswith(KEPT_GIT_VARIABLES)
-    }
-    env |= {
-        "LC_ALL": "C.UTF-8",
-        "LANGUAGE": "C",
-        "GIT_TERMINAL_PROMPT": "0",
-        "GIT_ASKPASS": "/bin/false",
-        "SSH_ASKPASS": "/bin/false",
-        "SSH_ASKPASS_REQUIRE": "never",
-        "GCM_INTERACTIVE": "never",
-        "GIT_EDITOR": "/bin/false",
-        "GIT_OPTIONAL_LOCKS": "0",
-        "GIT_MERGE_AUTOEDIT": "no",
-        # what git-replace(1) shows on this machine alone must not be committed for all
-        "GIT_NO_REPLACE_OBJECTS": "1",
-    }
-    env.setdefault("PATH", "/usr/local/bin:/usr/bin:/bin")
-    return env

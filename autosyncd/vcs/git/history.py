@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autosyncd.vcs.changes import Change, ChangeKind
-from autosyncd.vcs.git import condition, indexes
+from autosyncd.vcs.git import condition, indexes, ownindex
 from autosyncd.vcs.git.command import LONG, GitFailed
 from autosyncd.vcs.git.committing import durable, signing
 from autosyncd.vcs.git.entries import entries_between
@@ -103,7 +103,7 @@ def advance(repository: Repository, lock: IndexLock, old: str | None, new: str) 
     write_journal(repository, old, new)
     if not _swap(repository, old, new):
         return False
-    indexes.about_to_publish(repository)
+    ownindex.about_to_publish(repository)
     lock.publish(repository.private_index)
     return True
 
@@ -183,7 +183,7 @@ def published(repository: Repository, commit: str) -> None:
     repository.durable = commit
     with contextlib.suppress(FileNotFoundError):  # its content is on the disk: the best record
         os.rename(journal(repository), last_move(repository))
-    indexes.was_published(repository, repository.tree_of(commit))
+    ownindex.was_published(repository, repository.tree_of(commit))
 
 
 def last_move(repository: Repository) -> str:

@@ -7,7 +7,7 @@ the person's index, which is brought along at once.
 import logging
 
 from autosyncd.vcs.changes import ChangeSet
-from autosyncd.vcs.git import indexes
+from autosyncd.vcs.git import ownindex
 from autosyncd.vcs.git.committing import durable, excerpt, quick, quickcommit
 from autosyncd.vcs.git.committing.attempt import Attempt
 from autosyncd.vcs.git.committing.draft import Draft
@@ -27,10 +27,10 @@ def run(attempt: Attempt, head: str | None, before: str) -> CommitOutcome | None
         raise Doubtful("These are not some known paths.")
     if attempt.committer.config.commit_hooks:
         raise Doubtful("Hooks want an index to look at.")
-    signature = indexes.signature(repository)
-    if not indexes.nothing_staged(repository, head, before):
+    signature = ownindex.signature(repository)
+    if not ownindex.nothing_staged(repository, head, before):
         raise Doubtful("Something is staged.")
-    indexes.take_inventory(repository)
+    ownindex.take_inventory(repository)
     durable.begin(repository)
     draft, left_out = _draft(attempt, before)
     if draft.after == before:

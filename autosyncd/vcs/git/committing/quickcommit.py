@@ -4,14 +4,17 @@ import contextlib
 import os
 
 from autosyncd import clock
-from autosyncd.vcs.git import condition, history, indexes
-from autosyncd.vcs.git.command import GitFailed, readable
+from autosyncd.vcs.git import condition, history, indexes, ownindex
+from autosyncd.vcs.git.command import (
+    GitFailed,
+)
 from autosyncd.vcs.git.committing import durable
 from autosyncd.vcs.git.committing.draft import Draft
 from autosyncd.vcs.git.committing.kept import Kept
 from autosyncd.vcs.git.committing.trees import Doubtful
 from autosyncd.vcs.git.history import Author, whole_message
 from autosyncd.vcs.git.lock import IndexLock
+from autosyncd.vcs.git.surroundings import readable
 from autosyncd.vcs.partner import PartnerFailed
 
 ROLES = ("AUTHOR", "COMMITTER")
@@ -58,11 +61,11 @@ def publish(kept: Kept, signature: object, draft: Draft, old: str, new: str) -> 
             history.forget_journal(repository)
             return False
         indexes.bring_along(repository, draft.entries, draft.seen, draft.folders)
-        indexes.about_to_publish(repository)
+        ownindex.about_to_publish(repository)
         lock.publish(repository.private_index)
     history.published(repository, new)
     repository.steady = repository.clean[0] if repository.clean is not None else None
-    indexes.keep_inventory(repository, signature, draft.growth)
+    ownindex.keep_inventory(repository, signature, draft.growth)
     kept.children.prepare()
     return True
 
@@ -76,7 +79,7 @@ def _move(kept: Kept, signature: object, draft: Draft, old: str, new: str) -> bo
         journal = os.fsencode(history.journal(repository))
         durable.flush_objects(repository, (*draft.objects, new.encode()), journal)
         durable.end(repository)
-        moved = indexes.signature(repository) != signature or condition.elsewhere(repository)
+        moved = ownindex.signature(repository) != signature or condition.elsewhere(repository)
         return not moved and kept.children.end_move()
     except PartnerFailed as problem:
         # the child may have ended before the move or after it: the branch itself says which

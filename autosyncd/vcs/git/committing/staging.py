@@ -5,8 +5,13 @@ import signal
 from collections.abc import Sequence
 
 from autosyncd.vcs.git import filters, indexes
-from autosyncd.vcs.git.command import LONG, GitFailed, Result, readable
+from autosyncd.vcs.git.command import (
+    LONG,
+    GitFailed,
+    Result,
+)
 from autosyncd.vcs.git.repository import Repository
+from autosyncd.vcs.git.surroundings import readable
 from autosyncd.vcs.outcomes import LeftOut
 
 _UNTAKEABLE = re.compile(r"Unable to process path (.*)", re.S)

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from autosyncd.vcs.changes import Change, ChangeKind, ChangeSet
-from autosyncd.vcs.git import condition, indexes
+from autosyncd.vcs.git import condition, indexes, ownindex
 from autosyncd.vcs.git.command import LONG
 from autosyncd.vcs.git.committing import durable, hooks
 from autosyncd.vcs.git.committing.attempt import Attempt
@@ -50,7 +50,7 @@ def run(attempt: Attempt, head: str | None, before: str) -> CommitOutcome | None
         return None
     kinds = Counter(change.kind for change in changes.changes)
     growth = kinds[ChangeKind.ADDED] - kinds[ChangeKind.DELETED]
-    indexes.keep_inventory(repository, signature, growth)
+    ownindex.keep_inventory(repository, signature, growth)
     _adopted(attempt)
     return attempt.made(new, message, len(changes.changes), left_out)
 
@@ -85,13 +85,13 @@ def _make(attempt: Attempt, trees: tuple[str, str, str], head: str | None, messa
 
 
 def _publish(
-    attempt: Attempt, signature: indexes.Signature | None, head: str | None, new: str
+    attempt: Attempt, signature: ownindex.Signature | None, head: str | None, new: str
 ) -> bool:
     repository = attempt.repository
     durable.flush_all(repository)
     repository.durable = head
     with IndexLock(repository) as lock:
-        if indexes.signature(repository) != signature:
+        if ownindex.signature(repository) != signature:
             return False
         if not advance(repository, lock, head, new):
             return False

@@ -4,7 +4,11 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from autosyncd.vcs.git.disk import Folders, Hasher, Version
+from autosyncd.vcs.git.disk import (
+    Hasher,
+    Version,
+)
+from autosyncd.vcs.git.folders import Folders
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.updating.batch import Batch, stage
 from autosyncd.vcs.git.updating.early import NOTHING_EARLY, Early

@@ -7,7 +7,11 @@ are hashed the same before and after git has looked at them.
 from collections.abc import Iterable
 
 from autosyncd.vcs.git.command import LONG
-from autosyncd.vcs.git.disk import Folders, Hasher, Kind
+from autosyncd.vcs.git.disk import (
+    Hasher,
+    Kind,
+)
+from autosyncd.vcs.git.folders import Folders
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.updating.lease import Lease
 from autosyncd.vcs.git.updating.step import Step

@@ -14,7 +14,11 @@ from autosyncd import clock
 from autosyncd.vcs.changes import Scope
 from autosyncd.vcs.git.command import LONG
 from autosyncd.vcs.git.committing import durable
-from autosyncd.vcs.git.disk import Folders, Hasher, Version
+from autosyncd.vcs.git.disk import (
+    Hasher,
+    Version,
+)
+from autosyncd.vcs.git.folders import Folders
 from autosyncd.vcs.git.history import Author, make_commit
 from autosyncd.vcs.git.indexes import tree_with
 from autosyncd.vcs.git.merging.merge import merge

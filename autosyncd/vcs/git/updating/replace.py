@@ -13,7 +13,6 @@ from autosyncd.vcs.git.disk import (
     PLAIN,
     RENAME_EXCHANGE,
     RENAME_NOREPLACE,
-    Folders,
     Hasher,
     Kind,
     NoExchange,
@@ -21,6 +20,7 @@ from autosyncd.vcs.git.disk import (
     absent,
     rename,
 )
+from autosyncd.vcs.git.folders import Folders
 from autosyncd.vcs.git.updating.expectation import Expectation, keep_permissions
 from autosyncd.vcs.git.updating.intheway import clear_skeleton
 from autosyncd.vcs.git.updating.lease import Lease, Writers

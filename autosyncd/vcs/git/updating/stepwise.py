@@ -5,7 +5,13 @@ is free for an instant, and whoever takes it meanwhile keeps it: nothing is ever
 leaves aside is given its name back by the sweep (sweep.py).
 """
 
-from autosyncd.vcs.git.disk import PLAIN, RENAME_NOREPLACE, Folders, Place, rename
+from autosyncd.vcs.git.disk import (
+    PLAIN,
+    RENAME_NOREPLACE,
+    Place,
+    rename,
+)
+from autosyncd.vcs.git.folders import Folders
 
 ASIDE = b"aside/"
 """In the batch: `aside/N/PATH` is what had the name PATH, for an instant."""

@@ -15,13 +15,13 @@ from autosyncd import clock
 from autosyncd.vcs.git.command import LONG
 from autosyncd.vcs.git.disk import (
     RENAME_NOREPLACE,
-    Folders,
     Hasher,
     Kind,
     Place,
     Version,
     rename,
 )
+from autosyncd.vcs.git.folders import Folders
 from autosyncd.vcs.git.merging.conflict import conflict_name
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.updating.batch import ARMED, batches_of, read_plan

@@ -11,7 +11,10 @@ checkout put another file in its place), or something else lies on disk than wha
 import os
 
 from autosyncd.vcs.git.committing import durable
-from autosyncd.vcs.git.disk import Folders, Version
+from autosyncd.vcs.git.disk import (
+    Version,
+)
+from autosyncd.vcs.git.folders import Folders
 from autosyncd.vcs.git.history import Author, make_commit
 from autosyncd.vcs.git.indexes import tree_with
 from autosyncd.vcs.git.merging.join import Joiner
