@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from autosyncd.vcs.git import disk, folders
+from autosyncd.vcs.git import disk
+from autosyncd.vcs.git import folders as open_folders
 from autosyncd.vcs.git.disk import (
     Hasher,
     Place,
@@ -629,7 +630,7 @@ def test_more_folders_than_stay_open_at_once_where_two_names_can_not_be_swapped(
         disk.rename(source, target, flags)
 
     monkeypatch.setattr(replace, "rename", without_exchange)
-    monkeypatch.setattr(folders, "MOST_OPEN", 5)
+    monkeypatch.setattr(open_folders, "MOST_OPEN", 5)
     synced = desktop.sync()
     assert isinstance(synced, Synced), synced
     assert synced.held == ()
