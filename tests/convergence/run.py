@@ -16,6 +16,9 @@ from tests.convergence.report import Report, count
 from tests.convergence.whole import Machines
 from tests.convergence.world import World, environment
 
+LONG = 50
+"""Rounds of whole daemons after which it is watched for a minute that nothing stirs."""
+
 
 def inprocess(
     folder: Path, hosts: int, rounds: int, seed: int, judge_every: int, *, calm: bool = False
@@ -79,6 +82,8 @@ def daemons(folder: Path, hosts: int, rounds: int, seed: int, judge_every: int) 
                 report.judged += 1
             if report.faults:
                 break
+        if rounds >= LONG and not report.faults:
+            report.faults = machines.stays(60)
     finally:
         machines.end()
     report.totals["acts"] = sum(person.acts for person in machines.people)

@@ -72,6 +72,15 @@ class Machines:
         self.people[0].tidy()
         return faults
 
+    def stays(self, seconds: float) -> list[str]:
+        """Nobody is there: what changes all the same in so many seconds."""
+        before, end = self._state(), time.monotonic() + seconds
+        while time.monotonic() < end:
+            if self._state() != before:
+                return [f"a commit while nobody was there: {before!r}, then {self._state()!r}"]
+            time.sleep(1)
+        return self._unlike()
+
     def _state(self) -> str:
         return " ".join(
             git(Path(person.root), "rev-parse", "HEAD", check=False) for person in self.people
