@@ -289,3 +289,33 @@ def test_a_clock_that_jumps(world: World, monkeypatch: pytest.MonkeyPatch, years
     assert laptop.files() == desktop.files()
     assert laptop.read("a.txt") == f"{years} 2\n".encode()
     laptop.is_clean()
+
+
+def test_one_file_that_takes_more_memory_than_there_is(world: World, tmp_path: Path) -> None:
+    """git is killed whenever it reads that file: the others are committed, it is named. Alone it is a
+    failure, to be tried again."""
+    wrapper = tmp_path / "bin" / "git"
+    wrapper.parent.mkdir()
+    wrapper.write_text(
+        f"#!/bin/sh\ncase \" $* \" in *' update-index --add '*) cat >{tmp_path}/asked\n"
+        f"grep -q big.bin {tmp_path}/asked && kill -9 $$\nexec {shutil.which('git')} \"$@\" "
+        f"<{tmp_path}/asked;; esac\nexec {shutil.which('git')} \"$@\"\n"
+    )
+    wrapper.chmod(0o755)
+    (clone,) = world.share({"a.txt": "one\n"}, "laptop")
+    clone.driver.close()
+    clone.environment = clone.environment | {"PATH": f"{wrapper.parent}:{os.environ['PATH']}"}
+    assert isinstance(clone.reopen(), Ready)
+    for name in ("a.txt", "big.bin", "b.txt", "c.txt"):
+        clone.edit(name, "two\n")
+    made = clone.commit()
+    assert isinstance(made, CommitMade), made
+    assert [(one.path, one.kind) for one in made.left_out] == [(b"big.bin", "no-memory")]
+    assert clone.tracked() == {b"a.txt", b"b.txt", b"c.txt"}
+    failed = clone.commit()
+    assert isinstance(failed, Failed)
+    assert failed.kind == "no-memory"
+    assert "MemoryMax" in failed.text
+    wrapper.unlink()
+    assert isinstance(clone.commit(), CommitMade)
+    assert b"big.bin" in clone.tracked()

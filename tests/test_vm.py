@@ -79,7 +79,7 @@ def test_a_git_that_is_killed_for_want_of_memory_is_one_failed_verb(tmp_path: Pa
         kills() { grep -q '^oom_kill [1-9]' "/sys/fs/cgroup$(
             systemctl --user show --value -p ControlGroup autosyncd)/memory.events"; }
         until_true 240 kills
-        until_true 120 status_says memory
+        until_true 120 status_says 'want of memory'
         systemctl --user is-active autosyncd
         systemctl --user set-property --runtime autosyncd.service MemoryMax=800M
         until_true 400 is_committed big.bin

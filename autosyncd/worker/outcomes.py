@@ -117,7 +117,8 @@ def _clean(turn: Turn, left_out: tuple[LeftOut, ...]) -> None:
     if not turn.state.unpushed:
         turn.change(hurry=False)
     turn.change(snapshot_due=NEVER)
-    turn.solved("waiting", "hook", "git-failed", "disk-full", "read-only", "disk-error")
+    turn.solved("waiting", "hook", "git-failed", "no-memory")
+    turn.solved("disk-full", "read-only", "disk-error")
     if turn.state.remote is None:
         turn.change(allowed=frozenset(), unpushed=False, hurry=False)
     kept = frozenset() if working.everything else turn.state.left_out

@@ -6,7 +6,7 @@ network that is away: it is retried, and the words are shown.
 """
 
 import re
-from signal import SIGBUS
+from signal import SIGBUS, SIGKILL
 
 from autosyncd.vcs.outcomes import Away, AwayKind, Failed
 
@@ -144,6 +144,12 @@ def failed(problem: Exception, path: str, *, ended_by: int = 0) -> Failed:
         kind = "disk-full"
         text = f"There is no space left for {path}, or the quota there is used up"
         then = "it goes on by itself when there is room"
+    elif ended_by == SIGKILL or "out of memory" in words.lower() or "Cannot allocate" in words:
+        kind, text = "no-memory", f"git was ended in {path}, most likely for want of memory"
+        then = (
+            "it is tried again; a file that is too large can be left out (large_file:), or the service "
+            "given more (MemoryMax=)"
+        )
     elif "Read-only file system" in words:
         kind, text = "read-only", f"The file system of {path} takes no writes"
         then = "it goes on by itself when it does"

@@ -1,5 +1,7 @@
 """Bring paths into an index, so that one that git can't take keeps no other from history."""
 
+import contextlib
+import os
 import re
 import signal
 from collections.abc import Sequence
@@ -23,11 +25,20 @@ _NOT_THE_FILES = re.compile(
     re.I,
 )
 """Failures that are not about one file: leaving it out would help nobody."""
+KILLED = "no-memory"
+"""The kind of a file that git was killed over."""
 
 
 def stage(repository: Repository, index: bytes, paths: Sequence[bytes]) -> list[LeftOut]:
     """Bring these paths into an index, each taken literally; those git can't take are found, named
-    and left out."""
+    and left out. Raises GitFailed where it can't take anything."""
+    left_out = _stage(repository, index, paths)
+    if paths and all(one.kind == KILLED for one in left_out) and len(left_out) == len(paths):
+        raise GitFailed("update-index", -signal.SIGKILL, "")
+    return left_out
+
+
+def _stage(repository: Repository, index: bytes, paths: Sequence[bytes]) -> list[LeftOut]:
     if not paths:
         return []
     said = _add(repository, index, paths)
@@ -36,7 +47,12 @@ def stage(repository: Repository, index: bytes, paths: Sequence[bytes]) -> list[
     if _NOT_THE_FILES.search(said.complaint) and not _ITS_OWN.search(said.complaint):
         raise GitFailed("update-index", said.code, said.complaint)
     if _spare(repository, index, said.complaint):
-        return stage(repository, index, paths)
+        return _stage(repository, index, paths)
+    if said.code == -signal.SIGKILL:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(index + b".lock")  # ours alone
+    if len(paths) == 1 and said.code == -signal.SIGKILL:
+        return [LeftOut(paths[0], KILLED, "takes more memory than there is; it waits")]
     if len(paths) == 1:
         why = said.complaint or "the disk does not give its content (see journalctl -k)"
         return [LeftOut(paths[0], "unreadable", f"can't be taken by git: {why}")]
@@ -44,9 +60,9 @@ def stage(repository: Repository, index: bytes, paths: Sequence[bytes]) -> list[
     bad = [path for path in paths if named and readable(path) == named[1].strip()]
     if bad:
         rest = [path for path in paths if path not in bad]
-        return stage(repository, index, bad) + stage(repository, index, rest)
+        return _stage(repository, index, bad) + _stage(repository, index, rest)
     middle = len(paths) // 2
-    return stage(repository, index, paths[:middle]) + stage(repository, index, paths[middle:])
+    return _stage(repository, index, paths[:middle]) + _stage(repository, index, paths[middle:])
 
 
 def _add(repository: Repository, index: bytes, paths: Sequence[bytes]) -> Result:
@@ -59,7 +75,7 @@ def _add(repository: Repository, index: bytes, paths: Sequence[bytes]) -> Result
         "--stdin",
         stdin=b"".join(path + b"\0" for path in paths),
         index=index,
-        ok=(0, 1, 128, -signal.SIGBUS),
+        ok=(0, 1, 128, -signal.SIGBUS, -signal.SIGKILL),
         timeout=LONG,
     )
 
