@@ -171,6 +171,70 @@ def test_a_folder_becomes_a_repository(start: Start, root: Path) -> None:
     assert watch.read() == Batch()
 
 
+@pytest.mark.parametrize("make", [Path.mkdir, Path.touch])
+def test_a_repository_inside_is_one_no_longer(
+    start: Start, root: Path, make: Callable[[Path], None]
+) -> None:
+    (root / "sub/deep").mkdir(parents=True)
+    make(root / "sub/.git")
+    watch = start()
+    (root / "sub/x").write_text("x")
+    (root / "sub/.git").rename(root.parent / "elsewhere")
+    batch = watch.read()
+    assert batch.new_folders == {b"sub"}
+    assert keep_all(watch, batch) >= {b"sub"}
+    assert watch.watched == 3
+    (root / "sub/deep/x").write_text("x")
+    assert watch.read().changed == {b"sub/deep/x"}
+
+
+def test_a_repository_that_comes_and_goes_at_once(start: Start, root: Path) -> None:
+    (root / "sub/deep").mkdir(parents=True)
+    watch = start()
+    (root / "sub/.git").mkdir()
+    (root / "sub/.git").rmdir()
+    assert watch.read().nested == ()
+    (root / "sub/.git").mkdir()
+    watch.read()
+    (root / "sub/.git").rmdir()
+    (root / "sub/.git").mkdir()
+    assert watch.read().new_folders == frozenset()
+    assert watch.watched == 1
+
+
+def test_a_repository_inside_that_is_gone_leaves_its_name(start: Start, root: Path) -> None:
+    (root / "sub/.git").mkdir(parents=True)
+    watch = start()
+    shutil.rmtree(root / "sub")
+    (root / "sub").mkdir()
+    assert keep_all(watch, watch.read()) >= {b"sub"}
+    (root / "sub/x").write_text("x")
+    assert watch.read().changed == {b"sub/x"}
+
+
+def test_a_repository_inside_moves_and_is_one_no_longer(start: Start, root: Path) -> None:
+    (root / "sub/.git").mkdir(parents=True)
+    watch = start()
+    (root / "sub").rename(root / "other")
+    batch = watch.read()
+    assert watch.judged((), batch.new_folders).nested == (b"other",)
+    (root / "other/.git").rmdir()
+    assert keep_all(watch, watch.read()) >= {b"other"}
+    (root / "other/x").write_text("x")
+    assert watch.read().changed == {b"other/x"}
+
+
+def test_a_repository_that_ended_while_events_were_lost(start: Start, root: Path) -> None:
+    (root / "sub/deep/.git").mkdir(parents=True)
+    (root / "sub/.git").mkdir()
+    watch = start()
+    (root / "sub/.git").rmdir()
+    assert watch.rearm(()).nested == (b"sub/deep",)
+    watch.read()
+    (root / "sub/x").write_text("x")
+    assert b"sub/x" in watch.read().changed
+
+
 def test_a_repository_is_cloned_into_the_tree(start: Start, root: Path) -> None:
     watch = start()
     (root / "new/sub/.git").mkdir(parents=True)

@@ -17,7 +17,8 @@ class Batch:
     gone: bool = False
     """The root vanished, was moved or unmounted; TreeWatch.rearm begins again where one is."""
     nested: tuple[bytes, ...] = ()
-    """Folders newly found to be repositories of their own; they are not watched."""
+    """Folders newly found to be repositories of their own; what is below is not
+    watched."""
     rules_changed: bool = False
     """What is ignored may have changed; TreeWatch.rearm with a new answer is due."""
     unwatched: int = 0
@@ -40,7 +41,7 @@ class Findings:
     fresh: set[int] = field(default_factory=set)
     """Folders to be judged."""
     repositories: set[int] = field(default_factory=set)
-    """Folders in which a `.git` has appeared."""
+    """Folders in which a `.git` has appeared or gone."""
     nested: list[bytes] = field(default_factory=list)
     asked_anew: bool = False
     """Some folder is at a new place or became readable: what still waits for a judgement is asked

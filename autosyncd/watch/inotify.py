@@ -58,9 +58,9 @@ class TreeWatch:
 
     @property
     def watched(self) -> int:
-        """How many folders are watched."""
+        """How many folders are watched; those of which only the end as a repository is not counted."""
         tree = self._watches.tree
-        return len(tree) if tree.root != NO_ROOT else 0
+        return len(tree) - len(self._watches.alone) if tree.root != NO_ROOT else 0
 
     @property
     def limits(self) -> str | None:
@@ -117,7 +117,7 @@ class TreeWatch:
             watches.visit_all(found)
             # only now: its path may have changed in the same batch
             for wd in found.repositories:
-                watches.close_nested(wd, found)
+                watches.look_for_repository(wd, found)
             watches.let_go(before)
             self._gone = found.missed and not watches.root_is_there()
         return self._batch(found)
@@ -144,7 +144,7 @@ class TreeWatch:
             self._unjudged.discard(wd)
             if wd in watches.unwalked:
                 watches.walk(wd, found, ignored)
-                if wd in watches.tree:  # it isn't a repository of its own
+                if wd in watches.tree and wd not in watches.alone:
                     found.changed.add(path)
         watches.visit_all(found)
         return self._batch(found)
@@ -162,8 +162,10 @@ class TreeWatch:
         elif mask & kernel.IGNORED:
             self._watches.lost(wd, found)
         elif name == GIT:
-            if wd != tree.root and mask & ARRIVAL:
+            if wd != tree.root and mask & (ARRIVAL | DEPARTURE):
                 found.repositories.add(wd)
+        elif wd in self._watches.alone:
+            pass  # what else happens there is that repository's business
         elif name and mask & kernel.ISDIR:
             self._note_folder(wd, mask, name, found)
         elif name:

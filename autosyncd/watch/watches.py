@@ -7,6 +7,7 @@ above was renamed again, the event of that rename is still in the queue, and a r
 walked as a whole once it is judged. So the map comes right whatever the timing.
 """
 
+import os
 from collections.abc import Callable, Collection, Iterable
 
 from autosyncd.watch.batch import Findings
@@ -36,6 +37,8 @@ class Watches:
         self.left_out = LeftOut(ignored)
         self.unwalked: set[int] = set()
         """Folders that are watched alone, without what lies below them."""
+        self.alone: set[int] = set()
+        """Repositories of their own: watched alone, so that the end of that shows."""
         self.leaving: set[int] = set()
         """Folders that left their place; the other half of the rename has not been seen yet."""
         self.shared: Collection[int] = ()
@@ -58,7 +61,7 @@ class Watches:
             return True
         for old in self.tree:
             self.instance.remove(old)
-        self.leaving, self.unwalked = set(), set()
+        self.leaving, self.unwalked, self.alone = set(), set(), set()
         self.tree = WatchTree(NO_ROOT if isinstance(wd, Refusal) else wd)
         if isinstance(wd, Refusal):
             self._refused(wd, b"")
@@ -150,6 +153,9 @@ class Watches:
         self.leaving.discard(wd)
         self.leaving.update(self.tree.lose(wd))
         self.unwalked.discard(wd)
+        if wd in self.alone and path is not None:
+            self.left_out.nested.discard(path)
+        self.alone.discard(wd)
         if path is not None and place is not None:
             found.changed.add(path)
             found.visit(*place)
@@ -168,12 +174,30 @@ class Watches:
         self._drop(wd)
         return True
 
-    def close_nested(self, wd: int, found: Findings) -> None:
-        """The folder turns out to be a repository of its own."""
+    def look_for_repository(self, wd: int, found: Findings) -> None:
+        """A `.git` came into the folder, or left it."""
         path = self.tree.path(wd)
-        if wd in self.tree:
-            self._drop(wd)
-        if path is not None and path not in self.left_out.nested:
+        if path is None:
+            return
+        if os.path.lexists(join(join(self._root, path), GIT)):
+            self._close_nested(wd, path, found)
+        elif wd in self.alone:
+            self.alone.discard(wd)
+            self.left_out.nested.discard(path)
+            self.unwalked.add(wd)
+            found.fresh.add(wd)
+
+    def _close_nested(self, wd: int, path: bytes, found: Findings) -> None:
+        """The folder turns out to be a repository of its own."""
+        for name in self.tree.names(wd):
+            child = self.tree.child(wd, name)
+            if child is not None:
+                self._drop(child)
+        self.left_out.forget_below(path)
+        self.unwalked.discard(wd)
+        found.fresh.discard(wd)
+        self.alone.add(wd)
+        if path not in self.left_out.nested:
             self.left_out.nested.add(path)
             found.nested.append(path)
 
@@ -181,6 +205,7 @@ class Watches:
         self.left_out.forget_below(self.tree.path(top))
         for wd in self.tree.drop(top):
             self.unwalked.discard(wd)
+            self.alone.discard(wd)
             self.leaving.discard(wd)
             if wd not in self.shared:
                 self.instance.remove(wd)
@@ -208,8 +233,9 @@ class Watches:
                 self._tick(walked)
             names = self._names(wd, path, found)
             if GIT in names and wd != self.tree.root:
-                self.close_nested(wd, found)
+                self._close_nested(wd, path, found)
                 continue
+            self.alone.discard(wd)
             for name in names:
                 child = join(path, name)
                 if child in ignored:
