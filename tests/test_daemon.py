@@ -63,6 +63,25 @@ def test_a_path_made_in_one_breath_is_not_missed(tmp_path: Path) -> None:
         eventually(lambda: tree(other).get("a7/b/c/f") == b"later\n", 15)
 
 
+def test_a_folder_that_becomes_a_repository_is_named_and_comes_back(tmp_path: Path) -> None:
+    one, other = two_trees(tmp_path)
+    with daemon(tmp_path) as machine:
+        machine.configure({"path": str(one)}, {"path": str(other)})
+        machine.start().ready("laptop-notes", "desktop-notes")
+        (one / "proj/deep").mkdir(parents=True)
+        (one / "proj/deep/p").write_text("one\n")
+        eventually(lambda: tree(other).get("proj/deep/p") == b"one\n", 20)
+        git(one, "init", "-q", "proj")
+        machine.says("Not committed: proj: is a repository of its own.")
+        (one / "proj/deep/p").write_text("its own\n")
+        (one / "todo.md").write_text("beside\n")
+        eventually(lambda: tree(other).get("todo.md") == b"beside\n", 20)
+        shutil.rmtree(one / "proj/.git")
+        eventually(lambda: tree(other).get("proj/deep/p") == b"its own\n", 20)
+        (one / "proj/deep/p").write_text("two\n")
+        eventually(lambda: tree(other).get("proj/deep/p") == b"two\n", 20)
+
+
 def test_a_burst_is_one_commit(tmp_path: Path) -> None:
     one, other = two_trees(tmp_path)
     with daemon(tmp_path) as machine:

@@ -512,6 +512,17 @@ def test_what_was_left_out_is_told_once_by_kind_and_taken_back() -> None:
     assert talk.hear(ev.CommitEnded(NOTHING)).reports == [Solved("left-out-large")]
 
 
+def test_a_repository_that_is_one_no_longer_is_named_no_longer() -> None:
+    talk = started().hear(changed(b"proj")).later(2)
+    nested = LeftOut(b"proj", "nested", "is a repository of its own")
+    talk.hear(ev.CommitEnded(NothingToCommit(HEAD, (nested,))))
+    assert [type(one) for one in talk.reports] == [Problem]
+    talk.hear(changed(b"a")).later(2)
+    assert talk.hear(ev.CommitEnded(NothingToCommit(HEAD))).reports == []
+    talk.hear(changed(b"proj")).later(2)
+    assert talk.hear(ev.CommitEnded(NothingToCommit(HEAD))).reports == [Solved("left-out-nested")]
+
+
 def test_polling_is_quick_while_somebody_works_and_slow_at_rest() -> None:
     talk = started(POLLING).hear(changed(b"a")).later(2)
     talk.hear(ev.CommitEnded(MADE)).later(3)

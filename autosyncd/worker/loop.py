@@ -220,8 +220,9 @@ class Worker:
         elif batch.rescan:
             self._noticed(self._watching.rearm())
             self._turn(ev.Changed(Scope(everything=True)))
-        if batch.changed or batch.new_folders:
-            self._turn(ev.Changed(Scope(batch.changed), batch.new_folders))
+        changed = batch.changed.union(batch.nested)  # which are to be named, if only once
+        if changed or batch.new_folders:
+            self._turn(ev.Changed(Scope(changed), batch.new_folders))
         news = self._watching.completeness()
         if news is not None:
             self._turn(news)

@@ -122,7 +122,8 @@ def _clean(turn: Turn, left_out: tuple[LeftOut, ...]) -> None:
     if turn.state.remote is None:
         turn.change(allowed=frozenset(), unpushed=False, hurry=False)
     kept = frozenset() if working.everything else turn.state.left_out
-    _tell_left_out(turn, kept | frozenset(left_out))
+    no_longer = {one for one in kept if one.kind == "nested" and one.path in working.paths}
+    _tell_left_out(turn, (kept - no_longer) | frozenset(left_out))
 
 
 COMMITTED = ("stale", "taken-back")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from autosyncd.model import RepoConfig
 from autosyncd.vcs.changes import Scope
-from autosyncd.vcs.git import filters, indexes
+from autosyncd.vcs.git import filters, indexes, nested
 from autosyncd.vcs.git.command import LONG
 from autosyncd.vcs.git.committing import survey
 from autosyncd.vcs.git.committing.staging import stage
@@ -67,9 +67,13 @@ def scan(
         edited = (one for one in found if one.indexed and not (one.deleted or one.submodule))
         unstable = filters.unstable(repository, (one.path for one in edited))
         found = [one for one in found if one.path not in unstable]
+    inner = nested.inside(repository.root, (one.path for one in found))
+    outer = [one for one in found if one.path not in inner]
     facts = survey.facts_on_disk(repository.root)
-    plan = survey.plan(found, facts, large_file=config.large_file)
-    left_out = (LeftOut(path, "unstable", UNSTABLE) for path in sorted(unstable))
+    plan = survey.plan(outer, facts, large_file=config.large_file)
+    left_out = [LeftOut(path, "unstable", UNSTABLE) for path in sorted(unstable)]
+    if not beside:
+        left_out += nested.left_out(repository, scope, index, inner.values())
     plan = replace(plan, left_out=(*plan.left_out, *left_out))
     if not beside:
         _forget_freed(repository, scope, {one.path for one in found})
