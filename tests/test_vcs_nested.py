@@ -65,3 +65,92 @@ def test_a_snapshot_has_nothing_of_it(world: World) -> None:
     assert laptop.driver.snapshot().new
     assert laptop.history_has("two\n")
     assert not laptop.history_has("mine\n")
+
+
+def with_its_own(clone: Clone) -> Clone:
+    """A repository in which something is committed."""
+    becomes_a_repository(clone, "lib")
+    own = Clone(clone.root / "lib", clone.environment)
+    own.edit("x.txt", "its own\n")
+    own.git("add", "-A")
+    own.git("commit", "-qm", "its own")
+    return own
+
+
+def waits(clone: Clone, own: Clone) -> None:
+    """Everything else comes; the repository is as it was."""
+    for _ in range(2):
+        synced = clone.sync()
+        assert isinstance(synced, Synced), synced
+        assert synced.in_the_way == (b"lib",)
+        assert "lies in lib, which is a repository of its own here" in synced.held[0]
+        assert isinstance(clone.commit(), NothingToCommit)
+    assert own.status() == ""
+    assert set(own.files()) == {b"x.txt"}
+    assert own.read("x.txt") == b"its own\n"
+    assert not clone.history_has("its own\n")
+
+
+def test_what_comes_in_below_it_waits(world: World) -> None:
+    laptop, desktop = world.share({"a.txt": "one\n"})
+    own = with_its_own(desktop)
+    laptop.edit("a.txt", "two\n")
+    laptop.edit("lib/x.txt", "incoming\n")
+    laptop.edit("lib/deep/y.txt", "incoming\n")
+    laptop.committed()
+    laptop.sync()
+    waits(desktop, own)
+    assert desktop.read("a.txt") == b"two\n"
+    laptop.edit("lib/x.txt", "once more\n")
+    laptop.committed()
+    laptop.sync()
+    waits(desktop, own)
+    assert set(laptop.files()) == {b"a.txt", b"lib/x.txt", b"lib/deep/y.txt"}
+    desktop.move("lib", "../moved-away")
+    assert isinstance(desktop.commit(), NothingToCommit), "the way is free: nothing was deleted"
+    synced = desktop.sync()
+    assert isinstance(synced, Synced)
+    assert (synced.held, synced.in_the_way) == ((), ())
+    assert desktop.files() == laptop.files()
+    desktop.is_clean()
+
+
+def test_what_is_edited_and_deleted_elsewhere_stays_as_it_is_in_it(world: World) -> None:
+    laptop, desktop = world.share({"a.txt": "1\n", "lib/x.txt": "1\n", "lib/z.txt": "1\n"})
+    desktop.delete("lib/z.txt")
+    desktop.committed()
+    desktop.sync()
+    laptop.sync()
+    own = with_its_own(desktop)
+    laptop.edit("lib/x.txt", "2\n")
+    laptop.committed()
+    laptop.sync()
+    waits(desktop, own)
+    laptop.delete("lib")
+    laptop.committed()
+    laptop.sync()
+    for _ in range(2):
+        assert isinstance(desktop.sync(), Synced)
+        assert isinstance(desktop.commit(), NothingToCommit)
+    assert desktop.status() == "?? lib/"
+    assert (own.status(), own.read("x.txt")) == ("", b"its own\n")
+    laptop.sync()
+    assert set(laptop.files()) == {b"a.txt"}
+
+
+def test_when_it_is_one_no_longer_both_versions_are_kept(world: World) -> None:
+    laptop, desktop = world.share({"a.txt": "one\n"})
+    own = with_its_own(desktop)
+    laptop.edit("lib/x.txt", "incoming\n")
+    laptop.committed()
+    laptop.sync()
+    waits(desktop, own)
+    is_one_no_longer(desktop, "lib")
+    for _ in range(2):
+        desktop.commit()
+        synced = desktop.sync()
+        assert isinstance(synced, Synced)
+    desktop.delete("lib/x.txt")
+    desktop.commit()
+    desktop.sync()
+    assert desktop.read("lib/x.txt") == b"incoming\n"

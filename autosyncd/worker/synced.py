@@ -106,7 +106,7 @@ def _tell_in_the_way(turn: Turn, files: frozenset[bytes]) -> None:
     if files - before:
         turn.problem(
             "in-the-way",
-            f"Something comes in where you have {some_names(files)}, which git ignores here: yours "
+            f"Something comes in where you have {some_names(files)}, which is left out here: yours "
             "stays as it is and is not published; what comes in waits until yours is renamed or "
             "deleted.",
         )

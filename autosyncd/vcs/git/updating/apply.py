@@ -4,10 +4,8 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from autosyncd.vcs.git.disk import (
-    Hasher,
-    Version,
-)
+from autosyncd.vcs.git import nested
+from autosyncd.vcs.git.disk import Hasher, Version
 from autosyncd.vcs.git.folders import Folders
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.updating.batch import Batch, stage
@@ -66,9 +64,13 @@ def _apply_some(repository: Repository, batch: Batch, learned: Learned, applied:
     modes = repository.file_modes
     replacer = Replacer(tree, staged, hasher, leases=leases_work(repository.root), modes=modes)
     replacer.knows(learned)
+    theirs = nested.inside(repository.root, (step.path for step in steps))
     try:
         for number in _in_order(steps):
-            _note(applied, steps[number], _carry_out(replacer, batch, number), repository)
+            if steps[number].path in theirs:
+                applied.dirty.add(steps[number].path)
+            else:
+                _note(applied, steps[number], _carry_out(replacer, batch, number), repository)
     finally:
         tree.close()
         staged.close()

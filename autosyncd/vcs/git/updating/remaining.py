@@ -5,7 +5,7 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
 from autosyncd.model import RepoConfig
-from autosyncd.vcs.git import excludes
+from autosyncd.vcs.git import excludes, nested
 from autosyncd.vcs.git.entries import Entries
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.updating import held, submodules
@@ -30,7 +30,15 @@ class Remaining:
     """Files that the person had put aside and that exist nowhere else any more."""
 
     def spare_ignored(self, dirty: Set[bytes]) -> None:
-        """An ignored file in the way is kept, and not published: the incoming one waits for it."""
+        """An ignored file in the way is kept, and not published: the incoming one waits for it. So is
+        what lies in a repository of the person's own."""
+        for path, top in nested.inside(self.repository.root, dirty - self.stubborn).items():
+            self.stubborn.add(path)
+            self._occupied[path] = top
+            self.reasons[path] = (
+                f"its folder lies in {os.fsdecode(top)}, which is a repository of its own here; it "
+                "comes when that is moved, or is one no longer"
+            )
         for path, mine in ignored_in_the_way(self.repository, dirty - self.stubborn).items():
             self.stubborn.add(path)
             self._wait_for(path, mine, f"{os.fsdecode(mine)}, which git ignores here,")
