@@ -512,6 +512,16 @@ def test_what_was_left_out_is_told_once_by_kind_and_taken_back() -> None:
     assert talk.hear(ev.CommitEnded(NOTHING)).reports == [Solved("left-out-large")]
 
 
+def test_what_is_noted_of_a_tree_is_said_again_only_if_it_is_news() -> None:
+    noted = replace(READY, note="git knows no author here")
+    talk = started()
+    for note, said in ((noted, 1), (noted, 0), (replace(READY, note="other"), 1), (READY, 0)):
+        talk.hear(ev.RootGone())
+        talk.hear(ev.Inspected(note))
+        assert [type(one) for one in talk.commands].count(ev.Say) == said
+        talk.hear(ev.CommitEnded(NOTHING)).hear(ev.SyncEnded(Synced(HEAD)))
+
+
 def test_a_repository_that_is_one_no_longer_is_named_no_longer() -> None:
     talk = started().hear(changed(b"proj")).later(2)
     nested = LeftOut(b"proj", "nested", "is a repository of its own")

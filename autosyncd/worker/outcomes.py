@@ -68,7 +68,8 @@ def _ready(turn: Turn, ready: Ready) -> None:
     turn.command(ev.SetWatches(ready.ignored))
     url = cut(ready.url, 300)
     turn.report(Identity(ready.tree, ready.channels, ready.remote, ready.branch, ready.head, url))
-    if ready.note:
+    if ready.note and ready.note != turn.state.noted:  # a tree comes back as it went
+        turn.change(noted=ready.note)
         turn.command(ev.Say(ready.note))
 
 

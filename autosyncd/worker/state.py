@@ -115,6 +115,9 @@ class State:
     """Why the remote does not take pushes: a sentence."""
     refused_until: float = -NEVER
 
+    noted: str = ""
+    """What was said when the tree was last looked at."""
+
     # what keeps it
     waiting: Waiting | None = None
     waiting_since: float = NEVER
