@@ -151,6 +151,11 @@ class Stage:
         behaviour = how.read_text() if how.exists() else ""
         if behaviour == "die":
             return 3
+        if behaviour == "leave one":  # who hangs in a file system and can't be killed
+            if os.fork() == 0:
+                eventually(lambda: not how.exists(), 60)
+                os._exit(0)
+            return 4
         if behaviour != "silent":
             link.outbox.post(Identity(TreeId(f"tree-{name}"), (CHANNEL,), "origin", "main", "h0"))
             link.outbox.post(StatusChanged(Status.IDLE, "", 1.0))
@@ -360,6 +365,19 @@ def test_a_stopped_silent_child_is_killed_and_replaced(stage):
     os.kill(first, signal.SIGSTOP)
     stage.see(lambda: len(stage.births("notes")) == 2)
     assert not alive(first)
+
+
+def test_nobody_follows_a_worker_of_which_somebody_is_left(stage):
+    stage.limits = replace(LIMITS, grace=0.2, reap=0.2)
+    stage.configure("notes")
+    stage.behave("notes", "leave one")
+    stage.start()
+    stage.see(lambda: "the file system of notes doesn't answer" in stage.status())
+    assert len(stage.births("notes")) == 1
+    (stage.folder / "notes.how").unlink()
+    stage.see(lambda: stage.status().endswith("in sync"))
+    assert len(stage.births("notes")) == 2
+    assert "ended with status 4" in stage.log()
 
 
 def test_a_child_that_does_not_end_when_asked_is_killed(stage):

@@ -170,22 +170,32 @@ class Children:
             messages = process.link.inbox.receive()
         except LinkClosed:
             self._unregister(process.link.inbox)
-            self._step(key, Stimulus.HUNG_UP)
+            if process.status is not None:
+                self._bury(key, process, process.status)
+            else:
+                self._step(key, Stimulus.HUNG_UP)
             return
         self._step(key, Stimulus.REPORTED)
         for message in messages:
             self._reported(key, message)
 
     def _ended(self, key: str, process: Process) -> None:
-        status = process.reap()
+        process.status = status = process.reap()
         if status is None:
             return
-        kept = self._kept[key]
-        with contextlib.suppress(LinkClosed):
+        self._unregister(process.pidfd)
+        try:
             while messages := process.link.inbox.receive():  # its last words
                 for message in messages:
                     self._reported(key, message)
-        self._forget_process(kept, process)
+        except LinkClosed:
+            self._bury(key, process, status)
+        else:  # a child of it has the link still: one that can't end, as it waits for a file system
+            self._step(key, Stimulus.HUNG_UP)
+
+    def _bury(self, key: str, process: Process, status: int) -> None:
+        """Nothing of it is left."""
+        self._forget_process(self._kept[key], process)
         self._step(key, Exited(status))
 
     def _forget_process(self, kept: Kept, process: Process) -> None:

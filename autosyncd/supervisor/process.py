@@ -46,6 +46,8 @@ class Process:
     pidfd: int
     """Readable once the process has ended."""
     link: Link
+    status: int | None = None
+    """How it ended, once it was reaped; a child of its own may have its end of the link still."""
 
     def kill(self) -> None:
         """SIGKILL; does nothing to a process that has ended."""

@@ -24,10 +24,11 @@ from autosyncd.link.messages import (
     Pause,
     Problem,
     Shutdown,
+    Solved,
     StatusChanged,
     cut,
 )
-from autosyncd.model import RepoConfig
+from autosyncd.model import RepoConfig, Status
 from autosyncd.service.journal import Event, fields
 from autosyncd.vcs.changes import Scope
 from autosyncd.vcs.driver import Vcs
@@ -38,6 +39,7 @@ from autosyncd.worker import events as ev
 from autosyncd.worker import memory as memories
 from autosyncd.worker.engine import Engine, Mailbox
 from autosyncd.worker.handover import Handover, pack, unpack
+from autosyncd.worker.hanging import Hanging
 from autosyncd.worker.keeper import ALIVE_EVERY
 from autosyncd.worker.machine import deadline, step
 from autosyncd.worker.state import NEVER, State
@@ -83,6 +85,8 @@ class Worker:
         self._grace_ends = NEVER
         self._quit = self._alone = False
         self._crash: BaseException | None = None
+        self._hanging = Hanging()
+        self._status: StatusChanged | None = None
         self._engine = Engine(vcs, mailbox, self._engine_crashed)
 
     def run(self, left: Handover | None) -> Handover | int:
@@ -168,10 +172,13 @@ class Worker:
         now = clock.now()
         due = min(deadline(self._state, now=now, policy=self._config), self._alive_due)
         due = min(due, self._grace_ends, self._rest_due, now + self._watching.patience)
+        due = min(due, self._hanging.due)
         return max(0.0, due - now)
 
     def _pass_time(self) -> None:
         now = clock.now()
+        if self._hanging.tick(now, busy=self._engine.busy):
+            self._say_hanging()
         self._alive_if_due(0)
         if now >= self._grace_ends:
             self._engine.abort(network_only=False)
@@ -184,7 +191,20 @@ class Worker:
         now = clock.now()
         if now >= self._alive_due:
             self._alive_due = (now // ALIVE_EVERY + 1) * ALIVE_EVERY
-            self._post(Alive())
+            if not self._hanging.hangs:  # else the supervisor ends us, and waits until we are gone
+                self._post(Alive())
+
+    def _say_hanging(self) -> None:
+        if self._hanging.hangs:
+            text = (
+                f"The file system of {self._config.path} doesn't answer; nothing can be done there."
+            )
+            self._link.outbox.post(Problem("stuck", cut(text)))
+            self._link.outbox.post(StatusChanged(Status.FAILED, cut(text), clock.wall()))
+        else:
+            self._post(Solved("stuck"))
+            if self._status is not None:
+                self._post(self._status)
 
     # what is heard
 
@@ -258,6 +278,9 @@ class Worker:
     def _post(self, message: Message) -> None:
         if isinstance(message, StatusChanged):
             message = replace(message, since=clock.wall(), reason=cut(message.reason))
+            self._status = message
+            if self._hanging.hangs:
+                return
         self._link.outbox.post(message)
 
     def _recall(self, state_folder: bytes) -> None:
