@@ -505,6 +505,104 @@ def test_a_key_that_wants_a_consent_is_not_asked_for_again_soon(
     assert "when you are there: autosyncctl sync" in text
 
 
+@contextlib.contextmanager
+def asking_agent(address: Path, real: Path) -> Iterator[list[bytes]]:
+    """Passes all on to a real agent, but asks somebody who isn't there before it signs."""
+    signs: list[bytes] = []
+
+    def serve(line: socket.socket) -> None:
+        with line, socket.socket(socket.AF_UNIX) as other, contextlib.suppress(OSError, ValueError):
+            other.connect(str(real))
+            while True:
+                for source, sink in ((line, other), (other, line)):
+                    head = agent._exactly(source, 4)
+                    body = agent._exactly(source, struct.unpack("!I", head)[0])
+                    if source is line and body[0] == 13:  # SSH_AGENTC_SIGN_REQUEST
+                        signs.append(body)
+                        line.recv(1)
+                        return
+                    sink.sendall(head + body)
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=serve, args=(listening.accept()[0],), daemon=True).start()
+
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(str(address))
+    listening.listen()
+    threading.Thread(target=accept, daemon=True).start()
+    yield signs
+    listening.shutdown(socket.SHUT_RDWR)
+    listening.close()
+
+
+def test_an_agent_whose_question_nobody_answers_is_not_asked_again_soon(
+    client: tuple[str, Path],
+    tmp_path: Path,
+    servers: GitServers,
+    runtime: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(command, "SILENCE", 1.0)
+    asks = runtime / "asks"
+    given = {"GIT_SSH_COMMAND": client[0], "XDG_RUNTIME_DIR": str(runtime)}
+    given["SSH_AUTH_SOCK"] = str(asks)
+    with agent_at(runtime / "a", client[1]), asking_agent(asks, runtime / "a") as signs:
+        kind, text = told(Place(tmp_path / "tree", servers.url("ssh"), given))
+        assert kind is AwayKind.CONFIRMATION
+        assert "waits for somebody's answer" in text
+        assert len(signs) == 1
+
+
+def test_a_server_that_is_silent_itself_is_away_whatever_the_agent_has(
+    client: tuple[str, Path],
+    tmp_path: Path,
+    servers: GitServers,
+    runtime: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(command, "SILENCE", 1.0)
+    monkeypatch.setattr(ssh, "_QUICK", 1.0)
+    given = {"GIT_SSH_COMMAND": client[0], "XDG_RUNTIME_DIR": str(runtime)}
+    given["SSH_AUTH_SOCK"] = str(runtime / "a")
+    servers.pause("ssh")
+    try:
+        with agent_at(runtime / "a", client[1]):
+            assert told(Place(tmp_path / "tree", servers.url("ssh"), given))[0] is AwayKind.NETWORK
+    finally:
+        servers.resume("ssh")
+
+
+def test_a_shared_connection_that_hangs_has_nothing_to_do_with_the_agent(
+    client: tuple[str, Path],
+    tmp_path: Path,
+    servers: GitServers,
+    runtime: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given = {"GIT_SSH_COMMAND": client[0], "XDG_RUNTIME_DIR": str(runtime)}
+    given["SSH_AUTH_SOCK"] = str(runtime / "a")
+    with agent_at(runtime / "a", client[1]):
+        place = Place(tmp_path / "tree", servers.url("ssh"), given)
+        assert place.look().code == 0
+        (master,) = masters(runtime)
+        os.kill(master, signal.SIGSTOP)
+        monkeypatch.setattr(command, "SILENCE", 1.0)
+        assert told(place)[0] is AwayKind.NETWORK
+
+
+def test_an_agent_that_answers_nobody_while_it_asks_is_thought_of(runtime: Path) -> None:
+    """OpenSSH's own hears nobody else meanwhile."""
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(runtime / "a"))
+        listening.listen()
+        given = {"SSH_AUTH_SOCK": str(runtime / "a")}
+        said, again = Ssh(Runner(), "ssh").failed(ssh.Line("h", {}), "silence", given, silent=True)
+    assert away(said, "origin").kind is AwayKind.CONFIRMATION
+    assert not again
+
+
 def test_a_security_key_that_nobody_touches_is_thought_of(
     runtime: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ looked at where agents listen. An agent is asked for the number of its keys and 
 (draft-miller-ssh-agent, 4.4), which no agent asks the person about.
 """
 
+import contextlib
 import os
 import shlex
 import socket
@@ -92,6 +93,15 @@ def ask(address: str) -> Agent | None:
     # the names of such kinds of keys: sk-ssh-ed25519@openssh.com, sk-ecdsa-sha2-nistp256@openssh.com
     touch = b"sk-ssh-" in answer or b"sk-ecdsa-" in answer
     return Agent(address, keys, touch) if kind == _IDENTITIES_ANSWER else None
+
+
+def listens(address: str) -> bool:
+    """Whether somebody takes connections there, be it that nobody answers."""
+    with contextlib.suppress(OSError, ValueError), socket.socket(socket.AF_UNIX) as line:
+        line.settimeout(PATIENCE)
+        line.connect(address)
+        return True
+    return False
 
 
 def _exactly(line: socket.socket, length: int) -> bytes:

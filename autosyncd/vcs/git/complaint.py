@@ -25,7 +25,8 @@ HOST_KEY = re.compile(
     re.I,
 )
 _CONFIRMATION = re.compile(
-    r"agent refused operation|signing failed for \S+-SK|confirm user presence|waits for a touch",
+    r"agent refused operation|signing failed for \S+-SK|confirm user presence"
+    r"|waits for (a touch|somebody's answer)",
     re.I,
 )
 _CREDENTIALS = re.compile(

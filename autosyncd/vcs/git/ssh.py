@@ -81,6 +81,7 @@ def host_of(address: str) -> str | None:
 _SHARING = re.compile(r"ControlSocket .* already exists|mux_client_|Control socket connect\(")
 """What ssh says of sharing alone; it goes on without."""
 _REFUSED_BY_AGENT = "agent refused operation"
+_NOT_LET_IN = re.compile(r"Permission denied \(")
 _REFUSED = re.compile(r"Permission denied \([^)]*publickey")
 
 
@@ -126,19 +127,41 @@ class Ssh:
 
         `silent`: it was ended, since nothing came. The shared connection is trusted no more.
         """
-        if line.sockets:
+        let_in = False
+        if line.sockets:  # there is one only after the server has let us in
             folder, prefix = os.path.split(line.sockets)
-            _unlink(folder, lambda name: name.startswith(prefix))
+            let_in = _unlink(folder, lambda name: name.startswith(prefix))
         said = "\n".join(text for text in complaint.split("\n") if not _SHARING.match(text))
         used = line.environment.get("SSH_AUTH_SOCK", environment.get("SSH_AUTH_SOCK", ""))
-        if silent and used and (asked := agent.ask(used)) and asked.touch:
-            return f"{said}\nPerhaps the security key in the ssh-agent waits for a touch.", False
+        asked = silent and used and not let_in
+        if asked and (why := self._asking(line.host, used, environment)):
+            return f"{said}\n{why}", False
         if not _REFUSED.search(said) or _REFUSED_BY_AGENT in said:
             return said, False
         self.found = agent.find(environment, lambda: self._told(environment))
         if self.found is not None and self.found.keys and self.found.address != used:
             return said, True
         return f"{said}\n{REMEDY}{agent.remedy(self.found)}", False
+
+    def _asking(self, host: str, address: str, environment: Mapping[str, str]) -> str:
+        """Why the agent there, and not the remote, may be what nothing comes from; empty: it is not.
+
+        An agent may ask the person whether a key may be used (`ssh-add -c`, gpg-agent, KeePassXC), and
+        ssh waits for the answer. Asked for no key, a server that is well refuses us at once.
+        """
+        asked = agent.ask(address)
+        if asked is None:
+            busy = agent.listens(address)
+            return "Perhaps the ssh-agent waits for somebody's answer." if busy else ""
+        if asked.touch:
+            return "Perhaps the security key in the ssh-agent waits for a touch."
+        if not asked.keys or not is_openssh(self.command):
+            return ""
+        refusal = f"{self.command} -o PreferredAuthentications=none -o ControlPath=none"
+        said = self._connect(refusal, host, environment)
+        if said is None or not _NOT_LET_IN.search(said.err.decode("utf-8", "replace")):
+            return ""
+        return "Perhaps the ssh-agent waits for somebody's answer."
 
     def _sockets(self, host: str, environment: Mapping[str, str]) -> str:
         """What this connection's sockets' names begin with; empty: not to be shared."""
@@ -171,16 +194,18 @@ class Ssh:
         return known[1]
 
     def _ask(self, host: str, environment: Mapping[str, str]) -> bool:
-        name, port = _parts(host)
-        where = [*(("-p", port) if port else ()), name]
-        argv = ["sh", "-c", f'{self.command} -G "$@"', "sh", *where]
-        said = self._run(argv, environment)
+        said = self._connect(f"{self.command} -G", host, environment)
         if said is None or said.code:
             return True
         lines = said.out.decode("utf-8", "replace").lower().splitlines()
         return "controlmaster false" not in lines or any(
             line.startswith("controlpath ") for line in lines
         )
+
+    def _connect(self, command: str, host: str, environment: Mapping[str, str]) -> Completed | None:
+        name, port = _parts(host)
+        where = [*(("-p", port) if port else ()), name]
+        return self._run(["sh", "-c", f'{command} "$@" </dev/null', "sh", *where], environment)
 
     def _told(self, environment: Mapping[str, str]) -> str:
         """SSH_AUTH_SOCK as the user manager knows it by now."""
@@ -245,9 +270,13 @@ def _sweep(folder: str) -> None:
     _unlink(folder, old)
 
 
-def _unlink(folder: str, chosen: Callable[[str], bool]) -> None:
+def _unlink(folder: str, chosen: Callable[[str], bool]) -> bool:
+    """Whether there was anything to unlink."""
+    found = False
     with contextlib.suppress(OSError):
         for name in os.listdir(folder):
             with contextlib.suppress(OSError):
                 if chosen(name):
+                    found = True
                     os.unlink(f"{folder}/{name}")
+    return found
