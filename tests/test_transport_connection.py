@@ -156,6 +156,11 @@ CONVERSATIONS: dict[str, Conversation] = {
         (302, Tick(), (Connect(),), 332),
         (303, Unacceptable("too long", alarming=False), gone("too long"), 603),
     ],
+    "whom a person may have been asked for is asked for again after an hour": [
+        (0, Start(), (Connect(),), 30),
+        (1, Unacceptable("locked", asked=True), gone("locked", alarming=True), 3601),
+        (9, Retry(), (Connect(),), 39),
+    ],
     "or when the network changes, which may have been a captive portal's": [
         (0, Start(), (Connect(),), 30),
         (1, Unacceptable("certificate"), gone("certificate", alarming=True), 301),

@@ -39,6 +39,13 @@ def test_the_first_line_that_a_command_prints_is_the_password() -> None:
     )
 
 
+def test_only_a_command_may_have_asked_somebody(tmp_path: Path) -> None:
+    locked, lost = ask(command("exit 1")), ask(Secret(file=str(tmp_path / "none")))
+    assert isinstance(locked, NoPassword)
+    assert isinstance(lost, NoPassword)
+    assert (locked.asked, lost.asked) == (True, False)
+
+
 def test_a_command_gets_no_shell_no_terminal_and_no_input() -> None:
     assert ask(Secret(command=("printf", "%s", "$HOME;`id`"))) == Password("$HOME;`id`")
     assert ask(command("cat; (: </dev/tty) 2>/dev/null || echo none")) == Password("none")

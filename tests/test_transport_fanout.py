@@ -159,7 +159,7 @@ def test_it_comes_back_when_the_server_does(monkeypatch: pytest.MonkeyPatch) -> 
         async with running(first.port) as (_, own):
             await own.session()
             await asyncio.to_thread(first.kill)
-            while "Connect call failed" not in await own.offline():
+            while "Connection refused" not in await own.offline():
                 pass
             second = await asyncio.to_thread(lambda: ReflectorProcess(port=first.port))
             with second, LineClient(second.port) as other:

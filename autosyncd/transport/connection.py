@@ -75,6 +75,8 @@ BACKOFF_FIRST = 1.0
 BACKOFF_LONGEST = 40.0
 BACKOFF_LONG = 300.0
 """Seconds to wait where the server isn't what we insist on, so that coming back soon won't help."""
+BACKOFF_ASKED = 3600.0
+"""The same where a person may be asked each time."""
 BACKOFF_SPREAD = 0.3
 """Share of a back-off that jitter adds or takes, so that clients don't come back all at once."""
 SETTLED_AFTER = 60.0
@@ -151,8 +153,9 @@ def _lost(
         case Refused(reason):
             fatal = Connection(TransportState.FATAL, since=now, displaced=connection.displaced)
             return fatal, (Disconnect(), Report(online=False, reason=reason, alarming=True))
-        case Unacceptable(reason, alarming):
-            due = now + BACKOFF_LONG * (1 + BACKOFF_SPREAD * jitter)
+        case Unacceptable(reason, alarming, asked):
+            pause = BACKOFF_ASKED if asked else BACKOFF_LONG
+            due = now + pause * (1 + BACKOFF_SPREAD * jitter)
             waiting = replace(connection, state=TransportState.BACKOFF, since=now, due=due)
             report = Report(online=False, reason=reason, alarming=alarming)
             return replace(waiting, asked=False), (Disconnect(), report)

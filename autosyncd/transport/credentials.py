@@ -10,7 +10,7 @@ import os
 import signal
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from autosyncd.model import Secret
@@ -19,7 +19,7 @@ COMMAND_WITHIN = 60.0
 """Seconds for password_command: a keyring may ask the person to unlock it."""
 BYTES_LIMIT = 64 * 1024
 """Of a file, or of what a command prints; the password is the first line of it."""
-AGAIN = "correct that, then say `autosyncctl reload`"
+AGAIN = "correct that, and say `autosyncctl reload` to have it tried at once"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,8 @@ class NoPassword:
     """There is none to be had; `reason` is a sentence that says why, and what to do."""
 
     reason: str
+    asked: bool = False
+    """A command was run for it, which may have asked the person (a locked keyring)."""
 
 
 async def read(
@@ -45,7 +47,8 @@ async def read(
     """The password, read anew. `environment` tells where systemd keeps credentials
     (systemd.exec(5)) and is what the command gets; `within` is seconds. Raises nothing."""
     if secret.command:
-        return await _of_command(secret.command, environment, within)
+        found = await _of_command(secret.command, environment, within)
+        return replace(found, asked=True) if isinstance(found, NoPassword) else found
     if secret.file is not None:
         return _of_file(secret.file, f"The password_file {secret.file}", private=True)
     if secret.credential is not None:

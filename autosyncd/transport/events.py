@@ -53,6 +53,8 @@ class Unacceptable:
     reason: str
     alarming: bool = True
     """Whether a person should look after it."""
+    asked: bool = False
+    """A person may have been asked, and did not answer: not again before long."""
 
 
 @dataclass(frozen=True, slots=True)

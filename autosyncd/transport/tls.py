@@ -1,6 +1,12 @@
 """What a client needs to speak TLS: whom to trust, and plain words for what went wrong."""
 
+import os
+import re
 import ssl
+
+_NUMBERS = re.compile(r"\[Errno (\d+)\]")
+_ASYNCIOS = ("Connect call failed", "Multiple exceptions: [Errno ")
+"""What it says, with an address, in the place of the kernel's words; there may be several addresses."""
 
 
 def client_context(ca_file: str | None) -> ssl.SSLContext:
@@ -22,6 +28,8 @@ def in_words(error: OSError | UnicodeError) -> str:
         return f"its certificate is not accepted, {error.verify_message}"
     if isinstance(error, ssl.SSLError):
         return f"TLS failed, {error.reason or error}"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error) or type(error).__name__
+    said = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    if said.startswith(_ASYNCIOS):
+        numbers = [int(number) for number in _NUMBERS.findall(str(error))]
+        return ", ".join(dict.fromkeys(map(os.strerror, numbers)))
+    return said or type(error).__name__

@@ -31,7 +31,7 @@ async def converse(
     owner.underway(credentials.COMMAND_WITHIN + 5)
     password = await credentials.read(config.secret)
     if isinstance(password, credentials.NoPassword):
-        return life.Unacceptable(password.reason)
+        return life.Unacceptable(password.reason, asked=password.asked)
     owner.underway(life.CONNECT_WITHIN)
     try:
         client_context(config.ca_file)
