@@ -54,6 +54,11 @@ def test_everything_that_is_placed_is_there_and_has_a_place_of_its_own() -> None
     assert {str(path) for path in shipped} <= set(sources)
 
 
+@pytest.mark.parametrize("name", ["autosyncd.service", "autosyncd@.service"])
+def test_no_dump_of_a_service_that_knows_a_password_is_kept(name: str) -> None:
+    assert "\nLimitCORE=0\n" in (CHECKOUT / "systemd" / name).read_text()
+
+
 # --- the limits ---------------------------------------------------------------------------------------
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from autosyncd.control.cli import VERBS, parser
+from autosyncd.service.event import Event
 from tests.testbed import CHECKOUT, execute, require
 
 MANUAL = CHECKOUT / "docs/man"
@@ -99,3 +100,11 @@ def test_mandoc_has_no_complaint(page: Path) -> None:
     require(programs={"mandoc": "mandoc"})
     done = execute(["mandoc", "-T", "lint", "-W", "warning", page], check=False)
     assert done.stdout == ""
+
+
+def test_every_event_is_in_the_page_and_no_other() -> None:
+    said = section("autosyncd.8", "JOURNAL").partition("The values of AUTOSYNC_EVENT:")[2]
+    lines = said.split("\n.TP\n")[1:]
+    words = [line.partition("\n")[2] for line in lines]
+    listed = re.findall(r"[a-z_]+", re.sub(r"\([^)]*\)", "", " ".join(words)))
+    assert sorted(listed) == sorted(event.name.lower() for event in Event)
