@@ -204,8 +204,30 @@ def test_an_agent_matters_only_to_ssh(home):
     assert list(checks.ssh_agent([plain], {})) == []
     finding = only(checks.ssh_agent([plain, ssh], {}))
     assert finding.level is Level.HINT
-    assert "for ssh;" in finding.text
-    assert only(checks.ssh_agent([ssh], {"SSH_AUTH_SOCK": "/s"})).level is Level.OK
+    assert finding.text.startswith("for ssh: No ssh-agent with a key answers")
+
+
+def test_the_agent_is_the_one_that_the_service_finds(home, tmp_path):
+    """Not the terminal's, which the service may know nothing of."""
+    ssh = repository(home, "ssh", "me@h:x")
+    key, place = tmp_path / "key", tmp_path / "ssh-agent.socket"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    process = subprocess.Popen(["ssh-agent", "-D", "-a", place], stdout=subprocess.DEVNULL)
+    try:
+        eventually(place.exists)
+        there = {**os.environ, "SSH_AUTH_SOCK": str(place)}
+        own = {"XDG_RUNTIME_DIR": str(tmp_path), "SSH_AUTH_SOCK": "/nobody"}
+        finding = only(checks.ssh_agent([ssh], own))
+        assert finding.level is Level.HINT
+        assert f"SSH_AUTH_SOCK={place} ssh-add" in finding.text
+        subprocess.run(["ssh-add", "-q", key], env=there, check=True, capture_output=True)
+        finding = only(checks.ssh_agent([ssh], own))
+        assert (finding.level, finding.text) == (Level.OK, f"{place} holds 1 key")
+        elsewhere = {"SSH_AUTH_SOCK": str(place)}
+        assert only(checks.ssh_agent([ssh], elsewhere)).level is Level.HINT
+    finally:
+        process.terminate()
+        process.wait(5)
 
 
 def test_the_daemon_and_what_it_says(home, monkeypatch):

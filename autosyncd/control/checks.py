@@ -14,8 +14,10 @@ from autosyncd.control.survey import counted
 from autosyncd.control.xmpp import check_account
 from autosyncd.errors import AutosyncError, NotReachable
 from autosyncd.model import RepoConfig
+from autosyncd.vcs.git import agent
 from autosyncd.vcs.git.command import Git
 from autosyncd.vcs.git.repository import MINIMUM_GIT
+from autosyncd.vcs.git.ssh import Ssh
 from autosyncd.vcs.process import Runner
 from autosyncd.watch.limits import Limits, read_limits, watch_shortage
 
@@ -91,19 +93,17 @@ def watch_limits(folders: int, repositories: int, limits: Limits) -> Iterator[Fi
 def ssh_agent(
     repositories: Sequence[RepoConfig], environment: Mapping[str, str]
 ) -> Iterator[Finding]:
-    """A key with a passphrase needs an agent; a service does not always inherit it."""
+    """A key with a passphrase needs an agent, and the service looks for one by itself: as it will do
+    that when a server refuses it, whatever this terminal knows."""
     names = [config.name for config in repositories if uses_ssh(config)]
     if not names:
         return
-    if environment.get("SSH_AUTH_SOCK"):
-        yield ok("ssh-agent", environment["SSH_AUTH_SOCK"])
+    services = {key: value for key, value in environment.items() if key != "SSH_AUTH_SOCK"}
+    found = agent.find(services, lambda: Ssh(Runner(), "ssh").told(services))
+    if found is not None and found.keys:
+        yield ok("ssh-agent", f"{found.address} holds {counted(found.keys, 'key')}")
     else:
-        yield hint(
-            "ssh-agent",
-            f"SSH_AUTH_SOCK is not set, so only keys without a passphrase work for "
-            f"{', '.join(names)}; start an agent, and let the service know it with: "
-            "systemctl --user import-environment SSH_AUTH_SOCK",
-        )
+        yield hint("ssh-agent", f"for {', '.join(names)}: {agent.remedy(found)}")
 
 
 def daemon() -> Iterator[Finding]:

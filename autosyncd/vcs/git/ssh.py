@@ -138,7 +138,7 @@ class Ssh:
             return f"{said}\n{why}", False
         if not _REFUSED.search(said) or _REFUSED_BY_AGENT in said:
             return said, False
-        self.found = agent.find(environment, lambda: self._told(environment))
+        self.found = agent.find(environment, lambda: self.told(environment))
         if self.found is not None and self.found.keys and self.found.address != used:
             return said, True
         return f"{said}\n{REMEDY}{agent.remedy(self.found)}", False
@@ -207,7 +207,7 @@ class Ssh:
         where = [*(("-p", port) if port else ()), name]
         return self._run(["sh", "-c", f'{command} "$@" </dev/null', "sh", *where], environment)
 
-    def _told(self, environment: Mapping[str, str]) -> str:
+    def told(self, environment: Mapping[str, str]) -> str:
         """SSH_AUTH_SOCK as the user manager knows it by now."""
         if not os.path.exists(environment.get("XDG_RUNTIME_DIR", "") + "/systemd/private"):
             return ""
