@@ -220,6 +220,27 @@ def test_a_repository_that_vanishes_halts_and_comes_back(tmp_path: Path) -> None
         eventually(lambda: (other / "todo.md").exists(), 40)
 
 
+def test_a_tree_that_is_moved_behind_a_link_goes_on_where_it_is(tmp_path: Path) -> None:
+    one, other = two_trees(tmp_path)
+    moved = tmp_path / "bigdisk"
+    with daemon(tmp_path) as machine:
+        machine.configure({"path": str(one)}, {"path": str(other)})
+        machine.start().ready("laptop-notes", "desktop-notes")
+        one.rename(moved)
+        one.symlink_to(moved)
+        machine.says(f"{one} leads to {moved} now; it goes on there.")
+        (moved / "todo.md").write_text("edited behind the link\n")
+        eventually(lambda: (other / "todo.md").exists(), 40)
+        (moved / "todo.md").write_text("and again\n")
+        eventually(lambda: (other / "todo.md").read_text() == "and again\n", 15)
+        text = machine.text()
+        assert text.count("it goes on there.") == 1
+        assert text.count("[laptop-notes] starting") < 5
+        assert "the worker's process" not in text
+        assert machine.stop() == 0
+        assert machine.processes() == []
+
+
 def test_most_files_vanishing_halts_and_asks(tmp_path: Path) -> None:
     one, other = two_trees(tmp_path)
     for number in range(30):

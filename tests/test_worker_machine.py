@@ -45,6 +45,7 @@ from autosyncd.vcs.outcomes import (
     NothingToCommit,
     Question,
     Ready,
+    Relinked,
     Snapshotted,
     Synced,
     Unfit,
@@ -413,6 +414,34 @@ def test_a_repository_that_vanishes_halts_and_comes_back() -> None:
     talk.later(talk.due_in).hear(ev.Inspected(READY))
     assert Solved("gone") in talk.reports
     assert talk.runs == [CommitOrder(EVERYTHING)]
+
+
+def test_a_root_that_git_finds_and_the_kernel_does_not_is_looked_for_more_and_more_slowly() -> None:
+    talk = started().hear(ev.RootGone())
+    looks, end = 0, talk.now + 600
+    while talk.now < end:
+        assert talk.runs == [Inspect()]
+        looks += 1
+        talk.hear(ev.Inspected(READY)).hear(ev.RootGone()).hear(ev.CommitEnded(NOTHING))
+        if not talk.runs:
+            assert "can't be watched" in talk.status[1] or looks < 4
+            talk.later(talk.due_in)
+    assert 10 < looks < 40
+    assert "unwatchable" in talk.state.problems
+    talk.hear(ev.Inspected(READY))
+    talk.now += 7200
+    assert Solved("unwatchable") in talk.hear(ev.CommitEnded(NOTHING)).reports
+
+
+def test_a_path_that_leads_elsewhere_now_begins_there_anew() -> None:
+    talk = started().hear(ev.RootGone())
+    talk.hear(ev.Inspected(Waiting(Why.GONE, "/home/alice/notes isn't there.")))
+    talk.later(talk.due_in).hear(ev.Inspected(Relinked("it goes on there.")))
+    assert Solved("gone") in talk.reports
+    assert ev.Say("it goes on there.") in talk.commands
+    assert ev.Quit(elsewhere=True) in talk.commands
+    assert talk.runs == []
+    assert talk.hear(changed(b"a")).commands == []
 
 
 def test_what_is_no_repository_fails_and_is_looked_at_again() -> None:

@@ -103,6 +103,14 @@ class Unfit:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Relinked:
+    """The configured path leads to another folder now (a link was put in the tree's place, say):
+    nothing that is known of the old one holds there."""
+
+    text: str
+
+
 # Commit
 
 
@@ -190,6 +198,6 @@ class Away:
     text: str
 
 
-InspectOutcome = Ready | Unfit | Waiting | Failed | Aborted
+InspectOutcome = Ready | Unfit | Relinked | Waiting | Failed | Aborted
 CommitOutcome = CommitMade | NothingToCommit | Waiting | Question | Failed | Aborted
 SyncOutcome = Synced | NoRemote | Dirty | Away | Waiting | Question | Failed | Aborted

@@ -214,6 +214,9 @@ class Say:
 class Quit:
     """The worker is done."""
 
+    elsewhere: bool = False
+    """Only here: another machine, which knows nothing, begins where the repository is now."""
+
 
 Command = (
     Run | SetWatches | SettleWatches | AbortNetwork | Interrupt | Report | Remember | Say | Quit

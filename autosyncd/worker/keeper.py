@@ -29,6 +29,8 @@ ALIVE_EVERY = 60.0
 """Seconds; aligned over all workers, so that an idle machine wakes once for all of them."""
 FAILED = 1
 """Exit status of a shift that came to an unexpected end."""
+START_OVER = 75
+"""Exit status of a shift whose repository is elsewhere now: the next begins without knowledge."""
 
 Shift = Callable[[Handover | None], Handover | int]
 """Work, with what the last shift left, until there is nothing to do (what is left to the next) or for
@@ -56,9 +58,10 @@ class Keeper:
         try:
             while True:
                 status, left = self._have_worked(left)
-                if left is None or self._ending:
+                if self._ending or (left is None and status != START_OVER):
                     return status
-                self._sleep(left.due)
+                if left is not None:
+                    self._sleep(left.due)
         except LinkClosed:
             return 0
 

@@ -40,7 +40,7 @@ from autosyncd.worker import memory as memories
 from autosyncd.worker.engine import Engine, Mailbox
 from autosyncd.worker.handover import Handover, pack, unpack
 from autosyncd.worker.hanging import Hanging
-from autosyncd.worker.keeper import ALIVE_EVERY
+from autosyncd.worker.keeper import ALIVE_EVERY, START_OVER
 from autosyncd.worker.machine import deadline, step
 from autosyncd.worker.state import NEVER, State
 from autosyncd.worker.watching import Watching
@@ -83,7 +83,7 @@ class Worker:
         self._alive_due = 0.0
         self._rest_due = NEVER
         self._grace_ends = NEVER
-        self._quit = self._alone = False
+        self._quit = self._alone = self._elsewhere = False
         self._crash: BaseException | None = None
         self._hanging = Hanging()
         self._status: StatusChanged | None = None
@@ -108,10 +108,14 @@ class Worker:
         if not self._engine.end(END_QUICKLY):
             self._engine.abort(network_only=False)
             self._engine.end(END_QUICKLY)
+        if self._elsewhere:
+            self._watching.rearm()  # the keeper's instance lives on: what has no place there is let go
         self._watching.close()
         if self._crash is not None:
             self._say_crash(self._crash)
-        return 0 if self._crash is None else 1
+        if self._crash is not None:
+            return 1
+        return START_OVER if self._elsewhere else 0
 
     # from shift to shift
 
@@ -272,8 +276,8 @@ class Worker:
                 self._remember(until, allowed)
             case ev.Say(text):
                 log.info("%s", text, extra=fields(repo=self._config.name))
-            case ev.Quit():
-                self._quit = True
+            case ev.Quit(elsewhere):
+                self._quit, self._elsewhere = True, elsewhere
 
     def _post(self, message: Message) -> None:
         if isinstance(message, StatusChanged):

@@ -33,7 +33,7 @@ from autosyncd.vcs.orders import (
     Verb,
 )
 from autosyncd.vcs.outcomes import AwayKind
-from autosyncd.worker import atrest, outcomes, synced
+from autosyncd.worker import atrest, looking, outcomes, synced
 from autosyncd.worker import events as ev
 from autosyncd.worker.setbacks import snapshots_help
 from autosyncd.worker.state import NEVER, SNAPSHOT_AFTER, SNAPSHOT_AGAIN, Activity, State, work
@@ -139,10 +139,6 @@ def _rules_changed(turn: Turn, _event: ev.RulesChanged) -> None:
     """Look again at what is ignored, then at everything: files may have become ours."""
     _changed(turn, ev.Changed(EVERYTHING))
     turn.change(inspected=False, inspect_due=turn.now + turn.policy.commit_after)
-
-
-def _root_gone(turn: Turn, _event: ev.RootGone) -> None:
-    turn.change(inspected=False, inspect_due=turn.now, scope=turn.state.scope | EVERYTHING)
 
 
 def _watch_state(turn: Turn, event: ev.WatchState) -> None:
@@ -253,13 +249,13 @@ def _tick(_turn: Turn, _event: ev.Tick) -> None:
 
 
 _HANDLERS: dict[type, Callable[[Turn, Any], None]] = {
-    ev.Inspected: outcomes.inspected,
+    ev.Inspected: looking.inspected,
     ev.Judged: _judged,
     ev.CommitEnded: outcomes.commit_ended,
     ev.SyncEnded: synced.sync_ended,
     ev.Changed: _changed,
     ev.RulesChanged: _rules_changed,
-    ev.RootGone: _root_gone,
+    ev.RootGone: looking.root_gone,
     ev.WatchState: _watch_state,
     ev.Recalled: _recalled,
     ev.Swept: synced.swept,

@@ -31,15 +31,16 @@ def run(config: RepoConfig, link: Link, find: Callable[[], str | None]) -> int:
 
     def shift(left: Handover | None) -> Handover | int:
         path = find() if left is None else left.path
-        return 0 if path is None else _shift(replace(config, path=path), link, instance, left)
+        return 0 if path is None else _shift(config, path, link, instance, left)
 
     return Keeper(link, instance.fileno(), shift).run()
 
 
 def _shift(
-    config: RepoConfig, link: Link, instance: Instance, left: Handover | None
+    given: RepoConfig, path: str, link: Link, instance: Instance, left: Handover | None
 ) -> Handover | int:
-    """All that a worker does, in a child of its own."""
+    """All that a worker does, in a child of its own. `path`: where the given one has led to."""
+    config = replace(given, path=path)
     host = os.uname().nodename
     mailbox = Mailbox()
 
@@ -64,6 +65,7 @@ def _shift(
         host=host,
         machine=machine_id(),
         environment=os.environ,
+        written=given.path,
     )
     return Worker(config, link, mailbox, driver, instance).run(left)
 

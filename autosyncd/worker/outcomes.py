@@ -1,11 +1,10 @@
-"""Pure: what the machine makes of the end of Inspect and Commit; one branch per outcome."""
+"""Pure: what the machine makes of the end of a Commit; one branch per outcome."""
 
 from autosyncd.link.messages import (
     Committed,
-    Identity,
     cut,
 )
-from autosyncd.vcs.changes import EVERYTHING, NOTHING_CHANGED
+from autosyncd.vcs.changes import NOTHING_CHANGED
 from autosyncd.vcs.outcomes import (
     Aborted,
     CommitMade,
@@ -13,67 +12,12 @@ from autosyncd.vcs.outcomes import (
     LeftOut,
     NothingToCommit,
     Question,
-    Ready,
-    Unfit,
     Waiting,
 )
 from autosyncd.worker import events as ev
-from autosyncd.worker.atrest import HOUSEKEEP_FIRST
 from autosyncd.worker.setbacks import fail, halt, some_names, wait
-from autosyncd.worker.state import (
-    NEVER,
-    SWEEP_FIRST,
-    Activity,
-    look_after,
-)
+from autosyncd.worker.state import GONE_AGAIN, NEVER, Activity
 from autosyncd.worker.turn import Turn
-
-# Inspect
-
-
-def inspected(turn: Turn, event: ev.Inspected) -> None:
-    """The tree was looked at: it can be worked in, or is looked at again later."""
-    outcome = event.outcome
-    turn.change(activity=Activity.IDLE)
-    match outcome:
-        case Ready():
-            _ready(turn, outcome)
-        case Unfit(text):
-            turn.change(unfit=text, inspect_due=turn.now + look_after(10))
-            turn.problem("unfit", text)
-        case Waiting():
-            wait(turn, outcome)
-        case Failed(kind, text):
-            fail(turn, kind, text)
-        case Aborted():
-            pass
-
-
-def _ready(turn: Turn, ready: Ready) -> None:
-    turn.change(
-        inspected=True,
-        unfit="",
-        waiting=None,
-        looks=0,
-        trouble="",
-        remote=ready.remote,
-        scope=turn.state.scope | EVERYTHING,
-        first_change=turn.now,
-        last_change=-NEVER,
-        sweep_due=turn.now + SWEEP_FIRST,
-        housekeep_due=turn.now + HOUSEKEEP_FIRST,
-        held_due=turn.now if ready.held else NEVER,
-    )
-    turn.solved("unfit", "gone")
-    turn.command(ev.SetWatches(ready.ignored))
-    url = cut(ready.url, 300)
-    turn.report(Identity(ready.tree, ready.channels, ready.remote, ready.branch, ready.head, url))
-    if ready.note and ready.note != turn.state.noted:  # a tree comes back as it went
-        turn.change(noted=ready.note)
-        turn.command(ev.Say(ready.note))
-
-
-# Commit
 
 
 def commit_ended(turn: Turn, event: ev.CommitEnded) -> None:
@@ -120,6 +64,8 @@ def _clean(turn: Turn, left_out: tuple[LeftOut, ...]) -> None:
     turn.change(snapshot_due=NEVER)
     turn.solved("waiting", "hook", "git-failed", "no-memory")
     turn.solved("disk-full", "read-only", "disk-error")
+    if turn.now - turn.state.last_gone > GONE_AGAIN:
+        turn.solved("unwatchable")
     if turn.state.remote is None:
         turn.change(allowed=frozenset(), unpushed=False, hurry=False)
     kept = frozenset() if working.everything else turn.state.left_out

@@ -29,6 +29,8 @@ RETRY_FIRST, RETRY_MOST = 5.0, 300.0
 """Seconds: a remote that is away is tried again after 5 s, doubling to 5 min."""
 LOOK_FIRST, LOOK_MOST = 2.0, 30.0
 """Seconds between looks at whatever is waited for."""
+GONE_AGAIN = 60.0
+"""Seconds within which a root that was found and is gone again is looked for more slowly."""
 SWEEP_FIRST = 2.0
 """Seconds an old version is kept at least: for a process between lookup and open of its name."""
 SNAPSHOT_AFTER = 10.0
@@ -68,6 +70,9 @@ class State:
     # Inspect
     inspected: bool = False
     inspect_due: float = -NEVER
+    last_gone: float = -NEVER
+    gones: int = 0
+    """How often in a row the watch said so soon again that the root is gone."""
     unfit: str = ""
     remote: str | None = None
     watch_complete: bool = True

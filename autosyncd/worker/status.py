@@ -15,8 +15,10 @@ _STAGES = {
 
 def status_of(state: State, now: float, policy: RepoConfig) -> tuple[Status, str]:
     """The status and its reason, one plain sentence or empty."""
-    if state.stopping or state.activity is Activity.STOPPED:
+    if state.stopping:
         return Status.STOPPING, ""
+    if state.activity is Activity.STOPPED:
+        return Status.STARTING, ""  # its successor does
     if state.question is not None:
         return Status.HALTED, f"{state.question.text} To go on: autosyncctl resume {policy.name}"
     if state.waiting is not None and state.waiting.why is Why.GONE:

@@ -56,8 +56,10 @@ class GitDriver:
         host: str,
         machine: str,
         environment: Mapping[str, str],
+        written: str = "",
     ) -> None:
-        self._config = config
+        """`written`: the path as the configuration has it, if that is another than `config` has."""
+        self._config, self._written = config, written or config.path
         self._guard, self._compose, self._watcher = guard, compose, watcher
         self._host, self._machine, self._environment = host, machine, environment
         self._runner = Runner()
@@ -208,7 +210,13 @@ class GitDriver:
 
     def _inspect(self) -> InspectOutcome:
         opened = Opening(
-            self._config, self._runner, self._lock, self._host, self._machine, self._environment
+            self._config,
+            self._runner,
+            self._lock,
+            self._host,
+            self._machine,
+            self._environment,
+            self._written,
         ).run()
         if not isinstance(opened, Opened):
             return opened

@@ -18,7 +18,7 @@ from autosyncd.vcs.git.remotes import remote as remotes
 from autosyncd.vcs.git.repository import NotARepository, Repository, open_repository, tree_id
 from autosyncd.vcs.git.updating import held, sweep
 from autosyncd.vcs.git.updating.lease import leases_work
-from autosyncd.vcs.outcomes import Ready, Unfit, Waiting, Why
+from autosyncd.vcs.outcomes import Ready, Relinked, Unfit, Waiting, Why
 from autosyncd.vcs.process import Runner
 
 LET_GO_WITHIN = 1.0
@@ -77,10 +77,15 @@ class Opening:
     host: str
     machine: str
     environment: Mapping[str, str]
+    written: str
+    """The path as the configuration has it; `config` has the folder that it once led to."""
 
-    def run(self) -> Opened | Unfit | Waiting:
+    def run(self) -> Opened | Unfit | Relinked | Waiting:
         """Recover first, then look."""
         path = self.config.path
+        real = os.path.realpath(self.written)
+        if real != path:
+            return Relinked(f"{self.written} leads to {real} now; it goes on there.")
         if not os.path.isdir(path):
             return gone(path)
         begun = heal.before_opening(path)

@@ -1,0 +1,86 @@
+"""Pure: what the machine makes of a look at the tree: whether it is there, and what tree it is."""
+
+from autosyncd.link.messages import Identity, cut
+from autosyncd.vcs.changes import EVERYTHING
+from autosyncd.vcs.outcomes import Aborted, Failed, Ready, Relinked, Unfit, Waiting
+from autosyncd.worker import events as ev
+from autosyncd.worker.atrest import HOUSEKEEP_FIRST
+from autosyncd.worker.setbacks import fail, wait
+from autosyncd.worker.state import GONE_AGAIN, NEVER, SWEEP_FIRST, Activity, look_after
+from autosyncd.worker.turn import Turn
+
+TOLD_AFTER = 3
+"""Times in a row that the root is gone and is found again, after which a person is told."""
+
+
+def inspected(turn: Turn, event: ev.Inspected) -> None:
+    """The tree was looked at: it can be worked in, or is looked at again later."""
+    outcome = event.outcome
+    turn.change(activity=Activity.IDLE)
+    match outcome:
+        case Ready():
+            _ready(turn, outcome)
+        case Unfit(text):
+            turn.change(unfit=text, inspect_due=turn.now + look_after(10))
+            turn.problem("unfit", text)
+        case Relinked(text):
+            _relinked(turn, text)
+        case Waiting():
+            wait(turn, outcome)
+        case Failed(kind, text):
+            fail(turn, kind, text)
+        case Aborted():
+            pass
+
+
+def _ready(turn: Turn, ready: Ready) -> None:
+    turn.change(
+        inspected=True,
+        unfit="",
+        waiting=None,
+        looks=0,
+        trouble="",
+        remote=ready.remote,
+        scope=turn.state.scope | EVERYTHING,
+        first_change=turn.now,
+        last_change=-NEVER,
+        sweep_due=turn.now + SWEEP_FIRST,
+        housekeep_due=turn.now + HOUSEKEEP_FIRST,
+        held_due=turn.now if ready.held else NEVER,
+    )
+    turn.solved("unfit", "gone")
+    turn.command(ev.SetWatches(ready.ignored))
+    url = cut(ready.url, 300)
+    turn.report(Identity(ready.tree, ready.channels, ready.remote, ready.branch, ready.head, url))
+    if ready.note and ready.note != turn.state.noted:  # a tree comes back as it went
+        turn.change(noted=ready.note)
+        turn.command(ev.Say(ready.note))
+
+
+def _relinked(turn: Turn, text: str) -> None:
+    """What was told of the old folder is withdrawn, since its successor knows nothing of that."""
+    if turn.state.stopping:
+        return
+    turn.solved(*sorted(turn.state.problems))
+    turn.change(activity=Activity.STOPPED)
+    turn.command(ev.Say(text))
+    turn.command(ev.Quit(elsewhere=True))
+
+
+def root_gone(turn: Turn, _event: ev.RootGone) -> None:
+    """Look for it at once; slower and slower where git finds it each time and the kernel doesn't."""
+    state, now = turn.state, turn.now
+    gones = state.gones + 1 if now - state.last_gone < GONE_AGAIN else 0
+    turn.change(
+        inspected=False,
+        inspect_due=now + look_after(gones) if gones else now,
+        scope=state.scope | EVERYTHING,
+        last_gone=now,
+        gones=gones,
+    )
+    if gones >= TOLD_AFTER:
+        path = turn.policy.path
+        text = f"{path} can't be watched, since the kernel finds another folder there than git does"
+        text += "; it is looked at again in a moment."
+        turn.change(unfit=text)
+        turn.problem("unwatchable", text)
