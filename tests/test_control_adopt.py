@@ -99,6 +99,9 @@ def driver_for(path: Path) -> tuple[GitDriver, list[Question | None]]:
         def stage(self, stage):
             pass
 
+        def identified(self, identity):
+            pass
+
         def pushed(self, head):
             pass
 

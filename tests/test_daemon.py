@@ -241,6 +241,33 @@ def test_a_tree_that_is_moved_behind_a_link_goes_on_where_it_is(tmp_path: Path) 
         assert machine.processes() == []
 
 
+@pytest.mark.parametrize("ask", [signal.SIGUSR1, signal.SIGHUP, None])
+def test_a_remote_that_is_added_later_is_used(tmp_path: Path, ask: signal.Signals | None) -> None:
+    """By a person who asks for a sync or a reload, or just goes on with an edit."""
+    tree, shared = tmp_path / "notes", hub(tmp_path)
+    tree.mkdir()
+    git(tree, "init", "-q", "-b", "main")
+    (tree / "todo.md").write_text("before there was a hub\n")
+    with daemon(tmp_path) as machine:
+        machine.configure({"path": str(tree), "poll_every": "never"})
+        machine.start().ready("notes")
+        git(tree, "remote", "add", "origin", str(shared))
+        if ask is None:
+            (tree / "new.md").write_text("an edit afterwards\n")
+        else:
+            machine.process.send_signal(ask)  # type: ignore[union-attr]
+        machine.says("the remote is origin now: ")
+        eventually(
+            lambda: git(shared, "rev-parse", "main", check=False) == git(tree, "rev-parse", "HEAD")
+        )
+        git(tree, "remote", "set-url", "origin", str(hub(tmp_path, "other.git")))
+        machine.process.send_signal(signal.SIGUSR1)  # type: ignore[union-attr]
+        other = tmp_path / "other.git"
+        eventually(
+            lambda: git(other, "rev-parse", "main", check=False) == git(tree, "rev-parse", "HEAD")
+        )
+
+
 def test_most_files_vanishing_halts_and_asks(tmp_path: Path) -> None:
     one, other = two_trees(tmp_path)
     for number in range(30):

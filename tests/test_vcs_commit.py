@@ -57,7 +57,7 @@ def test_the_message_says_what_happened_and_where(laptop: Clone) -> None:
     ready = laptop.driver.inspect()
     assert isinstance(ready, Ready)
     trailer = laptop.git("log", "-1", "--format=%(trailers:key=Autosync-Tree,valueonly)")
-    assert trailer.strip() == ready.tree
+    assert trailer.strip() == ready.identity.tree
 
 
 def test_the_persons_own_words_are_the_subject(laptop: Clone) -> None:
@@ -401,7 +401,7 @@ def test_a_linked_worktree_is_a_tree_of_its_own(settled: Clone) -> None:
     side = Clone(settled.root.parent / "side", settled.environment)
     ready = side.driver.inspect()
     assert isinstance(ready, Ready)
-    assert ready.branch == "side"
+    assert ready.identity.branch == "side"
     side.edit("a.txt", "aside\n")
     side.committed()
     assert settled.git("show", "side:a.txt") == "aside"

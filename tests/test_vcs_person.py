@@ -428,7 +428,7 @@ def test_what_is_pushed_while_another_branch_is_checked_out_comes_afterwards(wor
 def test_a_branch_that_is_configured_is_the_one(laptop: Clone) -> None:
     ready = laptop.reopen(branch="side")
     assert isinstance(ready, Ready)
-    assert ready.branch == "side"
+    assert ready.identity.branch == "side"
     laptop.edit("b.txt", "on main\n")
     assert isinstance(laptop.commit(), Waiting)
 
@@ -555,11 +555,11 @@ def test_the_tree_keeps_its_id_and_a_copy_gets_its_own(laptop: Clone, world: Wor
     first, second = laptop.driver.inspect(), laptop.reopen()
     assert isinstance(first, Ready)
     assert isinstance(second, Ready)
-    assert first.tree == second.tree
-    assert len(first.tree) == 32
+    assert first.identity.tree == second.identity.tree
+    assert len(first.identity.tree) == 32
     copied = world.copy(world.folder.parent / "other").clones["laptop"].driver.inspect()
     assert isinstance(copied, Ready)
-    assert copied.tree != first.tree
+    assert copied.identity.tree != first.identity.tree
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"unknown": 1}'])

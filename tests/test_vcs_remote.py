@@ -36,6 +36,34 @@ def laptop(world: World) -> Clone:
     return laptop
 
 
+# another remote
+
+
+def test_a_remote_that_changes_is_told_once_before_the_next_verb(
+    world: World, laptop: Clone
+) -> None:
+    told = laptop.told.identities
+    laptop.sync()
+    assert told == []
+    laptop.git("remote", "add", "second", "https://alice:secret@example.org/notes.git")
+    laptop.git("config", "branch.main.remote", "second")
+    laptop.commit()
+    assert [(one.remote, one.url) for one in told] == [("second", "https://example.org/notes.git")]
+    laptop.git("config", "user.nickname", "Al")
+    assert laptop.driver.identify() is None
+    assert len(told) == 1, "another setting changes nothing"
+    elsewhere = laptop.environment["HOME"] + "/.gitconfig"
+    with open(elsewhere, "a") as file:
+        file.write('[url "https://mirror.example.org/"]\n\tinsteadOf = https://example.org/\n')
+    laptop.git("remote", "set-url", "second", "https://example.org/notes.git")
+    assert laptop.driver.identify() is None
+    assert told[-1].url == "https://mirror.example.org/notes.git"
+    laptop.git("remote", "remove", "second")
+    laptop.git("remote", "remove", "origin")
+    laptop.commit()
+    assert (told[-1].remote, told[-1].url) == (None, "")
+
+
 # refused for good
 
 

@@ -389,7 +389,7 @@ def test_a_remote_may_be_called_anything(world: World, name: str) -> None:
     desktop.git("remote", "rename", "origin", name)
     ready = desktop.reopen()
     assert isinstance(ready, Ready)
-    assert ready.remote == name
+    assert ready.identity.remote == name
     push_from(laptop, "a.txt", "two\n")
     assert isinstance(desktop.sync(), Synced)
     assert desktop.read("a.txt") == b"two\n"
@@ -406,7 +406,7 @@ def test_the_remote_is_the_configured_one_then_the_upstreams_then_the_only_one(
         laptop.git("config", "branch.main.remote", upstream)
         ready = laptop.reopen(remote=config)
         assert isinstance(ready, Ready)
-        chosen.append(ready.remote)
+        chosen.append(ready.identity.remote)
     assert chosen == ["backup", "backup", "origin"]
 
 
@@ -425,7 +425,7 @@ def test_a_branch_with_a_slash(world: World) -> None:
         clone.driver.close()
         ready = clone.reopen(branch="topic/x")
         assert isinstance(ready, Ready)
-        assert ready.branch == "topic/x"
+        assert ready.identity.branch == "topic/x"
     push_from(laptop, "a.txt", "two\n")
     assert isinstance(desktop.sync(), Synced)
     assert desktop.read("a.txt") == b"two\n"
@@ -493,7 +493,7 @@ def test_a_shallow_clone_syncs_both_ways(world: World) -> None:
     shallow = world.adopt("shallow")
     ready = shallow.driver.inspect()
     assert isinstance(ready, Ready)
-    assert len(ready.channels) == 1
+    assert len(ready.identity.channels) == 1
     push_from(laptop, "a.txt", "laptop\n")
     shallow.edit("b.txt", "shallow\n")
     shallow.committed()
@@ -544,9 +544,9 @@ def test_clones_of_one_hub_share_their_channels(world: World) -> None:
     first, second = laptop.reopen(), desktop.reopen()
     assert isinstance(first, Ready)
     assert isinstance(second, Ready)
-    assert first.channels == second.channels
-    assert len(first.channels) == 2
-    assert first.tree != second.tree
+    assert first.identity.channels == second.identity.channels
+    assert len(first.identity.channels) == 2
+    assert first.identity.tree != second.identity.tree
 
 
 # when history is not what it was

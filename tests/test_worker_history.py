@@ -17,6 +17,7 @@ from autosyncd.vcs.changes import Scope
 from autosyncd.vcs.orders import (
     CommitOrder,
     Housekeep,
+    Identify,
     Inspect,
     Judge,
     Snapshot,
@@ -31,6 +32,7 @@ from autosyncd.vcs.outcomes import (
     CommitMade,
     Dirty,
     Failed,
+    Identified,
     NothingToCommit,
     Question,
     Ready,
@@ -45,7 +47,7 @@ from autosyncd.worker.machine import deadline, step
 from autosyncd.worker.state import Activity, State
 
 POLICY = RepoConfig(path="/notes", name="notes")
-READY = Ready(TreeId("t"), (), "origin", "main", None, frozenset(), b"/state")
+READY = Ready(Identified(TreeId("t"), (), "origin", "main", None, "/hub"), frozenset(), b"/state")
 COMMIT_TROUBLE = (
     Waiting(Why.OPERATION, "merging"),
     Waiting(Why.STAGED, "staged"),
@@ -124,6 +126,8 @@ class World:
         match verb:
             case Inspect():
                 self.hear(who, ev.Inspected(READY))
+            case Identify():
+                self.hear(who, ev.IdentifyEnded(None))
             case Judge(folders):
                 self.hear(who, ev.Judged(folders, frozenset()))
             case Housekeep():

@@ -12,11 +12,13 @@ from autosyncd.link.messages import (
     Conflict,
     Describe,
     HeadMoved,
+    Identity,
     Online,
     Problem,
     Pulled,
     PullOrder,
     Resume,
+    Retry,
     Solved,
     StatusChanged,
     SyncNow,
@@ -27,6 +29,7 @@ from autosyncd.vcs.changes import EVERYTHING, NOTHING_CHANGED, Scope
 from autosyncd.vcs.orders import (
     CommitOrder,
     Housekeep,
+    Identify,
     Inspect,
     Judge,
     Snapshot,
@@ -40,6 +43,7 @@ from autosyncd.vcs.outcomes import (
     CommitMade,
     Dirty,
     Failed,
+    Identified,
     LeftOut,
     NoRemote,
     NothingToCommit,
@@ -62,15 +66,13 @@ POLLING = replace(POLICY, poll_every="auto")
 HEAD = Head("main", "a" * 40)
 NEWS = Head("main", "c" * 40)
 """What another machine has pushed."""
+HERE = Identified(TreeId("t" * 32), (), "origin", "main", None, "/hub.git")
 READY = Ready(
-    tree=TreeId("t" * 32),
-    channels=(),
-    remote="origin",
-    branch="main",
-    head=None,
+    identity=HERE,
     ignored=frozenset(),
     state_folder=b"/state",
 )
+ALONE = replace(READY, identity=replace(HERE, remote=None, url=""))
 MADE = CommitMade(HEAD, 1, "notes: edit todo.md (laptop)")
 NOTHING = NothingToCommit(HEAD)
 
@@ -506,13 +508,50 @@ def test_a_description_becomes_the_next_commits_message_once() -> None:
 
 
 def test_without_a_remote_it_only_commits() -> None:
-    talk = Conversation().hear(ev.Tick()).hear(ev.Inspected(replace(READY, remote=None)))
+    talk = Conversation().hear(ev.Tick()).hear(ev.Inspected(ALONE))
     talk.hear(ev.CommitEnded(MADE))
     assert talk.runs == []
     assert talk.status == (Status.IDLE, "")
     assert talk.later(2).due_in >= 500
     lost = started().hear(PullOrder(NEWS)).hear(ev.SyncEnded(NoRemote()))
     assert lost.status == (Status.IDLE, "")
+
+
+@pytest.mark.parametrize("ask", [SyncNow(), Retry()])
+def test_a_remote_that_is_added_later_is_noticed_when_a_person_asks(ask: ev.Event) -> None:
+    talk = Conversation().hear(ev.Tick()).hear(ev.Inspected(ALONE)).hear(ev.CommitEnded(NOTHING))
+    assert talk.later(2).hear(ask).runs == [Identify()]
+    who = Identity(HERE.tree, (), "origin", "main", None, HERE.url)
+    assert who in talk.hear(ev.Identified(HERE)).reports
+    assert talk.hear(ev.IdentifyEnded(None)).runs == [SyncOrder(fetch=True)]
+    assert talk.hear(ev.SyncEnded(Synced(HEAD, pushed=True))).runs == []
+    assert talk.status == (Status.IDLE, "")
+
+
+def test_another_remote_is_not_blamed_for_what_the_old_one_did() -> None:
+    talk = started().hear(changed(b"a")).later(2)
+    talk.hear(ev.CommitEnded(MADE)).later(3)
+    talk.hear(ev.SyncEnded(Synced(HEAD, refused="protected branch")))
+    talk.hear(PullOrder(NEWS)).hear(ev.SyncEnded(Away(AwayKind.NOT_FOUND, "no such repository.")))
+    talk.later(1).hear(ev.Identified(replace(HERE, url="/other.git")))
+    assert {Solved("push-refused"), Solved("remote-not-found")} <= set(talk.reports)
+    assert talk.runs == [SyncOrder(fetch=True)]
+    assert talk.status == (Status.SETTLING, "")
+
+
+def test_a_remote_that_is_removed_leaves_a_tree_that_only_commits() -> None:
+    talk = started().hear(PullOrder(NEWS)).hear(ev.SyncEnded(Away(AwayKind.NETWORK, "away.")))
+    talk.hear(ev.Identified(replace(HERE, remote=None, url="")))
+    assert talk.status == (Status.IDLE, "")
+    talk.hear(changed(b"a")).later(2)
+    assert talk.hear(ev.CommitEnded(MADE)).runs == []
+    assert talk.later(600).runs == []
+
+
+def test_a_reload_looks_again_at_what_can_not_be_worked_in() -> None:
+    talk = Conversation().hear(ev.Tick()).hear(ev.Inspected(Unfit("not a git repository")))
+    assert talk.later(1).runs == []
+    assert talk.hear(Retry()).runs == [Inspect()]
 
 
 def test_pulled_files_and_conflicts_are_reported() -> None:
@@ -679,11 +718,13 @@ def test_housekeeping_gives_way_at_once_and_comes_again(event: ev.Event) -> None
             talk.later(talk.due_in)
         elif isinstance(talk.runs[0], CommitOrder):
             talk.hear(ev.CommitEnded(MADE))
+        elif isinstance(talk.runs[0], Identify):
+            talk.hear(ev.IdentifyEnded(None))
         else:
             talk.hear(ev.SyncEnded(Synced(NEWS, pushed=True)))
         seen += talk.runs
     assert talk.now == ended + HOUSEKEEP_AGAIN
-    assert {CommitOrder, SyncOrder} == {type(verb) for verb in seen}
+    assert {CommitOrder, SyncOrder} == {type(verb) for verb in seen} - {Identify}
 
 
 def test_a_tree_that_never_rests_is_packed_at_last() -> None:
@@ -727,7 +768,7 @@ def test_housekeeping_waits_for_the_push_that_is_due_in_a_moment() -> None:
 
 
 def test_without_a_remote_housekeeping_comes_all_the_same() -> None:
-    talk = Conversation().hear(ev.Tick()).hear(ev.Inspected(replace(READY, remote=None)))
+    talk = Conversation().hear(ev.Tick()).hear(ev.Inspected(ALONE))
     talk.hear(ev.CommitEnded(MADE))
     talk.state = replace(talk.state, housekeep_due=talk.now + 5)
     assert not was_kept(talk)

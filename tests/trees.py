@@ -15,6 +15,7 @@ from autosyncd.vcs.orders import CommitOrder, Stage, SyncOrder
 from autosyncd.vcs.outcomes import (
     CommitMade,
     CommitOutcome,
+    Identified,
     InspectOutcome,
     NothingToCommit,
     Question,
@@ -32,9 +33,13 @@ class Record:
 
     stages: list[Stage] = field(default_factory=list)
     heads: list[Head] = field(default_factory=list)
+    identities: list[Identified] = field(default_factory=list)
 
     def stage(self, stage: Stage) -> None:
         self.stages.append(stage)
+
+    def identified(self, identity: Identified) -> None:
+        self.identities.append(identity)
 
     def pushed(self, head: Head) -> None:
         self.heads.append(head)

@@ -245,7 +245,7 @@ class Subscribe(Message):
 
 @dataclass(frozen=True, slots=True)
 class Retry(Message):
-    """The person asks for a reload: what was given up is tried again."""
+    """The person asks for a reload: what was given up is tried again (to workers and messenger)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,6 +141,7 @@ class Supervisor:
         changed = self._apply(self._reading.again())
         if asked:
             self._repositories.retry()
+            self._repositories.pass_on(Retry())
             self._children.retry([MESSENGER])
             self._children.post(MESSENGER, Retry())
         if changed or asked:

@@ -13,6 +13,8 @@ from autosyncd.vcs.changes import ChangeSet
 from autosyncd.vcs.orders import CommitOrder, Stage, SyncOrder
 from autosyncd.vcs.outcomes import (
     CommitOutcome,
+    Identified,
+    IdentifyOutcome,
     InspectOutcome,
     Question,
     Snapshotted,
@@ -29,6 +31,9 @@ class Watcher(Protocol):
     def pushed(self, head: Head) -> None:
         """`head` was proved to be on the remote."""
 
+    def identified(self, identity: Identified) -> None:
+        """The remote, its address or the channels are not what was last said."""
+
 
 Guard = Callable[[ChangeSet], Question | None]
 Compose = Callable[[ChangeSet, str, str], str]
@@ -40,6 +45,9 @@ class Vcs(Protocol):
 
     def inspect(self) -> InspectOutcome:
         """Recover what a killed predecessor left, then say what tree this is."""
+
+    def identify(self) -> IdentifyOutcome:
+        """Tell the watcher if the tree's identity has changed; commit() and sync() do so too."""
 
     def judge(self, folders: frozenset[bytes]) -> frozenset[bytes]:
         """Which of these folders are ignored and hold nothing tracked."""

@@ -42,6 +42,11 @@ class Inspect:
 
 
 @dataclass(frozen=True, slots=True)
+class Identify:
+    """Vcs.identify()."""
+
+
+@dataclass(frozen=True, slots=True)
 class Judge:
     """Vcs.judge()."""
 
@@ -63,7 +68,7 @@ class Housekeep:
     """Vcs.housekeep()."""
 
 
-Verb = Inspect | Judge | Sweep | Snapshot | Housekeep | CommitOrder | SyncOrder
+Verb = Inspect | Identify | Judge | Sweep | Snapshot | Housekeep | CommitOrder | SyncOrder
 
 
 class Stage(Enum):

@@ -76,14 +76,23 @@ class Aborted:
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
-    """The tree is one that can be worked in."""
+class Identified:
+    """Who the tree is to others. It may become another while it is worked in."""
 
     tree: TreeId
     channels: tuple[Channel, ...]
     remote: str | None
     branch: str
     head: str | None
+    url: str
+    """The remote's address, without credentials."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The tree is one that can be worked in."""
+
+    identity: Identified
     ignored: frozenset[bytes]
     """Folders that git ignores and that hold nothing tracked: they carry no watch."""
     state_folder: bytes
@@ -92,8 +101,6 @@ class Ready:
     """Incoming versions of some files still wait (vcs/git/updating/held.py)."""
     note: str = ""
     """Something a person should be told once (no author known to git, say)."""
-    url: str = ""
-    """The remote's address, without credentials."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,5 +206,6 @@ class Away:
 
 
 InspectOutcome = Ready | Unfit | Relinked | Waiting | Failed | Aborted
+IdentifyOutcome = Relinked | Waiting | Failed | Aborted | None
 CommitOutcome = CommitMade | NothingToCommit | Waiting | Question | Failed | Aborted
 SyncOutcome = Synced | NoRemote | Dirty | Away | Waiting | Question | Failed | Aborted

@@ -15,6 +15,7 @@ from autosyncd.vcs.driver import Vcs
 from autosyncd.vcs.orders import (
     CommitOrder,
     Housekeep,
+    Identify,
     Inspect,
     Judge,
     Snapshot,
@@ -23,6 +24,7 @@ from autosyncd.vcs.orders import (
     SyncOrder,
     Verb,
 )
+from autosyncd.vcs.outcomes import Identified
 from autosyncd.worker import events as ev
 
 
@@ -81,6 +83,10 @@ class Herald:
         """`head` was proved to be on the remote."""
         self._mailbox.post(ev.Pushed(head))
 
+    def identified(self, identity: Identified) -> None:
+        """The remote, its address or the channels are not what was last said."""
+        self._mailbox.post(ev.Identified(identity))
+
 
 class Engine:
     """Owns the thread and the driver in it."""
@@ -127,6 +133,8 @@ class Engine:
         match verb:
             case Inspect():
                 return ev.Inspected(self._vcs.inspect())
+            case Identify():
+                return ev.IdentifyEnded(self._vcs.identify())
             case Judge(folders):
                 return ev.Judged(folders, self._vcs.judge(folders))
             case Housekeep():

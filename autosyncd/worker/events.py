@@ -2,11 +2,27 @@
 
 from dataclasses import dataclass
 
-from autosyncd.link.messages import Describe, Message, Online, PullOrder, Resume, SyncNow, Woke
+from autosyncd.link.messages import (
+    Describe,
+    Message,
+    Online,
+    PullOrder,
+    Resume,
+    Retry,
+    SyncNow,
+    Woke,
+)
 from autosyncd.model import Head
+from autosyncd.vcs import outcomes
 from autosyncd.vcs.changes import Scope
 from autosyncd.vcs.orders import Stage, Verb
-from autosyncd.vcs.outcomes import CommitOutcome, InspectOutcome, Snapshotted, SyncOutcome
+from autosyncd.vcs.outcomes import (
+    CommitOutcome,
+    IdentifyOutcome,
+    InspectOutcome,
+    Snapshotted,
+    SyncOutcome,
+)
 
 # events
 
@@ -51,6 +67,20 @@ class Inspected:
     """The verb Inspect is done."""
 
     outcome: InspectOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """The tree is known by something else now; the verb may still be running."""
+
+    identity: outcomes.Identified
+
+
+@dataclass(frozen=True, slots=True)
+class IdentifyEnded:
+    """The verb Identify is done."""
+
+    outcome: IdentifyOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +164,8 @@ Event = (
     | WatchState
     | Recalled
     | Inspected
+    | Identified
+    | IdentifyEnded
     | Judged
     | CommitEnded
     | SyncEnded
@@ -148,6 +180,7 @@ Event = (
     | PullOrder
     | SyncNow
     | Resume
+    | Retry
     | Describe
     | Woke
     | Online

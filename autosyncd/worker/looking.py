@@ -1,12 +1,21 @@
 """Pure: what the machine makes of a look at the tree: whether it is there, and what tree it is."""
 
-from autosyncd.link.messages import Identity, cut
+from autosyncd.link.messages import Identity, Retry, SyncNow, cut
 from autosyncd.vcs.changes import EVERYTHING
-from autosyncd.vcs.outcomes import Aborted, Failed, Ready, Relinked, Unfit, Waiting
+from autosyncd.vcs.outcomes import (
+    Aborted,
+    Failed,
+    Identified,
+    Ready,
+    Relinked,
+    Unfit,
+    Waiting,
+)
 from autosyncd.worker import events as ev
 from autosyncd.worker.atrest import HOUSEKEEP_FIRST
 from autosyncd.worker.setbacks import fail, wait
 from autosyncd.worker.state import GONE_AGAIN, NEVER, SWEEP_FIRST, Activity, look_after
+from autosyncd.worker.synced import SYNC_PROBLEMS
 from autosyncd.worker.turn import Turn
 
 TOLD_AFTER = 3
@@ -40,7 +49,7 @@ def _ready(turn: Turn, ready: Ready) -> None:
         waiting=None,
         looks=0,
         trouble="",
-        remote=ready.remote,
+        remote=ready.identity.remote,
         scope=turn.state.scope | EVERYTHING,
         first_change=turn.now,
         last_change=-NEVER,
@@ -50,11 +59,15 @@ def _ready(turn: Turn, ready: Ready) -> None:
     )
     turn.solved("unfit", "gone")
     turn.command(ev.SetWatches(ready.ignored))
-    url = cut(ready.url, 300)
-    turn.report(Identity(ready.tree, ready.channels, ready.remote, ready.branch, ready.head, url))
+    _report_identity(turn, ready.identity)
     if ready.note and ready.note != turn.state.noted:  # a tree comes back as it went
         turn.change(noted=ready.note)
         turn.command(ev.Say(ready.note))
+
+
+def _report_identity(turn: Turn, who: Identified) -> None:
+    url = cut(who.url, 300)
+    turn.report(Identity(who.tree, who.channels, who.remote, who.branch, who.head, url))
 
 
 def _relinked(turn: Turn, text: str) -> None:
@@ -65,6 +78,45 @@ def _relinked(turn: Turn, text: str) -> None:
     turn.change(activity=Activity.STOPPED)
     turn.command(ev.Say(text))
     turn.command(ev.Quit(elsewhere=True))
+
+
+def look_again(turn: Turn, _event: SyncNow | Retry) -> None:
+    """A person asks for it: what was found out once may be otherwise."""
+    state, now = turn.state, turn.now
+    turn.change(
+        identify_due=now,
+        inspect_due=min(state.inspect_due, now),
+        not_before=state.not_before if state.inspected else -NEVER,
+    )
+
+
+def identify_ended(turn: Turn, event: ev.IdentifyEnded) -> None:
+    """What was news was told meanwhile (identified)."""
+    turn.change(activity=Activity.IDLE)
+    if isinstance(event.outcome, Relinked):
+        _relinked(turn, event.outcome.text)
+
+
+def identified(turn: Turn, event: ev.Identified) -> None:
+    """There is another remote, or none: nothing that was found out about the old one holds."""
+    who, now = event.identity, turn.now
+    _report_identity(turn, who)
+    turn.change(
+        remote=who.remote,
+        unpushed=who.remote is not None,
+        first_unpushed=now,
+        last_commit=now,
+        last_activity=now,
+        pull_ordered=True,
+        failures=0,
+        sync_trouble="",
+        sync_not_before=-NEVER,
+        refused="",
+        refused_until=-NEVER,
+    )
+    turn.solved(*SYNC_PROBLEMS)
+    here = "there is no remote any more; commits stay here"
+    turn.command(ev.Say(f"the remote is {who.remote} now: {who.url}" if who.remote else here))
 
 
 def root_gone(turn: Turn, _event: ev.RootGone) -> None:

@@ -226,7 +226,7 @@ class Worker:
 
     def _hear_engine(self) -> None:
         for event in self._mailbox.take():
-            if not isinstance(event, ev.StageReached | ev.Pushed):
+            if not isinstance(event, ev.StageReached | ev.Pushed | ev.Identified):
                 self._engine.busy = False
             if isinstance(event, ev.Inspected) and isinstance(event.outcome, Ready):
                 self._recall(event.outcome.state_folder)

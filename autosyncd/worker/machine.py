@@ -16,6 +16,7 @@ from autosyncd.link.messages import (
     Online,
     PullOrder,
     Resume,
+    Retry,
     StatusChanged,
     SyncNow,
     Woke,
@@ -25,6 +26,7 @@ from autosyncd.vcs.changes import EVERYTHING, NOTHING_CHANGED
 from autosyncd.vcs.orders import (
     CommitOrder,
     Housekeep,
+    Identify,
     Inspect,
     Judge,
     Snapshot,
@@ -75,6 +77,10 @@ def _begin_work(turn: Turn) -> None:
 
 def _begin_inspect(turn: Turn, _verb: Inspect) -> None:
     turn.change(activity=Activity.INSPECTING)
+
+
+def _begin_identify(turn: Turn, _verb: Identify) -> None:
+    turn.change(activity=Activity.IDENTIFYING, identify_due=NEVER)
 
 
 def _begin_judge(turn: Turn, _verb: Judge) -> None:
@@ -196,7 +202,7 @@ def _try_soon(turn: Turn) -> None:
 # it is asked
 
 
-def _sync_now(turn: Turn, _event: SyncNow) -> None:
+def _sync_now(turn: Turn, event: SyncNow) -> None:
     state = turn.state
     turn.change(
         hurry=bool(state.scope) or state.unpushed,
@@ -206,6 +212,7 @@ def _sync_now(turn: Turn, _event: SyncNow) -> None:
         sync_not_before=-NEVER,
         refused_until=-NEVER,
     )
+    looking.look_again(turn, event)
 
 
 def _paused(turn: Turn, event: ev.Paused) -> None:
@@ -250,6 +257,8 @@ def _tick(_turn: Turn, _event: ev.Tick) -> None:
 
 _HANDLERS: dict[type, Callable[[Turn, Any], None]] = {
     ev.Inspected: looking.inspected,
+    ev.Identified: looking.identified,
+    ev.IdentifyEnded: looking.identify_ended,
     ev.Judged: _judged,
     ev.CommitEnded: outcomes.commit_ended,
     ev.SyncEnded: synced.sync_ended,
@@ -269,12 +278,14 @@ _HANDLERS: dict[type, Callable[[Turn, Any], None]] = {
     PullOrder: _pull_order,
     SyncNow: _sync_now,
     Resume: _resume,
+    Retry: looking.look_again,
     Describe: _describe,
     Woke: _woke,
     Online: _online,
 }
 _BEGINNINGS: dict[type[Verb], Callable[[Turn, Any], None]] = {
     Inspect: _begin_inspect,
+    Identify: _begin_identify,
     Judge: _begin_judge,
     CommitOrder: _begin_commit,
     SyncOrder: _begin_sync,

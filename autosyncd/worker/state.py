@@ -14,6 +14,7 @@ from autosyncd.vcs.changes import EVERYTHING, NOTHING_CHANGED, Scope
 from autosyncd.vcs.orders import (
     CommitOrder,
     Housekeep,
+    Identify,
     Inspect,
     Judge,
     Snapshot,
@@ -48,6 +49,7 @@ class Activity(Enum):
 
     IDLE = "idle"
     INSPECTING = "inspecting"
+    IDENTIFYING = "identifying"
     JUDGING = "judging"
     SWEEPING = "sweeping"
     SNAPPING = "snapping"
@@ -73,6 +75,7 @@ class State:
     last_gone: float = -NEVER
     gones: int = 0
     """How often in a row the watch said so soon again that the root is gone."""
+    identify_due: float = NEVER
     unfit: str = ""
     remote: str | None = None
     watch_complete: bool = True
@@ -232,6 +235,8 @@ def _commit_or_sync(state: State, now: float, policy: RepoConfig) -> tuple[Verb 
         # a push that is accepted proves that there is nothing to fetch
         fetch = state.pull_ordered or push_due(state, policy) > now
         return SyncOrder(fetch, push, state.allowed, pending=state.scope), now
+    if state.identify_due <= now:
+        return Identify(), now
     if state.held_due <= now:
         return SyncOrder(fetch=False, push=False, pending=state.scope, local=True), now
     if state.sweep_due <= now:
@@ -241,7 +246,7 @@ def _commit_or_sync(state: State, now: float, policy: RepoConfig) -> tuple[Verb 
     housekeep_due = NEVER if busy else state.housekeep_due
     if housekeep_due <= now:
         return Housekeep(), now
-    others = (state.held_due, state.sweep_due, housekeep_due)
+    others = (state.identify_due, state.held_due, state.sweep_due, housekeep_due)
     return None, min(due, syncs, scan_due(state), *others)
 
 

@@ -34,6 +34,11 @@ REFUSED_EVERY = 600.0
 """Seconds between pushes to a remote that refuses them."""
 CONSENT_EVERY = 3600.0
 """Seconds until a key that wants somebody's consent asks for it again, unless a person says sync."""
+SYNC_PROBLEMS = (
+    *(kind.value for kind in AwayKind),
+    *("sync-failed", "diverged", "push-refused", "push-full"),
+)
+"""Kinds of problems that are about one remote."""
 WORTH_AN_ALERT = 8
 """Failed tries in a row (a quarter of an hour) before a remote that is away is told to a person."""
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from autosyncd.model import Head
 from autosyncd.vcs.changes import Scope
 from autosyncd.vcs.orders import Stage
-from autosyncd.vcs.outcomes import CommitMade, Synced
+from autosyncd.vcs.outcomes import CommitMade, Identified, Synced
 from tests.convergence.host import Host
 
 FETCH = False
@@ -39,6 +39,9 @@ class Stopwatch:
 
     def stage(self, stage: Stage) -> None:
         self.fetched += stage is Stage.FETCH
+
+    def identified(self, identity: Identified) -> None:
+        pass
 
     def pushed(self, head: Head) -> None:
         self.at = self.at or time.monotonic()

@@ -19,7 +19,16 @@ from autosyncd.vcs.git.committing.snapshot import Snapshots
 from autosyncd.vcs.git.complaint import failed
 from autosyncd.vcs.git.disk import Hasher
 from autosyncd.vcs.git.healing import mark
-from autosyncd.vcs.git.opening import Opened, Opening, TreeLock, gone, ledger, together
+from autosyncd.vcs.git.identity import Identity
+from autosyncd.vcs.git.opening import (
+    Opened,
+    Opening,
+    TreeLock,
+    gone,
+    ledger,
+    relinked,
+    together,
+)
 from autosyncd.vcs.git.remotes import remote as remotes
 from autosyncd.vcs.git.updating import sweep as sweeping
 from autosyncd.vcs.git.updating.lease import leases_work
@@ -28,6 +37,7 @@ from autosyncd.vcs.outcomes import (
     Aborted,
     CommitOutcome,
     Failed,
+    IdentifyOutcome,
     InspectOutcome,
     Snapshotted,
     Synced,
@@ -65,10 +75,18 @@ class GitDriver:
         self._runner = Runner()
         self._opened: tuple[Repository, committing.Committer] | None = None
         self._lock = TreeLock()
+        self._identity: Identity | None = None
 
     def inspect(self) -> InspectOutcome:
         """Open the tree, end what a killed predecessor left, and say what tree this is."""
         return self._guarded(self._inspect)
+
+    def identify(self) -> IdentifyOutcome:
+        """Say whether the path leads elsewhere now; tell if the remote or the channels are others."""
+        if self._opened is None:
+            return _not_inspected()
+        moved = relinked(self._written, self._config.path)
+        return self._guarded(self._tell_identity) if moved is None else moved
 
     def judge(self, folders: frozenset[bytes]) -> frozenset[bytes]:
         """Which of these folders are ignored; when git can't say, none."""
@@ -85,10 +103,15 @@ class GitDriver:
             return _not_inspected()
         opened = self._opened
         self._watcher.stage(Stage.COMMIT)
+
+        def work() -> CommitOutcome:
+            self._tell_identity()
+            return committing.commit(*opened, order)
+
         if not order.gentle:
-            return self._guarded(lambda: committing.commit(*opened, order))
+            return self._guarded(work)
         try:
-            return self._guarded(lambda: at_low_priority(lambda: committing.commit(*opened, order)))
+            return self._guarded(lambda: at_low_priority(work))
         finally:
             opened[0].rest()  # children that stay would stay behind everything else
 
@@ -99,6 +122,7 @@ class GitDriver:
         opened, wait = self._opened, self._runner.stopping.wait
 
         def work() -> SyncOutcome:
+            self._tell_identity()
             outcome = syncing.sync(*opened, order, watcher=self._watcher, wait=wait)
             if isinstance(outcome, Synced):
                 note = together(outcome.note, signing.to_tell(opened[0]))
@@ -157,13 +181,13 @@ class GitDriver:
             return None, lock
         repository, committer = self._opened
         repository.rest()
-        return (repository, committer.author), lock
+        return (repository, committer.author, self._identity), lock
 
     def take_over(self, known: Any, lock: int | None) -> None:
         """Have the tree open as it was handed over."""
         self._lock.handle = lock
         if known is not None:
-            repository, author = known
+            repository, author, self._identity = known
             self._runner.ledger = ledger(repository)
             self._opened = (repository, self._committer(author))
             with contextlib.suppress(OSError):
@@ -208,6 +232,13 @@ class GitDriver:
             if self._opened is not None:
                 self._opened[0].pause()
 
+    def _tell_identity(self) -> None:
+        if self._opened is None or self._identity is None:
+            return
+        news = self._identity.news(self._opened[0], self._config, self._machine)
+        if news is not None:
+            self._watcher.identified(news)
+
     def _inspect(self) -> InspectOutcome:
         opened = Opening(
             self._config,
@@ -221,6 +252,7 @@ class GitDriver:
         if not isinstance(opened, Opened):
             return opened
         self._opened = (opened.repository, self._committer(opened.author))
+        self._identity = Identity(opened.ready.identity, opened.settings)
         return opened.ready
 
     def _committer(self, author: history.Author) -> committing.Committer:

@@ -14,8 +14,9 @@ from autosyncd.vcs.git.condition import current_branch
 from autosyncd.vcs.git.disk import Hasher
 from autosyncd.vcs.git.healing import heal, mark
 from autosyncd.vcs.git.healing.refill import refill
+from autosyncd.vcs.git.identity import identify, stamps
 from autosyncd.vcs.git.remotes import remote as remotes
-from autosyncd.vcs.git.repository import NotARepository, Repository, open_repository, tree_id
+from autosyncd.vcs.git.repository import NotARepository, Repository, open_repository
 from autosyncd.vcs.git.updating import held, sweep
 from autosyncd.vcs.git.updating.lease import leases_work
 from autosyncd.vcs.outcomes import Ready, Relinked, Unfit, Waiting, Why
@@ -65,6 +66,8 @@ class Opened:
     author: history.Author
     """Of our commits."""
     ready: Ready
+    settings: object
+    """What the files looked like that say who the tree is (identity.stamps)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +86,9 @@ class Opening:
     def run(self) -> Opened | Unfit | Relinked | Waiting:
         """Recover first, then look."""
         path = self.config.path
-        real = os.path.realpath(self.written)
-        if real != path:
-            return Relinked(f"{self.written} leads to {real} now; it goes on there.")
+        moved = relinked(self.written, path)
+        if moved is not None:
+            return moved
         if not os.path.isdir(path):
             return gone(path)
         begun = heal.before_opening(path)
@@ -109,7 +112,8 @@ class Opening:
         author = history.author(repository, self.host)
         unheard = "" if self.config.commit_hooks else hooks.silence(repository)
         note = together(author.note, healed, refilled, unheard)
-        return Opened(repository, author, self._ready(repository, note))
+        settings = stamps(repository)
+        return Opened(repository, author, self._ready(repository, note), settings)
 
     def _take(self, repository: Repository) -> bool:
         """Have the tree. What a killed worker was about to start has its lock until it runs
@@ -146,25 +150,24 @@ class Opening:
         return None
 
     def _ready(self, repository: Repository, note: str) -> Ready:
-        remote = remotes.choose(repository, self.config)
-        channels = remotes.channels(repository, self.config, remote, machine=self.machine)
         return Ready(
-            tree=tree_id(repository),
-            channels=channels,
-            remote=remote,
-            branch=repository.memory.branch,
-            head=repository.head,
+            identity=identify(repository, self.config, self.machine),
             ignored=excludes.ignored_folders(repository),
             state_folder=repository.state,
             held=bool(held.recall(repository)),
             note=note,
-            url=remotes.address(repository, remote),
         )
 
 
 def ledger(repository: Repository) -> Path:
     """Where the running child of a worker is on record."""
     return Path(os.fsdecode(repository.state), "children")
+
+
+def relinked(written: str, path: str) -> Relinked | None:
+    """Where the configured path leads to, if that is not where it is worked any more."""
+    real = os.path.realpath(written)
+    return None if real == path else Relinked(f"{written} leads to {real} now; it goes on there.")
 
 
 def gone(path: str) -> Waiting:

@@ -1,0 +1,66 @@
+"""Who a tree is to others: its remote and its channels; and whether that may have changed.
+
+A person adds a remote, changes its address, renames or removes it while the tree is being worked in. The
+files that say so are looked at before each verb, which costs a few stats, and asked about when they have
+changed.
+"""
+
+import os
+
+from autosyncd.model import RepoConfig
+from autosyncd.vcs.git.committing.stamps import stamp
+from autosyncd.vcs.git.remotes import remote as remotes
+from autosyncd.vcs.git.repository import Repository, tree_id
+from autosyncd.vcs.outcomes import Identified
+
+
+def identify(repository: Repository, config: RepoConfig, machine: str) -> Identified:
+    """Ask git."""
+    repository.chosen = None  # that goes by one file alone
+    remote = remotes.choose(repository, config)
+    return Identified(
+        tree=tree_id(repository),
+        channels=remotes.channels(repository, config, remote, machine=machine),
+        remote=remote,
+        branch=repository.memory.branch,
+        head=repository.head,
+        url=remotes.address(repository, remote),
+    )
+
+
+class Identity:
+    """What was last said of a tree. It is handed from process to process."""
+
+    def __init__(self, said: Identified, stamps: object) -> None:
+        self._said, self._stamps = said, stamps
+
+    def news(self, repository: Repository, config: RepoConfig, machine: str) -> Identified | None:
+        """Who it is, if that was not said yet."""
+        now = stamps(repository)
+        if now == self._stamps:
+            return None
+        found = identify(repository, config, machine)
+        self._stamps = now
+        before, self._said = self._said, found
+        same = (before.remote, before.channels, before.url) == (
+            found.remote,
+            found.channels,
+            found.url,
+        )
+        return None if same else found
+
+
+def stamps(repository: Repository) -> object:
+    """What the files look like that name remotes and rewrite their addresses (git-config(1))."""
+    home = os.fsencode(repository.git.variable("HOME") or "/nonexistent")
+    base = repository.git.variable("XDG_CONFIG_HOME")
+    personal = os.fsencode(base) if base else home + b"/.config"
+    return tuple(
+        stamp(path)
+        for path in (
+            repository.common_dir + b"/config",
+            repository.git_dir + b"/config.worktree",
+            home + b"/.gitconfig",
+            personal + b"/git/config",
+        )
+    )
