@@ -285,6 +285,50 @@ def test_most_files_vanishing_halts_and_asks(tmp_path: Path) -> None:
             (one / f"f{number}").write_text(f"{number}\n")
 
 
+def test_a_question_ends_without_an_answer_when_there_is_nothing_to_ask(tmp_path: Path) -> None:
+    one, other = two_trees(tmp_path)
+    names = [f"f{number}" for number in range(30)]
+    for name in names:
+        (one / name).write_text(f"this is {name}\n")
+    with daemon(tmp_path) as machine:
+        quick = {"poll_every": "5s"}
+        machine.configure({"path": str(one), **quick}, {"path": str(other), **quick})
+        machine.start().ready("laptop-notes", "desktop-notes")
+        eventually(lambda: len(tree(other)) == 30, 15)
+        # put back, by the command that it says
+        for name in names:
+            (one / name).unlink()
+        said = machine.says("30 of 30 files vanished. To go on: autosyncctl resume laptop-notes")
+        assert f"git -C {one} checkout-index -aq" in said
+        git(tmp_path, "-C", str(one), "checkout-index", "-aq")
+        (one / "f1").write_text("edited since\n")
+        eventually(lambda: tree(other).get("f1") == b"edited since\n", 20)
+        # taken back where it came from
+        third = clone(tmp_path / "hub.git", tmp_path / "third")
+        git(third, "rm", "-q", "f*")
+        git(third, "commit", "-qm", "oops")
+        git(third, "push", "-q", "origin", "main")
+        machine.says("30 of 30 files would be deleted here by what comes in.", times=2)
+        (other / "mine").write_text("meanwhile\n")
+        git(third, "revert", "--no-edit", "HEAD")
+        git(third, "push", "-q", "origin", "main")
+        eventually(lambda: "mine" in tree(one) and tree(one) == tree(other), 30)
+        assert len(tree(one)) == 31
+
+
+def test_a_first_adoption_that_is_made_smaller_goes_on(tmp_path: Path) -> None:
+    one, _ = two_trees(tmp_path)
+    for number in range(30):
+        (one / f"f{number}").write_text("x\n")
+    with daemon(tmp_path) as machine:
+        machine.configure({"path": str(one), "safety": {"max_new": 20}})
+        machine.start().says("30 new files (0 MB) would be committed")
+        (one / "f0").unlink()
+        machine.says("29 new files (0 MB) would be committed")
+        (one / ".gitignore").write_text("f1?\nf2?\n")
+        eventually(lambda: len(git(one, "ls-files").split()) == 10, 15)
+
+
 def test_a_first_adoption_of_too_much_halts_and_asks(tmp_path: Path) -> None:
     one, _ = two_trees(tmp_path)
     for number in range(20):

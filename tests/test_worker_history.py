@@ -44,7 +44,7 @@ from autosyncd.vcs.outcomes import (
 from autosyncd.worker import events as ev
 from autosyncd.worker.handover import pack, unpack
 from autosyncd.worker.machine import deadline, step
-from autosyncd.worker.state import Activity, State
+from autosyncd.worker.state import State
 
 POLICY = RepoConfig(path="/notes", name="notes")
 READY = Ready(Identified(TreeId("t"), (), "origin", "main", None, "/hub"), frozenset(), b"/state")
@@ -231,7 +231,7 @@ def settle(world: World) -> None:
         for who, machine in enumerate(world.machines):
             if machine.running is not None:
                 world.finish(who)
-            if machine.state.activity is Activity.HALTED:
+            if machine.state.question is not None:
                 world.hear(who, Resume())
         while world.flying:
             to, head = world.flying.pop()

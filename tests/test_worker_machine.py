@@ -458,9 +458,10 @@ def test_a_question_halts_and_resume_goes_on_with_the_answer() -> None:
     talk.hear(ev.CommitEnded(Question("mass-deletion", "214 of 230 files vanished.")))
     assert talk.status == (
         Status.HALTED,
-        "214 of 230 files vanished. To go on: autosyncctl resume notes",
+        "214 of 230 files vanished. To go on: autosyncctl resume notes "
+        "(to get the files back: git -C /home/alice/notes checkout-index -aq)",
     )
-    assert talk.due_in == math.inf
+    assert talk.due_in > 3000
     assert talk.hear(changed(b"b")).runs == []
     assert talk.hear(PullOrder(NEWS)).runs == []
     talk.hear(Resume())
@@ -468,6 +469,91 @@ def test_a_question_halts_and_resume_goes_on_with_the_answer() -> None:
     assert ev.Remember(-math.inf, frozenset({"mass-deletion"})) in talk.commands
     order = CommitOrder(Scope(frozenset({b"a", b"b"})), frozenset({"mass-deletion"}))
     assert talk.runs == [order]
+
+
+VANISHED = Question("mass-deletion", "214 of 230 files vanished.")
+INCOMING = Question("incoming-mass-deletion", "40 of 40 files would be deleted here.")
+
+
+def test_a_question_is_void_when_the_files_are_put_back() -> None:
+    talk = started().hear(changed(b"a")).later(2).hear(ev.CommitEnded(VANISHED))
+    assert talk.hear(changed(b"a")).runs == []
+    assert talk.later(1).hear(changed(b"b")).due_in == POLICY.commit_after, "when it is quiet"
+    assert talk.later(2).runs == [CommitOrder(Scope(frozenset({b"a", b"b"})))]
+    assert talk.status[0] is Status.HALTED
+    assert Solved("mass-deletion") in talk.hear(ev.CommitEnded(NOTHING)).reports
+    assert talk.status == (Status.IDLE, "")
+
+
+def test_a_question_that_has_changed_shows_the_new_numbers_and_the_same_one_is_not_told_again() -> (
+    None
+):
+    talk = started().hear(changed(b"a")).later(2).hear(ev.CommitEnded(VANISHED))
+    talk.hear(changed(b"b")).later(2)
+    assert talk.hear(ev.CommitEnded(VANISHED)).reports == []
+    talk.hear(changed(b"c")).later(2)
+    talk.hear(ev.CommitEnded(Question("mass-deletion", "120 of 230 files vanished.")))
+    solved, told = talk.reports
+    assert solved == Solved("mass-deletion")
+    assert isinstance(told, Problem)
+    assert told.text.startswith("120 of 230 files vanished.")
+    assert talk.status == (Status.HALTED, told.text)
+
+
+def test_a_halted_tree_that_never_rests_is_looked_at_rarely() -> None:
+    talk = started().hear(changed(b"a")).later(2).hear(ev.CommitEnded(VANISHED))
+    looks, end = 0, talk.now + 3000
+    while talk.now < end:
+        if talk.hear(changed(b"log")).runs:
+            looks += 1
+            talk.hear(ev.CommitEnded(VANISHED))
+        talk.now += 1.0
+    assert 20 < looks < 80
+
+
+def test_a_pull_order_is_no_reason_to_look_again_at_what_vanished_here() -> None:
+    talk = started().hear(changed(b"a")).later(2).hear(ev.CommitEnded(VANISHED))
+    assert talk.hear(PullOrder(NEWS)).runs == []
+    assert talk.hear(SyncNow()).runs == [CommitOrder(Scope(frozenset({b"a"})))]
+
+
+def test_what_comes_in_is_looked_at_again_when_the_remote_has_moved() -> None:
+    talk = started(POLLING).hear(PullOrder(NEWS)).hear(ev.SyncEnded(INCOMING))
+    assert "git revert" in talk.status[1]
+    assert talk.due_in == 15, "it is polled"
+    talk.hear(PullOrder(HEAD)).hear(PullOrder(Head("main", "d" * 40)))
+    assert talk.runs == [SyncOrder(fetch=True)]
+    assert talk.hear(ev.SyncEnded(INCOMING)).reports == []
+    assert talk.later(15).runs == [SyncOrder(fetch=True)]
+    talk.hear(ev.SyncEnded(Away(AwayKind.NETWORK, "away.")))
+    assert talk.status[0] is Status.HALTED
+    talk.later(talk.due_in).hear(ev.SyncEnded(Synced(NEWS)))
+    assert Solved("incoming-mass-deletion") in talk.reports
+    assert talk.status == (Status.IDLE, "")
+
+
+def test_while_it_is_asked_about_what_comes_in_edits_are_committed_all_the_same() -> None:
+    talk = started().hear(PullOrder(NEWS)).hear(ev.SyncEnded(INCOMING))
+    talk.hear(changed(b"a")).later(2)
+    assert talk.runs == [CommitOrder(Scope(frozenset({b"a"})))]
+    assert talk.hear(ev.CommitEnded(MADE)).runs == []
+    assert talk.status[0] is Status.HALTED
+    (look,) = talk.later(2).runs
+    assert isinstance(look, SyncOrder)
+    assert look.allowed == frozenset()
+    talk.hear(ev.SyncEnded(INCOMING)).hear(Resume())
+    (answered,) = talk.runs
+    assert getattr(answered, "allowed", None) == {"incoming-mass-deletion"}
+
+
+def test_an_answer_that_comes_during_another_look_counts() -> None:
+    talk = started().hear(changed(b"a")).later(2).hear(ev.CommitEnded(VANISHED))
+    talk.hear(changed(b"a")).later(2).hear(Resume())
+    allowed = frozenset({"mass-deletion"})
+    again = talk.hear(ev.CommitEnded(VANISHED)).runs
+    assert again == [CommitOrder(Scope(frozenset({b"a"})), allowed)]
+    talk.hear(ev.CommitEnded(VANISHED))
+    assert talk.status[0] is Status.HALTED, "whoever asks in spite of that is heard"
 
 
 def test_an_answer_holds_for_one_sync_only() -> None:

@@ -12,6 +12,7 @@ from autosyncd.vcs.outcomes import (
     Waiting,
 )
 from autosyncd.worker import events as ev
+from autosyncd.worker.asking import look_now
 from autosyncd.worker.atrest import HOUSEKEEP_FIRST
 from autosyncd.worker.setbacks import fail, wait
 from autosyncd.worker.state import GONE_AGAIN, NEVER, SWEEP_FIRST, Activity, look_after
@@ -58,6 +59,7 @@ def _ready(turn: Turn, ready: Ready) -> None:
         held_due=turn.now if ready.held else NEVER,
     )
     turn.solved("unfit", "gone")
+    look_now(turn)
     turn.command(ev.SetWatches(ready.ignored))
     _report_identity(turn, ready.identity)
     if ready.note and ready.note != turn.state.noted:  # a tree comes back as it went
@@ -88,6 +90,7 @@ def look_again(turn: Turn, _event: SyncNow | Retry) -> None:
         inspect_due=min(state.inspect_due, now),
         not_before=state.not_before if state.inspected else -NEVER,
     )
+    look_now(turn)
 
 
 def identify_ended(turn: Turn, event: ev.IdentifyEnded) -> None:
@@ -115,6 +118,7 @@ def identified(turn: Turn, event: ev.Identified) -> None:
         refused_until=-NEVER,
     )
     turn.solved(*SYNC_PROBLEMS)
+    look_now(turn)
     here = "there is no remote any more; commits stay here"
     turn.command(ev.Say(f"the remote is {who.remote} now: {who.url}" if who.remote else here))
 

@@ -4,7 +4,7 @@
     wait until deadline(state, now=..., policy=config), then step(state, Tick(), ...)
 
 Each event has one handler, below, in the order of a life: it starts, looks, changes, commits, syncs,
-is paused, is asked, ends. What is due next is decided in one place, state.work().
+is paused, is asked, ends. What is due next is decided in one place, work.work().
 """
 
 from collections.abc import Callable
@@ -35,12 +35,13 @@ from autosyncd.vcs.orders import (
     Verb,
 )
 from autosyncd.vcs.outcomes import AwayKind
-from autosyncd.worker import atrest, looking, outcomes, synced
+from autosyncd.worker import asking, atrest, looking, outcomes, synced
 from autosyncd.worker import events as ev
 from autosyncd.worker.setbacks import snapshots_help
-from autosyncd.worker.state import NEVER, SNAPSHOT_AFTER, SNAPSHOT_AGAIN, Activity, State, work
+from autosyncd.worker.state import NEVER, SNAPSHOT_AFTER, SNAPSHOT_AGAIN, Activity, State
 from autosyncd.worker.status import status_of
 from autosyncd.worker.turn import Turn
+from autosyncd.worker.work import work
 
 
 def step(
@@ -90,6 +91,7 @@ def _begin_judge(turn: Turn, _verb: Judge) -> None:
 def _begin_commit(turn: Turn, verb: CommitOrder) -> None:
     """What is looked at now is no longer "changed"; what changes from here on is, again."""
     state = turn.state
+    asking.begin(turn)
     turn.change(
         activity=Activity.COMMITTING,
         stage=None,
@@ -100,6 +102,7 @@ def _begin_commit(turn: Turn, verb: CommitOrder) -> None:
 
 
 def _begin_sync(turn: Turn, verb: SyncOrder) -> None:
+    asking.begin(turn)
     turn.change(
         activity=Activity.SYNCING,
         stage=None,
@@ -139,6 +142,7 @@ def _changed(turn: Turn, event: ev.Changed) -> None:
         held_due=now + turn.policy.commit_after if state.held else NEVER,
         snapshot_due=now + SNAPSHOT_AFTER if snapshots_help(state) else NEVER,
     )
+    asking.look_when_quiet(turn)
 
 
 def _rules_changed(turn: Turn, _event: ev.RulesChanged) -> None:
@@ -180,11 +184,13 @@ def _pull_order(turn: Turn, event: PullOrder) -> None:
     if event.head is not None and event.head == turn.state.merged:
         return
     turn.change(pull_ordered=True, ordered=event.head, last_activity=turn.now)
+    asking.look_there(turn)
     _try_soon(turn)
 
 
 def _woke(turn: Turn, _event: Woke) -> None:
     turn.change(pull_ordered=True)
+    asking.look_there(turn)
     _try_soon(turn)
 
 
@@ -224,13 +230,11 @@ def _resume(turn: Turn, _event: Resume) -> None:
     """End a pause; to a halted repository it means: go on, the answer is yes."""
     question = turn.state.question
     allowed = turn.state.allowed | ({question.kind} if question else set())
-    activity = turn.state.activity
     turn.change(
         paused_until=-NEVER,
         question=None,
         hurry=turn.state.hurry or question is not None,
         allowed=frozenset(allowed),
-        activity=Activity.IDLE if activity is Activity.HALTED else activity,
         not_before=-NEVER,
         sync_not_before=-NEVER,
     )
@@ -245,8 +249,6 @@ def _describe(turn: Turn, event: Describe) -> None:
 
 def _stop(turn: Turn, _event: ev.Stop) -> None:
     """Children of the network end at once, local git finishes, then what has settled is committed."""
-    if turn.state.activity is Activity.HALTED:
-        turn.change(activity=Activity.IDLE, scope=NOTHING_CHANGED)
     turn.change(stopping=True, last_scan=turn.now)
     turn.command(ev.AbortNetwork())
 

@@ -14,8 +14,9 @@ from autosyncd.vcs.outcomes import (
     Question,
     Waiting,
 )
+from autosyncd.worker import asking
 from autosyncd.worker import events as ev
-from autosyncd.worker.setbacks import fail, halt, some_names, wait
+from autosyncd.worker.setbacks import fail, some_names, wait
 from autosyncd.worker.state import GONE_AGAIN, NEVER, Activity
 from autosyncd.worker.turn import Turn
 
@@ -26,15 +27,18 @@ def commit_ended(turn: Turn, event: ev.CommitEnded) -> None:
     turn.change(activity=Activity.IDLE, stage=None)
     match outcome:
         case CommitMade():
+            asking.void(turn, in_sync=False)
             _committed(turn, outcome)
+            asking.look_when_quiet(turn)
         case NothingToCommit(_, left_out):
+            asking.void(turn, in_sync=False)
             _clean(turn, left_out)
         case Waiting():
             _put_back(turn)
             wait(turn, outcome)
         case Question():
             _put_back(turn)
-            halt(turn, outcome)
+            asking.halt(turn, outcome, in_sync=False)
         case Failed(kind, text):
             _put_back(turn)
             fail(turn, kind, text)

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 
 from autosyncd.link.messages import cut
 from autosyncd.vcs.changes import EVERYTHING
-from autosyncd.vcs.outcomes import Question, Waiting, Why
+from autosyncd.vcs.outcomes import Waiting, Why
+from autosyncd.worker.asking import look_now
 from autosyncd.worker.state import (
     NEVER,
     SNAPSHOT_AFTER,
-    Activity,
     State,
     look_after,
     retry_after,
@@ -30,6 +30,7 @@ def wait(turn: Turn, waiting: Waiting) -> None:
         looks=looks,
         not_before=turn.now + look_after(looks),
     )
+    look_now(turn)
     if first and snapshots_help(turn.state):
         turn.change(snapshot_due=turn.now + SNAPSHOT_AFTER)
     if turn.now - since > WAITING_LONG:
@@ -60,16 +61,10 @@ def snapshots_help(state: State) -> bool:
     return state.waiting is not None and state.waiting.why in busy
 
 
-def halt(turn: Turn, question: Question) -> None:
-    """Stop before the limit and ask; resume goes on."""
-    turn.change(activity=Activity.HALTED, question=question)
-    go_on = f"To go on: autosyncctl resume {turn.policy.name}"
-    turn.problem(question.kind, f"{question.text} {go_on}")
-
-
 def fail(turn: Turn, kind: str, text: str) -> None:
     looks = turn.state.looks + 1
     turn.change(looks=looks, trouble=text, not_before=turn.now + retry_after(looks))
+    look_now(turn)
     turn.problem(kind, text)
 
 

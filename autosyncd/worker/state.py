@@ -1,7 +1,5 @@
-"""Pure: what one repository's machine knows, and what is due when.
+"""Pure: what one repository's machine knows, and when each thing is due.
 
-`work()` is the only place that says what is due: step() runs what it returns, deadline() waits for
-the time it returns. (When the two had ideas of their own, a random history found an endless loop.)
 All times are seconds of clock.now().
 """
 
@@ -11,18 +9,7 @@ from enum import Enum
 
 from autosyncd.model import Head, RepoConfig
 from autosyncd.vcs.changes import EVERYTHING, NOTHING_CHANGED, Scope
-from autosyncd.vcs.orders import (
-    CommitOrder,
-    Housekeep,
-    Identify,
-    Inspect,
-    Judge,
-    Snapshot,
-    Stage,
-    Sweep,
-    SyncOrder,
-    Verb,
-)
+from autosyncd.vcs.orders import Stage, SyncOrder
 from autosyncd.vcs.outcomes import LeftOut, Question, Waiting
 
 NEVER = math.inf
@@ -56,7 +43,6 @@ class Activity(Enum):
     HOUSEKEEPING = "housekeeping"
     COMMITTING = "committing"
     SYNCING = "syncing"
-    HALTED = "halted"
     STOPPED = "stopped"
 
 
@@ -140,7 +126,16 @@ class State:
     sync_trouble: str = ""
     """Why the last Sync failed; commits go on meanwhile."""
     question: Question | None = None
+    """Nothing is committed, or nothing is synced, before a person has answered it or it is void."""
+    asked_in_sync: bool = False
+    relook_due: float = NEVER
+    """When it is looked whether the question still stands, unless more changes before."""
+    relook_by: float = NEVER
+    relooks: int = 0
+    """How often in a row it was the same."""
     allowed: frozenset[str] = frozenset()
+    agreed: frozenset[str] = frozenset()
+    """What was allowed when the running verb began."""
     problems: frozenset[str] = field(default_factory=frozenset)
     """Kinds of problems that were reported and are not solved."""
 
@@ -200,67 +195,3 @@ def sync_due(state: State, policy: RepoConfig) -> float:
     if state.pull_ordered and policy.pull:
         return -NEVER
     return min(push_due(state, policy), poll_due(state, policy))
-
-
-def work(state: State, now: float, policy: RepoConfig) -> tuple[Verb | None, float]:
-    """The verb that is due now, or None and when there will be one."""
-    if state.activity is not Activity.IDLE:
-        return None, NEVER
-    if state.stopping:
-        return _last_commit(state, now, policy), NEVER
-    if now < state.paused_until:
-        return None, state.paused_until
-    if not state.inspected:
-        due = max(state.inspect_due, state.not_before)
-        return (Inspect(), now) if due <= now else (None, due)
-    if state.snapshot_due <= now:
-        return Snapshot(), now
-    if now < state.not_before:
-        return None, min(state.not_before, state.snapshot_due)
-    if state.unjudged:
-        return Judge(state.unjudged), now
-    return _commit_or_sync(state, now, policy)
-
-
-def _commit_or_sync(state: State, now: float, policy: RepoConfig) -> tuple[Verb | None, float]:
-    """Order when free: commit, then sync."""
-    if scan_due(state) <= now:
-        return _commit_order(state, state.scope | EVERYTHING, now, policy), now
-    due = commit_due(state, policy)
-    if due <= now:
-        return _commit_order(state, state.scope, now, policy), now
-    syncs = max(sync_due(state, policy), state.sync_not_before)
-    if syncs <= now:
-        push = policy.push and (not state.refused or state.refused_until <= now)
-        # a push that is accepted proves that there is nothing to fetch
-        fetch = state.pull_ordered or push_due(state, policy) > now
-        return SyncOrder(fetch, push, state.allowed, pending=state.scope), now
-    if state.identify_due <= now:
-        return Identify(), now
-    if state.held_due <= now:
-        return SyncOrder(fetch=False, push=False, pending=state.scope, local=True), now
-    if state.sweep_due <= now:
-        return Sweep(), now
-    pushing = state.remote is not None and push_due(state, policy) < NEVER
-    busy = bool(state.scope) or (pushing and not (state.refused or state.sync_trouble))
-    housekeep_due = NEVER if busy else state.housekeep_due
-    if housekeep_due <= now:
-        return Housekeep(), now
-    others = (state.identify_due, state.held_due, state.sweep_due, housekeep_due)
-    return None, min(due, syncs, scan_due(state), *others)
-
-
-def _last_commit(state: State, now: float, policy: RepoConfig) -> Verb | None:
-    """On the way out, what has settled is still committed; the next start finds the rest."""
-    if not state.inspected or now < state.not_before or now < state.paused_until:
-        return None
-    if commit_due(state, policy) > now:
-        return None
-    return _commit_order(state, state.scope, now, policy)
-
-
-def _commit_order(state: State, scope: Scope, now: float, policy: RepoConfig) -> CommitOrder:
-    staged = state.staged_since
-    overdue = staged is not None and now - staged >= policy.staged_wait
-    first = state.last_scan == -NEVER
-    return CommitOrder(scope, state.allowed, overdue, state.description, gentle=first)

@@ -3,6 +3,7 @@
 from autosyncd.model import RepoConfig, Status
 from autosyncd.vcs.orders import Stage
 from autosyncd.vcs.outcomes import Why
+from autosyncd.worker.asking import said
 from autosyncd.worker.state import Activity, State
 
 _STAGES = {
@@ -20,7 +21,7 @@ def status_of(state: State, now: float, policy: RepoConfig) -> tuple[Status, str
     if state.activity is Activity.STOPPED:
         return Status.STARTING, ""  # its successor does
     if state.question is not None:
-        return Status.HALTED, f"{state.question.text} To go on: autosyncctl resume {policy.name}"
+        return Status.HALTED, said(state.question, policy)
     if state.waiting is not None and state.waiting.why is Why.GONE:
         return Status.HALTED, state.waiting.text
     if now < state.paused_until:

@@ -18,8 +18,9 @@ from autosyncd.vcs.outcomes import (
     Synced,
     Waiting,
 )
+from autosyncd.worker import asking
 from autosyncd.worker import events as ev
-from autosyncd.worker.setbacks import halt, name_of, some_names, wait
+from autosyncd.worker.setbacks import name_of, some_names, wait
 from autosyncd.worker.state import (
     NEVER,
     RETRY_MOST,
@@ -49,8 +50,10 @@ def sync_ended(turn: Turn, event: ev.SyncEnded) -> None:
     turn.change(activity=Activity.IDLE, stage=None)
     match outcome:
         case Synced():
+            asking.void(turn, in_sync=True)
             _synced(turn, outcome)
         case NoRemote():
+            asking.void(turn, in_sync=True)
             turn.change(remote=None, unpushed=False, pull_ordered=False, hurry=False)
         case Dirty(text):
             _dirty(turn, text)
@@ -60,8 +63,8 @@ def sync_ended(turn: Turn, event: ev.SyncEnded) -> None:
             turn.change(pull_ordered=True)
             wait(turn, outcome)
         case Question():
-            turn.change(pull_ordered=True)
-            halt(turn, outcome)
+            turn.change(pull_ordered=True, last_sync=turn.now)
+            asking.halt(turn, outcome, in_sync=True)
         case Failed(kind, text):
             _sync_failed(turn, kind, text)
         case Aborted():
@@ -175,6 +178,7 @@ def _dirty(turn: Turn, text: str) -> None:
         sync_not_before=turn.now + min(0.1 * 2 ** min(failures, 12), RETRY_MOST),
         sync_trouble=text if failures > 3 else "",
     )
+    asking.look_now(turn)
 
 
 def _away(turn: Turn, kind: AwayKind, text: str) -> None:
@@ -199,3 +203,4 @@ def _try_later(turn: Turn, text: str) -> None:
         sync_trouble=text,
         sync_not_before=turn.now + retry_after(failures),
     )
+    asking.look_now(turn)

@@ -1,0 +1,84 @@
+"""Pure: questions that a person must answer before anything is done, and their end without an answer.
+
+Files are put back, or what came in is taken back where it was done: then there is nothing to ask any
+more. So whatever asked is run again when something has changed, without the answer: it does what it
+would ask about as little as the first time.
+"""
+
+import shlex
+
+from autosyncd.model import RepoConfig
+from autosyncd.vcs.outcomes import Question
+from autosyncd.worker.state import NEVER
+from autosyncd.worker.turn import Turn
+
+RELOOK_MOST = 60.0
+"""Seconds between looks at a tree that keeps changing while the question stays the same."""
+TAKE_BACK = (
+    "if it isn't meant, take it back where it was done, with git revert; it goes on by itself"
+)
+WAYS_BACK = {
+    "mass-deletion": "to get the files back: git -C {path} checkout-index -aq",
+    "mass-modification": "to get the old versions back: git -C {path} restore .",
+    "incoming-mass-deletion": TAKE_BACK,
+    "incoming-mass-modification": TAKE_BACK,
+    "first-adoption": "to leave files out, add them to .gitignore; it looks again by itself",
+}
+"""What to do, by kind, where going on is not what a person wants."""
+
+
+def said(question: Question, policy: RepoConfig) -> str:
+    """The question, and both ways on."""
+    back = WAYS_BACK.get(question.kind, "").format(path=shlex.quote(policy.path))
+    go_on = f"{question.text} To go on: autosyncctl resume {policy.name}"
+    return f"{go_on} ({back})" if back else go_on
+
+
+def halt(turn: Turn, question: Question, *, in_sync: bool) -> None:
+    """Stop before the limit and ask; resume goes on."""
+    state = turn.state
+    if question.kind in state.allowed - state.agreed:
+        turn.change(hurry=True)  # it was answered while it was being asked once more
+        return
+    if question == state.question:
+        turn.change(relooks=state.relooks + 1)
+        return
+    if state.question is not None:
+        turn.solved(state.question.kind)
+    turn.change(question=question, asked_in_sync=in_sync, relooks=0)
+    turn.problem(question.kind, said(question, turn.policy))
+
+
+def void(turn: Turn, *, in_sync: bool) -> None:
+    """What asked had nothing to ask this time."""
+    question = turn.state.question
+    if question is not None and turn.state.asked_in_sync == in_sync:
+        turn.change(question=None)
+        turn.solved(question.kind)
+
+
+def look_when_quiet(turn: Turn) -> None:
+    """Something has changed that may have been the reason."""
+    state, now, policy = turn.state, turn.now, turn.policy
+    if state.question is None:
+        return
+    wait = max(policy.commit_after, min(2.0**state.relooks, RELOOK_MOST))
+    by = min(state.relook_by, now + max(wait, policy.commit_within))
+    turn.change(relook_due=min(now + wait, by), relook_by=by)
+
+
+def look_now(turn: Turn) -> None:
+    """As soon as nothing else forbids it."""
+    if turn.state.question is not None:
+        turn.change(relook_due=turn.now)
+
+
+def look_there(turn: Turn) -> None:
+    """The same, where it was the remote that brought what is asked about."""
+    if turn.state.asked_in_sync:
+        look_now(turn)
+
+
+def begin(turn: Turn) -> None:
+    """A verb begins that may ask."""
+    turn.change(relook_due=NEVER, relook_by=NEVER, agreed=turn.state.allowed)

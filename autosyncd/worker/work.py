@@ -1,0 +1,117 @@
+"""Pure: what one repository's machine does next.
+
+`work()` is the only place that says what is due: step() runs what it returns, deadline() waits for
+the time it returns. (When the two had ideas of their own, a random history found an endless loop.)
+"""
+
+from autosyncd.model import RepoConfig
+from autosyncd.vcs.changes import EVERYTHING, Scope
+from autosyncd.vcs.orders import (
+    CommitOrder,
+    Housekeep,
+    Identify,
+    Inspect,
+    Judge,
+    Snapshot,
+    Sweep,
+    SyncOrder,
+    Verb,
+)
+from autosyncd.worker.state import (
+    NEVER,
+    Activity,
+    State,
+    commit_due,
+    poll_due,
+    push_due,
+    scan_due,
+    sync_due,
+)
+
+
+def work(state: State, now: float, policy: RepoConfig) -> tuple[Verb | None, float]:
+    """The verb that is due now, or None and when there will be one."""
+    if state.activity is not Activity.IDLE:
+        return None, NEVER
+    if state.stopping:
+        return _last_commit(state, now, policy), NEVER
+    if now < state.paused_until:
+        return None, state.paused_until
+    if not state.inspected:
+        due = max(state.inspect_due, state.not_before)
+        return (Inspect(), now) if due <= now else (None, due)
+    if state.snapshot_due <= now:
+        return Snapshot(), now
+    if now < state.not_before:
+        return None, min(state.not_before, state.snapshot_due)
+    if state.unjudged:
+        return Judge(state.unjudged), now
+    if state.question is not None:
+        return _while_asked(state, now, policy)
+    return _commit_or_sync(state, now, policy)
+
+
+def _while_asked(state: State, now: float, policy: RepoConfig) -> tuple[Verb | None, float]:
+    """A question stands. What asked it is run again, with the answers there were, to see whether it
+    still does; what comes in may be asked about while commits go on, but not the other way round."""
+    scans = scan_due(state)
+    commits = commit_due(state, policy) if state.asked_in_sync else state.relook_due
+    if min(commits, scans) <= now:
+        scope = state.scope | EVERYTHING if scans <= now else state.scope
+        return _commit_order(state, scope, now, policy), now
+    if not state.asked_in_sync:
+        return None, min(commits, scans)
+    syncs = max(min(state.relook_due, poll_due(state, policy)), state.sync_not_before)
+    if syncs <= now:
+        push = _may_push(state, now, policy)
+        return SyncOrder(fetch=True, push=push, allowed=state.allowed, pending=state.scope), now
+    return None, min(commits, scans, syncs)
+
+
+def _commit_or_sync(state: State, now: float, policy: RepoConfig) -> tuple[Verb | None, float]:
+    """Order when free: commit, then sync."""
+    if scan_due(state) <= now:
+        return _commit_order(state, state.scope | EVERYTHING, now, policy), now
+    due = commit_due(state, policy)
+    if due <= now:
+        return _commit_order(state, state.scope, now, policy), now
+    syncs = max(sync_due(state, policy), state.sync_not_before)
+    if syncs <= now:
+        push = _may_push(state, now, policy)
+        # a push that is accepted proves that there is nothing to fetch
+        fetch = state.pull_ordered or push_due(state, policy) > now
+        return SyncOrder(fetch, push, state.allowed, pending=state.scope), now
+    if state.identify_due <= now:
+        return Identify(), now
+    if state.held_due <= now:
+        return SyncOrder(fetch=False, push=False, pending=state.scope, local=True), now
+    if state.sweep_due <= now:
+        return Sweep(), now
+    pushing = state.remote is not None and push_due(state, policy) < NEVER
+    busy = bool(state.scope) or (pushing and not (state.refused or state.sync_trouble))
+    housekeep_due = NEVER if busy else state.housekeep_due
+    if housekeep_due <= now:
+        return Housekeep(), now
+    others = (state.identify_due, state.held_due, state.sweep_due, housekeep_due)
+    return None, min(due, syncs, scan_due(state), *others)
+
+
+def _may_push(state: State, now: float, policy: RepoConfig) -> bool:
+    return policy.push and (not state.refused or state.refused_until <= now)
+
+
+def _last_commit(state: State, now: float, policy: RepoConfig) -> Verb | None:
+    """On the way out, what has settled is still committed; the next start finds the rest."""
+    if not state.inspected or now < state.not_before or now < state.paused_until:
+        return None
+    asked = state.question is not None and not state.asked_in_sync
+    if asked or commit_due(state, policy) > now:
+        return None
+    return _commit_order(state, state.scope, now, policy)
+
+
+def _commit_order(state: State, scope: Scope, now: float, policy: RepoConfig) -> CommitOrder:
+    staged = state.staged_since
+    overdue = staged is not None and now - staged >= policy.staged_wait
+    first = state.last_scan == -NEVER
+    return CommitOrder(scope, state.allowed, overdue, state.description, gentle=first)
