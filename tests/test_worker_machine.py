@@ -640,6 +640,14 @@ def test_a_reload_looks_again_at_what_can_not_be_worked_in() -> None:
     assert talk.hear(Retry()).runs == [Inspect()]
 
 
+def test_a_tree_that_is_not_to_be_pushed_comes_to_rest() -> None:
+    talk = started(replace(POLICY, push=False)).hear(changed(b"a")).later(2)
+    talk.hear(ev.CommitEnded(MADE))
+    assert talk.status == (Status.IDLE, "")
+    talk.hear(PullOrder(NEWS)).hear(ev.SyncEnded(Synced(NEWS, pulled=1, ahead=True)))
+    assert talk.status == (Status.IDLE, "")
+
+
 def test_pulled_files_and_conflicts_are_reported() -> None:
     talk = started().hear(PullOrder(NEWS))
     other = Head("main", "b" * 40)

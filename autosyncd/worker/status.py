@@ -32,10 +32,10 @@ def status_of(state: State, now: float, policy: RepoConfig) -> tuple[Status, str
         return Status.COMMITTING, ""
     if state.activity is Activity.SYNCING:
         return (_STAGES[state.stage] if state.stage is not None else Status.SETTLING), ""
-    return _at_rest(state)
+    return _at_rest(state, policy)
 
 
-def _at_rest(state: State) -> tuple[Status, str]:
+def _at_rest(state: State, policy: RepoConfig) -> tuple[Status, str]:
     if state.waiting is not None:
         return Status.WAITING, state.waiting.text
     if state.trouble or state.sync_trouble:
@@ -46,6 +46,7 @@ def _at_rest(state: State) -> tuple[Status, str]:
         return Status.STARTING, ""
     if state.held:
         return Status.WAITING, state.held[0]
-    if state.scope or (state.unpushed and state.remote is not None):
+    to_push = state.unpushed and policy.push and state.remote is not None
+    if state.scope or to_push:
         return Status.SETTLING, ""
     return Status.IDLE, ""
