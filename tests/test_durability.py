@@ -298,8 +298,8 @@ def test_one_file_that_takes_more_memory_than_there_is(world: World, tmp_path: P
     wrapper.parent.mkdir()
     wrapper.write_text(
         f"#!/bin/sh\ncase \" $* \" in *' update-index --add '*) cat >{tmp_path}/asked\n"
-        f"grep -q big.bin {tmp_path}/asked && kill -9 $$\nexec {shutil.which('git')} \"$@\" "
-        f"<{tmp_path}/asked;; esac\nexec {shutil.which('git')} \"$@\"\n"
+        f'grep -q big.bin {tmp_path}/asked && kill -9 $$\nexec {shutil.which("git")} "$@" '
+        f'<{tmp_path}/asked;; esac\nexec {shutil.which("git")} "$@"\n'
     )
     wrapper.chmod(0o755)
     (clone,) = world.share({"a.txt": "one\n"}, "laptop")
