@@ -78,7 +78,7 @@ def push_answer(code: int, porcelain: str, complaint: str) -> PushAnswer:
     if code == 0:
         return PushAnswer(PushVerdict.ACCEPTED)
     if complaint.startswith(PRE_PUSH):
-        return PushAnswer(PushVerdict.REFUSED, complaint.partition("\n")[0])
+        return PushAnswer(PushVerdict.REFUSED, _sentence(complaint))
     if complaint.startswith((SILENT, NO_ANSWER)) or DAMAGED.search(complaint):
         return PushAnswer(PushVerdict.AWAY, complaint)
     # only a hook of the person's own (pre-push) ends a push before the remote has answered
@@ -126,12 +126,16 @@ def no_answer(complaint: str, remote: str) -> Away:
     """What is said of a push of which the remote doesn't say what became of it."""
     if not complaint.startswith(NO_ANSWER):
         return away(complaint, remote)
-    words = complaint.partition("\n")[0]
     return Away(
         AwayKind.NETWORK,
         f"{remote} does not say whether it takes the push; commits stay here, and the push is tried "
-        f"again by itself. ({words})",
+        f"again by itself. ({_sentence(complaint)})",
     )
+
+
+def _sentence(complaint: str) -> str:
+    """What was found out; git's own words come after it, and are about its end."""
+    return complaint.partition(".")[0] + "."
 
 
 def named_paths(complaint: str) -> list[str]:
