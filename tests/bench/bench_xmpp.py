@@ -1,10 +1,11 @@
 """What the transport over XMPP costs and how fast it is, at Prosody and ejabberd as installed.
 
-    python -m tests.bench.bench_xmpp [--only latency crowd burst losses edit idle fuzz] [--servers ..]
+    python -m tests.bench.bench_xmpp [--only latency crowd burst losses edit ..] [--servers ..]
 
 latency: from announce to heard. crowd: many clients of one account; ejabberd lets ten in, and an
 eleventh ends the oldest. burst: 200 repositories at once. losses: the time until a loss is noticed,
-and until all is well after the server is back. edit: two daemons, from an edit to its being visible.
+and until all is well after the server is back. turns: the same of a server that says goodbye, falls
+silent or sends what it should not. edit: two daemons, from an edit to its being visible.
 idle: a connection with nothing to do. fuzz: a million hostile stanzas.
 Takes about ten minutes, most of it the silences of `losses`.
 """
@@ -27,7 +28,10 @@ from tests.bench.figures import heading, percentile, row
 from tests.bench.machines import seeded_hub
 from tests.bench.usage import cpu_seconds, pss, switches
 from tests.hostile_stanzas import stanzas
+from tests.lying_server import HOST, USER, Lie, LyingServer
+from tests.lying_server import PASSWORD as LIARS
 from tests.test_daemon_xmpp import PASSWORD, configure, messenger
+from tests.test_transport_xmpp_lies import AFTER_LOGIN
 from tests.test_transport_xmpp_session import Stage
 from tests.testbed.messaging import XmppServer
 from tests.xmpp_machines import Machine, acquainted, notice, until
@@ -124,6 +128,24 @@ async def losses(server: XmppServer) -> None:
             row(f"{server.kind}: {loss}", figure, "<= 45 s, <= 60 s")
 
 
+async def turn(server: LyingServer, name: str) -> None:
+    async with Machine(server, f"{USER}@{HOST}", LIARS) as machine:
+        await until(lambda: machine.sessions, 30)
+        machine.transport.announce(notice())
+        noticed = await until(lambda: machine.reasons, 60)
+        server.lie = Lie.NONE
+        healed = await until(lambda: machine.sessions == 2, 90)
+        figure = f"noticed after {noticed:.1f} s, well {healed:.1f} s after it is honest again"
+        row(f"a server: {name}", figure, "<= 45 s, <= 60 s")
+
+
+def turns() -> None:
+    for lie in AFTER_LOGIN:
+        with tempfile.TemporaryDirectory() as folder, LyingServer(lie, Path(folder)) as server:
+            server.record.elsewhere = f"127.0.0.1:{server.port}"
+            asyncio.run(turn(server, lie.name.lower().replace("_", " ")))
+
+
 def edit(server: XmppServer) -> None:
     with scene() as stage:
         stage.pair(seeded_hub(stage.folder))
@@ -171,16 +193,17 @@ def fuzz(count: int) -> None:
 
 
 PARTS = ("latency", "crowd", "burst", "losses", "edit", "idle")
+ALL = (*PARTS, "turns", "fuzz")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--only", nargs="+", choices=(*PARTS, "fuzz"), default=[*PARTS, "fuzz"])
+    parser.add_argument("--only", nargs="+", choices=ALL, default=ALL)
     parser.add_argument("--servers", nargs="+", default=["prosody", "ejabberd"])
     parser.add_argument("--stanzas", type=int, default=1_000_000)
     options = parser.parse_args()
     heading("XMPP")
-    for kind in options.servers if set(options.only) - {"fuzz"} else ():
+    for kind in options.servers if set(options.only) & set(PARTS) else ():
         with (
             tempfile.TemporaryDirectory() as folder,
             XmppServer(Path(folder) / kind, kind) as server,
@@ -191,8 +214,10 @@ def main() -> None:
                 part = globals()[name]
                 if asyncio.iscoroutinefunction(part):
                     asyncio.run(part(server))
-                elif name != "fuzz":
+                elif name in PARTS:
                     part(server)
+    if "turns" in options.only:
+        turns()
     if "fuzz" in options.only:
         fuzz(options.stanzas)
 

@@ -147,13 +147,13 @@ class Client(slixmpp.ClientXMPP):
             return
         if self._unread > UNREAD_LIMIT:
             reason = f"it sent a stanza of more than {UNREAD_LIMIT // 1024} KiB"
-            self._end(life.Unacceptable(reason, alarming=False))
+            self._end(life.Lost(reason))
             return
         self._owner.spoke()
         super().data_received(data)
         if self.xml_depth > DEPTH_LIMIT:
             reason = f"it sent a stanza of more than {DEPTH_LIMIT} elements within each other"
-            self._end(life.Unacceptable(reason, alarming=False))
+            self._end(life.Lost(reason))
 
     def _admit(self, stanza: Any) -> Any:
         """What the library may see; None keeps an element from it. All elements pass here."""
