@@ -51,6 +51,7 @@ def test_no_child_inherits_the_way_to_systemd(notifying, systemd, monkeypatch):
     notifier = notifying()
     assert notifier.watchdog_every == 1.0
     assert not {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"} & os.environ.keys()
+    assert notifier.told.keys() == {"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"}
     notifier.ready()
     assert systemd.recv(4096) == b"READY=1"
 

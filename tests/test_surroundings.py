@@ -266,3 +266,45 @@ def test_fat_which_knows_neither_modes_nor_links(tmp_path: Path) -> None:
             (other / "todo.md").write_text("back\n")
             eventually(lambda: (tree / "todo.md").read_text() == "back\n", 15)
             assert shutil.disk_usage(tree).total < 33 << 20
+
+
+# an upgrade
+
+
+def newer(folder: Path) -> None:
+    """Another version takes the place of ours; its messenger needs what the old one's files lack."""
+    shutil.copytree(folder / "autosyncd", folder / "new")
+    messages, loop = folder / "new/link/messages.py", folder / "new/messenger/loop.py"
+    messages.write_text(messages.read_text() + "\nNEWER = 1\n")
+    loop.write_text(loop.read_text() + "\nfrom autosyncd.link.messages import NEWER as NEWER\n")
+    (folder / "autosyncd").rename(folder / "old")
+    (folder / "new").rename(folder / "autosyncd")
+
+
+@pytest.mark.parametrize("cause", ["killed", "configured"])
+def test_after_an_upgrade_a_new_messenger_comes_with_a_new_daemon(
+    tmp_path: Path, cause: str
+) -> None:
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(
+        Path(__file__).parent.parent / "autosyncd", tmp_path / "autosyncd", ignore=ignored
+    )
+    tree = one_tree(tmp_path)
+    with daemon(tmp_path, PYTHONPATH=str(tmp_path)) as machine:
+        machine.configure({"path": str(tree)})
+        machine.start().ready("notes")
+        assert machine.process is not None
+        newer(tmp_path)
+        works(machine, tree)
+        if cause == "killed":
+            names = machine.workers()
+            os.kill(next(pid for name, pid in names.items() if name[:4] == "mess"), 9)
+        else:
+            machine.configure({"path": str(tree)}, fanout=9)
+        machine.says("autosyncd was upgraded; it starts anew.")
+        machine.says("started", times=2)
+        eventually(lambda: any(name[:4] == "mess" for name in machine.workers()))
+        works(machine, tree, "after")
+        assert machine.text().count("upgraded") == 1
+        assert "bug" not in machine.text()
+        assert machine.stop() == 0

@@ -22,8 +22,13 @@ class Notifier:
         self._systemd = SystemdNotifier() if os.environ.get("NOTIFY_SOCKET") else None
         self.watchdog_every = _watchdog_every(os.environ)
         """Seconds between two calls of watchdog(); None: systemd does not ask for any."""
+        self.told: dict[str, str] = {}
+        """What the service manager has said in the environment, for whoever takes this one's place."""
         for variable in ("NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"):
-            os.environ.pop(variable, None)  # no child is to speak for the service
+            if variable in os.environ:
+                self.told[variable] = os.environ.pop(
+                    variable
+                )  # no child is to speak for the service
 
     @property
     def is_heard(self) -> bool:

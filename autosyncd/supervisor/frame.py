@@ -39,3 +39,5 @@ class Frame:
     limits: Limits = field(default_factory=Limits)
     messenger_limits: Limits = field(default_factory=lambda: Limits(grace=3.0))
     ready_after: float = READY_AFTER
+    upgraded: Callable[[], bool] = lambda: False
+    """Whether another version of the program lies where this one was started from."""

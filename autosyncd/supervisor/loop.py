@@ -69,6 +69,8 @@ class Supervisor:
         self._outside: OutsideConfig | None = None
         self._away: dict[str, str] = {}
         self._stopping = False
+        self.anew = False
+        """The program was replaced: once this one has ended, the new one is to be started."""
 
     def run(self) -> int:
         """Until SIGTERM or SIGINT; the exit status, 0. ConfigError if nothing can be read at first."""
@@ -119,7 +121,8 @@ class Supervisor:
     def _beat(self) -> None:
         apart = [f"{name}: {reason}" for name, reason in sorted(self._away.items())]
         text = summary(self._repositories.lines(), self._reading.problems, apart)
-        text = "stopping" if self._stopping else text
+        if self._stopping:
+            text = "starting anew, since it was upgraded" if self.anew else "stopping"
         self._herald.summary(text)
         self._pulse.beat(clock.now(), answered=self._repositories.answered, status=text)
 
@@ -152,11 +155,15 @@ class Supervisor:
     def _apply(self, config: Configuration) -> bool:
         self._reading.say()
         another = self._outside != config.outside
+        if another and self._begins_anew():
+            return True
         if another:
             self._outside = config.outside
             self._away.clear()
             entry = partial(self._frame.entries.messenger, config.outside)
             self._children.keep(MESSENGER, MESSENGER, entry, self._frame.messenger_limits)
+        if self._stopping:
+            return True
         return self._repositories.apply(config.repositories, config.guarded) or another
 
     # children
@@ -176,7 +183,10 @@ class Supervisor:
     def _turned(self, key: str, before: Child, after: Child) -> None:
         if key != MESSENGER:
             self._repositories.turned(key, before, after)
-        elif after.life is Life.STARTING:
+            return
+        if after.life in (Life.STARTING, Life.BACKOFF, Life.FATAL) and self._begins_anew():
+            return
+        if after.life is Life.STARTING:
             self._herald.renew()
         elif after.life is Life.RUNNING:
             self._away.pop(MESSENGER, None)
@@ -184,6 +194,15 @@ class Supervisor:
             text = f"its process {news.ending(after)}"
             self._away = {MESSENGER: text}
             log.warning("messenger: %s", text, extra=fields(event=Event.CHILD_DIED))
+
+    def _begins_anew(self) -> bool:
+        """A new messenger would be of another version than we are: whether we end for that one."""
+        if self._stopping or not self._frame.upgraded():
+            return False
+        log.info("autosyncd was upgraded; it starts anew.", extra=fields(event=Event.NOTE))
+        self._stopping = self.anew = True
+        self._repositories.stop()
+        return True
 
     def _reported(self, key: str, report: Message) -> None:
         if key != MESSENGER:
@@ -222,8 +241,8 @@ class Supervisor:
 
     def _signalled(self, signals: Signals) -> None:
         came = signals.received()
-        if came & {SIGTERM, SIGINT} and not self._stopping:
-            self._stopping = True
+        if came & {SIGTERM, SIGINT} and (self.anew or not self._stopping):
+            self._stopping, self.anew = True, False
             self._notifier.stopping()
             self._repositories.stop()
         if SIGHUP in came:

@@ -14,6 +14,7 @@ from autosyncd.supervisor import alone
 from autosyncd.supervisor.check import EX_CONFIG, check, reading
 from autosyncd.supervisor.frame import Entries, Frame
 from autosyncd.supervisor.loop import Supervisor
+from autosyncd.supervisor.upgrade import Program
 
 EX_FAILED = 1
 
@@ -38,7 +39,7 @@ def run(options: Options) -> int:
     if options.check:
         return check(main_file, options.etc, origin=options.origin, in_json=options.json)
     journal.install(options.verbose)
-    notifier = Notifier()
+    notifier, program = Notifier(), Program()
     os.chdir("/")
     attempt = partial(alone.take, main_file, os.environ)
     if notifier.is_heard:
@@ -50,7 +51,7 @@ def run(options: Options) -> int:
         if lock is None:
             return EX_FAILED
     try:
-        return serve(main_file, options.etc, notifier)
+        return serve(main_file, options.etc, notifier, program)
     except ConfigError as reason:
         log.error("%s", reason, extra=journal.fields(event=journal.Event.CONFIG_PROBLEM))
         return EX_CONFIG
@@ -58,15 +59,25 @@ def run(options: Options) -> int:
         os.close(lock)
 
 
-def serve(main_file: str | None, etc: str, notifier: Notifier) -> int:
+def serve(main_file: str | None, etc: str, notifier: Notifier, program: Program) -> int:
     """Set the loop into the real thing and run it."""
     read = partial(reading, main_file, etc)
     # its INotify() comes before the first fork, because the very first one runs ldconfig (ctypes)
     watch = _watch(main_file, etc)
-    frame = Frame(read=read, entries=entries(), host=os.uname().nodename, watch=watch)
+    host = os.uname().nodename
+    frame = Frame(read=read, entries=entries(), host=host, watch=watch, upgraded=program.upgraded)
     gc.collect()
     gc.freeze()  # so that no collection in a child writes to the pages it shares with the others
-    return Supervisor(frame, notifier).run()
+    supervisor = Supervisor(frame, notifier)
+    status = supervisor.run()
+    if supervisor.anew:
+        try:
+            program.start_anew(notifier)
+        except OSError as reason:
+            text = "The new version of autosyncd can't be started (%s), so this one ends."
+            log.error(text, reason, extra=journal.fields(event=journal.Event.NOT_STARTED))
+            return EX_FAILED
+    return status
 
 
 def entries() -> Entries:
