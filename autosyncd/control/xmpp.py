@@ -1,7 +1,8 @@
 """doctor.py's look at an XMPP account: it logs in as the daemon does, and says what is in the way.
 
 It has a resource of its own, sends no presence and leaves at once, so neither the daemon's session
-nor a chat client notices anything.
+nor a chat client notices anything, unless the server allows no further session (ejabberd: ten of one
+account) and ends the oldest for it. An autosyncd that is hit by that comes back under another name.
 """
 
 import asyncio
