@@ -109,6 +109,39 @@ def test_frozen_it_is_ended_by_the_watchdog_and_comes_back(service: Service) -> 
     assert service.show("MainPID") != pid
 
 
+def test_beside_one_in_a_terminal_it_waits_and_takes_over(service: Service) -> None:
+    box = service.box
+    box.shell("systemd-run --user --collect -q -u terminal /usr/local/bin/autosyncd")
+    try:
+        eventually(lambda: box.shell("ls .local/state/autosync/*.lock", check=False), every=0.2)
+        service.start()
+        eventually(lambda: "Another autosyncd (process" in service.show("StatusText"), every=0.2)
+        box.run("systemctl", "start", "autosyncd@alice", user="root")
+        shown = ("systemctl", "show", "--value", "-p", "StatusText", "autosyncd@alice")
+        said = box.run(*shown, user="root").stdout
+        assert "Another autosyncd (process" in said
+        box.run("systemctl", "stop", "autosyncd@alice", user="root")
+        assert (service.show("ActiveState"), service.show("NRestarts")) == ("active", "0")
+        assert service.journal().count("Another autosyncd") == 1
+    finally:
+        box.shell("systemctl --user stop terminal", check=False)
+    eventually(lambda: "autosyncctl add" in service.show("StatusText"), every=0.2)
+    assert service.show("NRestarts") == "0"
+
+
+def test_after_an_upgrade_a_new_messenger_comes_with_a_new_daemon(service: Service) -> None:
+    service.start()
+    pid = service.show("MainPID")
+    service.box.run("/checkout/script/install", user="root", timeout=120)
+    assert service.show("MainPID") == pid
+    service.box.shell("pkill -9 -u alice -x autosync:messen")
+    eventually(lambda: "it starts anew" in service.journal(), 20, every=0.2)
+    eventually(lambda: "autosyncctl add" in service.show("StatusText"), 20, every=0.2)
+    assert service.box.shell("autosyncctl status")
+    assert (service.show("MainPID"), service.show("NRestarts")) == (pid, "0")
+    assert service.show("ActiveState") == "active"
+
+
 def test_a_named_configuration_that_is_missing_is_not_tried_again(service: Service) -> None:
     command = "/usr/local/bin/autosyncd --config /nowhere.yaml"
     service.override(f"[Service]\nExecStart=\nExecStart={command}\n")
