@@ -15,7 +15,7 @@ from autosyncd.vcs.git import command
 from autosyncd.vcs.git.complaint import away, branch_missing, failed
 from autosyncd.vcs.git.remotes import tips
 from autosyncd.vcs.git.remotes.answer import PushVerdict, push_answer
-from autosyncd.vcs.git.ssh import quiet_ssh
+from autosyncd.vcs.git.sshcommand import quiet_ssh
 from autosyncd.vcs.git.surroundings import readable
 from autosyncd.vcs.outcomes import Aborted, Away, AwayKind, Synced
 from tests.trees import Clone, World, make_world

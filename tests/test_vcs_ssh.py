@@ -18,7 +18,8 @@ import pytest
 from autosyncd.vcs.git import agent, command, ssh
 from autosyncd.vcs.git.command import Git
 from autosyncd.vcs.git.complaint import away
-from autosyncd.vcs.git.ssh import Ssh, host_of, works_elsewhere
+from autosyncd.vcs.git.ssh import Ssh
+from autosyncd.vcs.git.sshcommand import host_of, works_elsewhere
 from autosyncd.vcs.outcomes import AwayKind
 from autosyncd.vcs.process import Runner
 from tests.daemons import git

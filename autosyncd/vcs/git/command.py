@@ -11,7 +11,8 @@ from autosyncd.vcs import channel
 from autosyncd.vcs.git import pushing
 from autosyncd.vcs.git.lifesigns import Lifesigns
 from autosyncd.vcs.git.silence import SILENT, Silence
-from autosyncd.vcs.git.ssh import Line, Ssh, host_of, is_openssh, quiet_ssh
+from autosyncd.vcs.git.ssh import Line, Ssh
+from autosyncd.vcs.git.sshcommand import host_of, is_openssh, quiet_ssh
 from autosyncd.vcs.git.surroundings import NO_HOOKS, SETTINGS, environment_of, readable
 from autosyncd.vcs.partner import Partner
 from autosyncd.vcs.process import Runner

@@ -16,66 +16,25 @@ import contextlib
 import hashlib
 import os
 import re
-import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 from autosyncd import clock
 from autosyncd.vcs.conversation import Completed
 from autosyncd.vcs.git import agent
 from autosyncd.vcs.git.complaint import REMEDY
+from autosyncd.vcs.git.sshcommand import is_openssh, works_elsewhere
 from autosyncd.vcs.process import Runner
 
 PERSIST = 60
 """Seconds that a shared connection stays after its last use."""
 WINDOW = 3600.0
 """Seconds after which a new connection is made: a key that was taken away stops being of use."""
-QUIET = "-o BatchMode=yes -o ConnectTimeout=20 -o ServerAliveInterval=20"
-"""Three such intervals without a sign of life, and ssh gives the connection up, shared or not."""
 SOCKET_LENGTH = 107 - 17
 """Bytes of a socket's path (unix(7)), less what ssh puts behind it while it makes one."""
 ROUTES = "/proc/net/route"
 _QUICK = 10.0
-_ADDRESS = re.compile(
-    r"(?:(?:git\+)?ssh(?:\+git)?://(?P<host>[^/?#]+)|(?P<short>[^/:@]*@?(?:\[[^\]/]+\]|[^/:]+)):(?!//))"
-)
 _PLAIN = re.compile(r"[\w/.+-]+", re.ASCII)
-
-
-def quiet_ssh(configured: str) -> str:
-    """The ssh command that never asks and notices a dead line, from the person's own (or empty).
-
-    A program that is not OpenSSH's is left as it is: it would not know the options.
-    """
-    base = configured or "ssh"
-    return f"{base} {QUIET}" if is_openssh(base) else base
-
-
-def is_openssh(command: str) -> bool:
-    """Whether a command (git-config(1), core.sshCommand) runs OpenSSH's ssh."""
-    return command.split()[0].rsplit("/", 1)[-1] == "ssh"
-
-
-def works_elsewhere(command: str) -> bool:
-    """Whether no file that the command names depends on the folder it runs in."""
-    try:
-        words = shlex.split(command)
-    except ValueError:
-        return False
-    for before, word in pairwise(words):
-        value = word.partition("=")[2] or word
-        is_path = before in ("-i", "-F", "-E", "-S") or "File" in word or "/" in value
-        if is_path and not value.startswith(("/", "~", "none")):
-            return False
-    return "/" not in words[0] or words[0].startswith("/")
-
-
-def host_of(address: str) -> str | None:
-    """HOST of `ssh://HOST/…`, or of the short form `HOST:PATH`, with user and port as written; None:
-    git doesn't use ssh for such an address (git-clone(1), "GIT URLS")."""
-    found = _ADDRESS.match(address)
-    return (found["host"] or found["short"]) if found else None
 
 
 _SHARING = re.compile(r"ControlSocket .* already exists|mux_client_|Control socket connect\(")
