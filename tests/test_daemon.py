@@ -268,6 +268,23 @@ def test_a_remote_that_is_added_later_is_used(tmp_path: Path, ask: signal.Signal
         )
 
 
+def test_a_commit_of_the_persons_own_is_pushed_without_any_poll(tmp_path: Path) -> None:
+    one, other = two_trees(tmp_path)
+    with daemon(tmp_path) as machine:
+        never = {"poll_every": "never"}
+        machine.configure({"path": str(one), **never}, {"path": str(other), **never})
+        machine.start().ready("laptop-notes", "desktop-notes")
+        (one / "todo.md").write_text("first\n")
+        eventually(lambda: (other / "todo.md").exists(), 15)
+        eventually(lambda: git(one, "log", "--format=%H") == git(other, "log", "--format=%H"), 10)
+        (one / "todo.md").write_text("by hand\n")
+        git(one, "commit", "-qam", "By hand")
+        eventually(lambda: (other / "todo.md").read_text() == "by hand\n", 15)
+        git(one, "commit", "-q", "--allow-empty", "-m", "No file has changed")
+        mine = git(one, "rev-parse", "HEAD")
+        eventually(lambda: git(tmp_path / "hub.git", "rev-parse", "main") == mine, 15)
+
+
 def test_most_files_vanishing_halts_and_asks(tmp_path: Path) -> None:
     one, other = two_trees(tmp_path)
     for number in range(30):

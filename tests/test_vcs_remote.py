@@ -17,7 +17,7 @@ from autosyncd.vcs.git.remotes import tips
 from autosyncd.vcs.git.remotes.answer import PushVerdict, push_answer
 from autosyncd.vcs.git.sshcommand import quiet_ssh
 from autosyncd.vcs.git.surroundings import readable
-from autosyncd.vcs.outcomes import Aborted, Away, AwayKind, Synced
+from autosyncd.vcs.outcomes import Aborted, AtHead, Away, AwayKind, Synced
 from tests.trees import Clone, World, make_world
 from tests.waiting import eventually
 
@@ -50,13 +50,13 @@ def test_a_remote_that_changes_is_told_once_before_the_next_verb(
     laptop.commit()
     assert [(one.remote, one.url) for one in told] == [("second", "https://example.org/notes.git")]
     laptop.git("config", "user.nickname", "Al")
-    assert laptop.driver.identify() is None
+    assert isinstance(laptop.driver.identify(), AtHead)
     assert len(told) == 1, "another setting changes nothing"
     elsewhere = laptop.environment["HOME"] + "/.gitconfig"
     with open(elsewhere, "a") as file:
         file.write('[url "https://mirror.example.org/"]\n\tinsteadOf = https://example.org/\n')
     laptop.git("remote", "set-url", "second", "https://example.org/notes.git")
-    assert laptop.driver.identify() is None
+    assert isinstance(laptop.driver.identify(), AtHead)
     assert told[-1].url == "https://mirror.example.org/notes.git"
     laptop.git("remote", "remove", "second")
     laptop.git("remote", "remove", "origin")

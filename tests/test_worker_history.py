@@ -27,6 +27,7 @@ from autosyncd.vcs.orders import (
 )
 from autosyncd.vcs.outcomes import (
     Aborted,
+    AtHead,
     Away,
     AwayKind,
     CommitMade,
@@ -127,7 +128,7 @@ class World:
             case Inspect():
                 self.hear(who, ev.Inspected(READY))
             case Identify():
-                self.hear(who, ev.IdentifyEnded(None))
+                self.hear(who, ev.IdentifyEnded(AtHead(head_of(self.machines[who]))))
             case Judge(folders):
                 self.hear(who, ev.Judged(folders, frozenset()))
             case Housekeep():

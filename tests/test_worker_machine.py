@@ -38,6 +38,7 @@ from autosyncd.vcs.orders import (
     Verb,
 )
 from autosyncd.vcs.outcomes import (
+    AtHead,
     Away,
     AwayKind,
     CommitMade,
@@ -609,7 +610,7 @@ def test_a_remote_that_is_added_later_is_noticed_when_a_person_asks(ask: ev.Even
     assert talk.later(2).hear(ask).runs == [Identify()]
     who = Identity(HERE.tree, (), "origin", "main", None, HERE.url)
     assert who in talk.hear(ev.Identified(HERE)).reports
-    assert talk.hear(ev.IdentifyEnded(None)).runs == [SyncOrder(fetch=True)]
+    assert talk.hear(ev.IdentifyEnded(AtHead(HEAD))).runs == [SyncOrder(fetch=True)]
     assert talk.hear(ev.SyncEnded(Synced(HEAD, pushed=True))).runs == []
     assert talk.status == (Status.IDLE, "")
 
@@ -638,6 +639,31 @@ def test_a_reload_looks_again_at_what_can_not_be_worked_in() -> None:
     talk = Conversation().hear(ev.Tick()).hear(ev.Inspected(Unfit("not a git repository")))
     assert talk.later(1).runs == []
     assert talk.hear(Retry()).runs == [Inspect()]
+
+
+MINE = Head("main", "e" * 40)
+"""A commit of the person's own."""
+
+
+def test_a_commit_of_the_persons_own_goes_out_as_one_of_ours() -> None:
+    talk = started().hear(ev.BranchMoved()).hear(ev.BranchMoved())
+    assert talk.runs == []
+    assert talk.later(talk.due_in).runs == [Identify()]
+    assert talk.hear(ev.IdentifyEnded(AtHead(MINE))).status == (Status.SETTLING, "")
+    assert talk.due_in == POLICY.push_after
+    assert talk.later(3).runs == [SyncOrder(fetch=False)]
+    talk.hear(ev.BranchMoved()).hear(ev.SyncEnded(Synced(MINE, pushed=True)))
+    talk.later(talk.due_in)
+    assert talk.runs == [Identify()]
+    assert talk.hear(ev.IdentifyEnded(AtHead(MINE))).runs == []
+    assert talk.due_in > 3000
+    assert talk.status == (Status.IDLE, "")
+
+
+def test_an_edit_that_the_person_commits_first_goes_out() -> None:
+    talk = started().hear(changed(b"a")).later(2)
+    talk.hear(ev.CommitEnded(NothingToCommit(MINE)))
+    assert talk.later(3).runs == [SyncOrder(fetch=False)]
 
 
 def test_a_tree_that_is_not_to_be_pushed_comes_to_rest() -> None:
@@ -813,7 +839,7 @@ def test_housekeeping_gives_way_at_once_and_comes_again(event: ev.Event) -> None
         elif isinstance(talk.runs[0], CommitOrder):
             talk.hear(ev.CommitEnded(MADE))
         elif isinstance(talk.runs[0], Identify):
-            talk.hear(ev.IdentifyEnded(None))
+            talk.hear(ev.IdentifyEnded(AtHead(HEAD)))
         else:
             talk.hear(ev.SyncEnded(Synced(NEWS, pushed=True)))
         seen += talk.runs

@@ -47,7 +47,8 @@ class Vcs(Protocol):
         """Recover what a killed predecessor left, then say what tree this is."""
 
     def identify(self) -> IdentifyOutcome:
-        """Tell the watcher if the tree's identity has changed; commit() and sync() do so too."""
+        """Where the branch is now. The watcher is told if the tree's identity has changed; commit() and
+        sync() do so too."""
 
     def judge(self, folders: frozenset[bytes]) -> frozenset[bytes]:
         """Which of these folders are ignored and hold nothing tracked."""

@@ -99,6 +99,8 @@ class Ready:
     """Where what belongs to this tree alone is remembered; never inside what is committed."""
     held: bool = False
     """Incoming versions of some files still wait (vcs/git/updating/held.py)."""
+    head_log: bytes = b""
+    """A file that is written to whenever the branch moves, if there is one."""
     note: str = ""
     """Something a person should be told once (no author known to git, say)."""
 
@@ -116,6 +118,13 @@ class Relinked:
     nothing that is known of the old one holds there."""
 
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AtHead:
+    """The tree is where it was, and the branch is at `head`; the person may have moved it."""
+
+    head: Head | None
 
 
 # Commit
@@ -206,6 +215,6 @@ class Away:
 
 
 InspectOutcome = Ready | Unfit | Relinked | Waiting | Failed | Aborted
-IdentifyOutcome = Relinked | Waiting | Failed | Aborted | None
+IdentifyOutcome = AtHead | Relinked | Waiting | Failed | Aborted
 CommitOutcome = CommitMade | NothingToCommit | Waiting | Question | Failed | Aborted
 SyncOutcome = Synced | NoRemote | Dirty | Away | Waiting | Question | Failed | Aborted

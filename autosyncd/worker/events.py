@@ -46,6 +46,11 @@ class RootGone:
 
 
 @dataclass(frozen=True, slots=True)
+class BranchMoved:
+    """Somebody has moved the branch: we, or the person's own git."""
+
+
+@dataclass(frozen=True, slots=True)
 class WatchState:
     """Whether every folder is watched; if not, a rescan finds what the watch can't."""
 
@@ -161,6 +166,7 @@ Event = (
     Changed
     | RulesChanged
     | RootGone
+    | BranchMoved
     | WatchState
     | Recalled
     | Inspected
@@ -201,6 +207,8 @@ class SetWatches:
     """Watch everything but these folders; from here on the watch's events are complete."""
 
     ignored: frozenset[bytes]
+    head_log: bytes = b""
+    """A file whose writing means BranchMoved."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,11 @@
 """Pure: what the machine makes of a look at the tree: whether it is there, and what tree it is."""
 
 from autosyncd.link.messages import Identity, Retry, SyncNow, cut
+from autosyncd.model import Head
 from autosyncd.vcs.changes import EVERYTHING
 from autosyncd.vcs.outcomes import (
     Aborted,
+    AtHead,
     Failed,
     Identified,
     Ready,
@@ -12,13 +14,15 @@ from autosyncd.vcs.outcomes import (
     Waiting,
 )
 from autosyncd.worker import events as ev
-from autosyncd.worker.asking import look_now
+from autosyncd.worker.asking import look_now, look_when_quiet
 from autosyncd.worker.atrest import HOUSEKEEP_FIRST
 from autosyncd.worker.setbacks import fail, wait
 from autosyncd.worker.state import GONE_AGAIN, NEVER, SWEEP_FIRST, Activity, look_after
 from autosyncd.worker.synced import SYNC_PROBLEMS
 from autosyncd.worker.turn import Turn
 
+MOMENT = 0.2
+"""Seconds from the first of several moves of the branch until it is asked where it is."""
 TOLD_AFTER = 3
 """Times in a row that the root is gone and is found again, after which a person is told."""
 
@@ -60,7 +64,7 @@ def _ready(turn: Turn, ready: Ready) -> None:
     )
     turn.solved("unfit", "gone")
     look_now(turn)
-    turn.command(ev.SetWatches(ready.ignored))
+    turn.command(ev.SetWatches(ready.ignored, ready.head_log))
     _report_identity(turn, ready.identity)
     if ready.note and ready.note != turn.state.noted:  # a tree comes back as it went
         turn.change(noted=ready.note)
@@ -96,8 +100,25 @@ def look_again(turn: Turn, _event: SyncNow | Retry) -> None:
 def identify_ended(turn: Turn, event: ev.IdentifyEnded) -> None:
     """What was news was told meanwhile (identified)."""
     turn.change(activity=Activity.IDLE)
-    if isinstance(event.outcome, Relinked):
-        _relinked(turn, event.outcome.text)
+    match event.outcome:
+        case Relinked(text):
+            _relinked(turn, text)
+        case AtHead(head):
+            at_head(turn, head)
+
+
+def branch_moved(turn: Turn, _event: ev.BranchMoved) -> None:
+    """Look who it was, in a moment: a rebase moves it often."""
+    turn.change(identify_due=min(turn.state.identify_due, turn.now + MOMENT))
+    look_when_quiet(turn)
+
+
+def at_head(turn: Turn, head: Head | None) -> None:
+    """A commit of the person's goes out as ours do."""
+    state, now = turn.state, turn.now
+    if head is None or head == state.merged or state.unpushed or state.remote is None:
+        return
+    turn.change(unpushed=True, first_unpushed=now, last_commit=now, last_activity=now)
 
 
 def identified(turn: Turn, event: ev.Identified) -> None:

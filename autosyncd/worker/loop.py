@@ -234,6 +234,8 @@ class Worker:
 
     def _hear_kernel(self) -> None:
         self._noticed(self._watching.read())
+        if self._watching.branch_moved():
+            self._turn(ev.BranchMoved())
 
     def _noticed(self, batch: Batch) -> None:
         """The watch's news as events of the machine."""
@@ -264,8 +266,8 @@ class Worker:
                 self._engine.order(verb)
             case ev.Report(message):
                 self._post(message)
-            case ev.SetWatches(ignored):
-                self._noticed(replace(self._watching.arm(ignored), rules_changed=False))
+            case ev.SetWatches(ignored, head_log):
+                self._noticed(replace(self._watching.arm(ignored, head_log), rules_changed=False))
             case ev.SettleWatches(ignored, kept):
                 self._noticed(self._watching.judged(ignored, kept))
             case ev.AbortNetwork():

@@ -267,6 +267,7 @@ _HANDLERS: dict[type, Callable[[Turn, Any], None]] = {
     ev.Changed: _changed,
     ev.RulesChanged: _rules_changed,
     ev.RootGone: looking.root_gone,
+    ev.BranchMoved: looking.branch_moved,
     ev.WatchState: _watch_state,
     ev.Recalled: _recalled,
     ev.Swept: synced.swept,

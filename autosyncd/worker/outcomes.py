@@ -16,6 +16,7 @@ from autosyncd.vcs.outcomes import (
 )
 from autosyncd.worker import asking
 from autosyncd.worker import events as ev
+from autosyncd.worker.looking import at_head
 from autosyncd.worker.setbacks import fail, some_names, wait
 from autosyncd.worker.state import GONE_AGAIN, NEVER, Activity
 from autosyncd.worker.turn import Turn
@@ -30,9 +31,10 @@ def commit_ended(turn: Turn, event: ev.CommitEnded) -> None:
             asking.void(turn, in_sync=False)
             _committed(turn, outcome)
             asking.look_when_quiet(turn)
-        case NothingToCommit(_, left_out):
+        case NothingToCommit(head, left_out):
             asking.void(turn, in_sync=False)
             _clean(turn, left_out)
+            at_head(turn, head)
         case Waiting():
             _put_back(turn)
             wait(turn, outcome)

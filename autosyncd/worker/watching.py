@@ -9,6 +9,7 @@ from autosyncd.watch.inotify import TreeWatch
 from autosyncd.watch.instance import Instance
 from autosyncd.watch.limits import unreliable
 from autosyncd.worker.events import WatchState
+from autosyncd.worker.headlog import Tapped
 
 RENAME_PATIENCE = 0.01
 """Seconds to wait for the other half of a rename."""
@@ -18,7 +19,8 @@ class Watching:
     """The watch of one tree, or none yet."""
 
     def __init__(self, root: bytes, instance: Instance, tick: Callable[[int], None]) -> None:
-        self._root, self._instance, self._tick = root, instance, tick
+        self._root, self._tick = root, tick
+        self._instance = Tapped(instance)
         self._watch: TreeWatch | None = None
         self._ignored: frozenset[bytes] = frozenset()
         self._foreign: str | None = None
@@ -39,9 +41,10 @@ class Watching:
         """Seconds until settle_if_due() has something to do (infinity: nothing)."""
         return max(0.0, self._settle_at - clock.now())
 
-    def arm(self, ignored: frozenset[bytes]) -> Batch:
+    def arm(self, ignored: frozenset[bytes], head_log: bytes) -> Batch:
         """Watch everything but these folders; also when there was a watch already."""
         self._ignored = ignored
+        self._instance.listen(head_log)
         if self._watch is None:
             self._watch = TreeWatch(self._root, ignored, instance=self._instance, tick=self._tick)
             self._foreign = unreliable(self._root)
@@ -64,6 +67,10 @@ class Watching:
         batch = self._watch.read()
         self._settle_at = clock.now() + RENAME_PATIENCE if self._watch.unsettled else float("inf")
         return batch
+
+    def branch_moved(self) -> bool:
+        """Whether the branch was moved since this was asked last."""
+        return self._instance.written()
 
     def settle_if_due(self) -> None:
         """The other half of a rename did not come: the folder has left the tree."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from autosyncd.errors import ChildAborted
-from autosyncd.model import RepoConfig
+from autosyncd.model import Head, RepoConfig
 from autosyncd.vcs.driver import Compose, Guard, Watcher
 from autosyncd.vcs.git import excludes, history
 from autosyncd.vcs.git import housekeep as housekeeping
@@ -35,6 +35,7 @@ from autosyncd.vcs.git.updating.lease import leases_work
 from autosyncd.vcs.orders import CommitOrder, Stage, SyncOrder
 from autosyncd.vcs.outcomes import (
     Aborted,
+    AtHead,
     CommitOutcome,
     Failed,
     IdentifyOutcome,
@@ -82,11 +83,19 @@ class GitDriver:
         return self._guarded(self._inspect)
 
     def identify(self) -> IdentifyOutcome:
-        """Say whether the path leads elsewhere now; tell if the remote or the channels are others."""
+        """Say whether the path leads elsewhere now, and where the branch is; tell if the remote or the
+        channels are others."""
         if self._opened is None:
             return _not_inspected()
+        repository = self._opened[0]
+
+        def work() -> AtHead:
+            self._tell_identity()
+            head = repository.head
+            return AtHead(None if head is None else Head(repository.memory.branch, head))
+
         moved = relinked(self._written, self._config.path)
-        return self._guarded(self._tell_identity) if moved is None else moved
+        return self._guarded(work) if moved is None else moved
 
     def judge(self, folders: frozenset[bytes]) -> frozenset[bytes]:
         """Which of these folders are ignored; when git can't say, none."""

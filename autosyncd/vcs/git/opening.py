@@ -155,6 +155,7 @@ class Opening:
             ignored=excludes.ignored_folders(repository),
             state_folder=repository.state,
             held=bool(held.recall(repository)),
+            head_log=repository.git_dir + b"/logs/HEAD",
             note=note,
         )
 
