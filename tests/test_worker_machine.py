@@ -721,6 +721,20 @@ def test_a_repository_that_is_one_no_longer_is_named_no_longer() -> None:
     assert talk.hear(ev.CommitEnded(NothingToCommit(HEAD))).reports == [Solved("left-out-nested")]
 
 
+def test_a_file_that_is_no_longer_left_out_is_taken_back_and_told_again_if_it_is() -> None:
+    talk = started().hear(changed(b"d", b"other")).later(2)
+    out = [LeftOut(path, "unreadable", "can't be read") for path in (b"d/secret", b"other")]
+    talk.hear(ev.CommitEnded(NothingToCommit(HEAD, tuple(out))))
+    assert len(talk.reports) == 1
+    talk.hear(changed(b"d/secret")).later(2).hear(ev.CommitEnded(MADE))
+    assert not [one for one in talk.reports if isinstance(one, Solved)], "one is left"
+    talk.hear(changed(b"d/secret")).later(2)
+    again = talk.hear(ev.CommitEnded(NothingToCommit(HEAD, tuple(out[:1])))).reports
+    assert [type(one) for one in again] == [Solved, Problem]
+    talk.hear(changed(b"d", b"other")).later(2)
+    assert talk.hear(ev.CommitEnded(NOTHING)).reports == [Solved("left-out-unreadable")]
+
+
 def test_polling_is_quick_while_somebody_works_and_slow_at_rest() -> None:
     talk = started(POLLING).hear(changed(b"a")).later(2)
     talk.hear(ev.CommitEnded(MADE)).later(3)

@@ -4,7 +4,7 @@ from autosyncd.link.messages import (
     Committed,
     cut,
 )
-from autosyncd.vcs.changes import NOTHING_CHANGED
+from autosyncd.vcs.changes import NOTHING_CHANGED, Scope
 from autosyncd.vcs.outcomes import (
     Aborted,
     CommitMade,
@@ -74,9 +74,16 @@ def _clean(turn: Turn, left_out: tuple[LeftOut, ...]) -> None:
         turn.solved("unwatchable")
     if turn.state.remote is None:
         turn.change(allowed=frozenset(), unpushed=False, hurry=False)
-    kept = frozenset() if working.everything else turn.state.left_out
-    no_longer = {one for one in kept if one.kind == "nested" and one.path in working.paths}
-    _tell_left_out(turn, (kept - no_longer) | frozenset(left_out))
+    kept = (one for one in turn.state.left_out if not _was_looked_at(one.path, working))
+    _tell_left_out(turn, frozenset(left_out).union(kept))
+
+
+def _was_looked_at(path: bytes, scope: Scope) -> bool:
+    """Whether it, or a folder above it, was in the scope of the commit."""
+    if scope.everything or path in scope.paths:
+        return True
+    parts = path.split(b"/")
+    return any(b"/".join(parts[:count]) in scope.paths for count in range(1, len(parts)))
 
 
 COMMITTED = ("stale", "taken-back")
