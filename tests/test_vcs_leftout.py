@@ -321,6 +321,34 @@ def test_an_unreadable_folder_is_not_taken_for_deleted(commons: World) -> None:
     as_nobody(commons, script)
 
 
+@pytest.mark.parametrize("scope", [(), ("shut",)])
+def test_an_unreadable_folder_is_told_until_it_can_be_read(
+    commons: World, scope: tuple[str, ...]
+) -> None:
+    def script() -> None:
+        laptop = commons.clone("laptop")
+        laptop.edit("a.txt", "one\n")
+        laptop.committed()
+        laptop.edit("shut/new.txt", "one\n")
+        os.chmod(laptop.path("shut"), 0)
+        try:
+            assert left_out(laptop.commit(*scope)) == {b"shut": "unreadable"}
+            assert laptop.tracked() == {b"a.txt"}
+        finally:
+            os.chmod(laptop.path("shut"), 0o755)
+        assert left_out(laptop.commit(*scope)) == {}
+        assert laptop.tracked() == {b"a.txt", b"shut/new.txt"}
+        os.chmod(laptop.path("shut"), 0)
+        try:
+            assert left_out(laptop.commit(*scope)) == {b"shut": "unreadable"}
+            assert laptop.tracked() == {b"a.txt", b"shut/new.txt"}
+        finally:
+            os.chmod(laptop.path("shut"), 0o755)
+        laptop.is_clean()
+
+    as_nobody(commons, script)
+
+
 def test_a_hub_that_can_only_be_read_refuses_and_pulls_go_on(commons: World) -> None:
     def script() -> None:
         laptop, desktop = commons.share({"a.txt": "one\n"})

@@ -6,6 +6,7 @@ into the next commit and what is left out, and why.
 
 import contextlib
 import os
+import re
 import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,9 @@ from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.indexes import portions
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.outcomes import LeftOut
+
+_SHUT = re.compile(r"could not open directory '(.+?)/?': ")
+_NO_FILE = ("none", "folder")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ class Plan:
 
 def differences(repository: Repository, scope: Scope, *, index: bytes) -> list[Difference]:
     """Everything in `scope` that differs from `index`. A scope git can't take becomes everything."""
-    by_stat = parse_status(_status(repository, [], index)) if scope.everything else ()
+    by_stat = _status(repository, [], index) if scope.everything else ()
     found = {one.path: one for one in by_stat}
     if scope.paths:
         with _content_counts(index):
@@ -76,8 +80,11 @@ def differences_in_excerpt(repository: Repository, scope: Scope, index: bytes) -
     filters.compare(repository, "update-index", "-q", "--refresh", index=index, ok=(0, 1))
     found: dict[bytes, Difference] = {}
     for paths in portions(sorted(scope.paths)):
-        for path in repository.git(*others, *paths, index=index, timeout=LONG).records:
+        said = repository.git(*others, *paths, index=index, timeout=LONG)
+        for path in said.records:
             found[path] = Difference(path, untracked=True)
+        for difference in _shut(repository, said.complaint):
+            found[difference.path] = difference
         said = filters.compare(repository, *changed, "--", *paths, index=index)
         for difference in parse_raw(said.records):
             found[difference.path] = difference
@@ -118,16 +125,16 @@ def _differences_in(repository: Repository, scope: Scope, index: bytes) -> list[
     found: dict[bytes, Difference] = {}
     try:
         for paths in portions(sorted(scope.paths)):
-            for difference in parse_status(_status(repository, paths, index)):
+            for difference in _status(repository, paths, index):
                 found[difference.path] = difference
     except GitFailed:
         # a path below what has become a submodule or a symbolic link can't be asked for
-        return list(parse_status(_status(repository, [], index)))
+        return list(_status(repository, [], index))
     return list(found.values())
 
 
-def _status(repository: Repository, paths: list[bytes], index: bytes) -> list[bytes]:
-    return filters.compare(
+def _status(repository: Repository, paths: list[bytes], index: bytes) -> Iterator[Difference]:
+    said = filters.compare(
         repository,
         "--literal-pathspecs",
         "status",
@@ -139,7 +146,19 @@ def _status(repository: Repository, paths: list[bytes], index: bytes) -> list[by
         "--",
         *paths,
         index=index,
-    ).records
+    )
+    yield from parse_status(said.records)
+    yield from _shut(repository, said.complaint)
+
+
+def _shut(repository: Repository, complaint: str) -> Iterator[Difference]:
+    """Folders that git could not read; it passes over them with a word, and what is new in them would
+    be left out without one."""
+    for name in _SHUT.findall(complaint):
+        path = os.fsencode(name)
+        full = os.path.join(repository.root, path)
+        if os.path.isdir(full) and not os.access(full, os.R_OK | os.X_OK):
+            yield Difference(path, untracked=True)
 
 
 def parse_status(records: Iterable[bytes]) -> Iterator[Difference]:
@@ -185,7 +204,7 @@ def plan(
         reason = None if difference.submodule else _reason(difference, known, large_file)
         if reason is not None:
             left_out.append(reason)
-        elif known.kind != "other" and not (difference.untracked and known.kind == "none"):
+        elif known.kind != "other" and not (difference.untracked and known.kind in _NO_FILE):
             take.append(path)
             if difference.untracked:
                 new.append(path)
@@ -196,7 +215,8 @@ def plan(
 def _reason(difference: Difference, known: FileFacts, large_file: int) -> LeftOut | None:
     path = difference.path
     if not known.readable:
-        return LeftOut(path, "unreadable", "can't be read; its last version stays")
+        stays = "what history has of it" if known.kind == "folder" else "its last version"
+        return LeftOut(path, "unreadable", f"can't be read; {stays} stays")
     if difference.untracked and large_file and known.size > large_file:
         return LeftOut(path, "large", f"is larger than large_file ({_megabytes(known.size)})")
     return None
@@ -219,6 +239,8 @@ def facts_on_disk(root: bytes) -> Callable[[bytes], FileFacts]:
             return FileFacts("link", found.st_size)
         if stat.S_ISREG(found.st_mode):
             return FileFacts("file", found.st_size, os.access(full, os.R_OK))
-        return FileFacts("folder" if stat.S_ISDIR(found.st_mode) else "other")
+        if stat.S_ISDIR(found.st_mode):
+            return FileFacts("folder", readable=os.access(full, os.R_OK | os.X_OK))
+        return FileFacts("other")
 
     return facts
