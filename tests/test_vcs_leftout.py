@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from autosyncd.vcs.outcomes import CommitMade, CommitOutcome, NothingToCommit, Ready, Synced
+from autosyncd.vcs.outcomes import CommitMade, CommitOutcome, Failed, NothingToCommit, Ready, Synced
 from tests.trees import Clone, World, make_world
 
 
@@ -262,11 +262,12 @@ def commons(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
         shutil.rmtree(folder)
 
 
-def as_nobody(world: World, script: Callable[[], None]) -> None:
-    """Run in a child that has given up root; its assertions count."""
+def as_nobody(world: World, script: Callable[[], None], kept: str = "") -> None:
+    """Run in a child that has given up root, as has all but `kept`; its assertions count."""
     if os.geteuid() == 0:
         for path in (world.folder.parent, *world.folder.parent.rglob("*")):
-            os.chown(path, 65534, 65534, follow_symlinks=False)
+            if str(path) != kept:
+                os.chown(path, 65534, 65534, follow_symlinks=False)
     child = os.fork()
     if child == 0:
         try:
@@ -347,6 +348,56 @@ def test_an_unreadable_folder_is_told_until_it_can_be_read(
         laptop.is_clean()
 
     as_nobody(commons, script)
+
+
+@pytest.mark.parametrize("where", ["objects", "refs/heads", ""])
+def test_a_git_directory_that_can_not_be_written_is_named_with_the_way_out(
+    commons: World, where: str
+) -> None:
+    def script() -> None:
+        laptop = commons.clone("laptop")
+        laptop.edit("a.txt", "one\n")
+        laptop.committed()
+        place = os.path.join(laptop.path(".git"), where).rstrip("/")
+        shut = [place, *(Path(place).glob("??") if where == "objects" else ())]
+        modes = [os.stat(one).st_mode for one in shut]
+        for one in shut:
+            os.chmod(one, 0o500)
+        laptop.edit("a.txt", "two\n")
+        try:
+            outcome = laptop.commit()
+            assert isinstance(outcome, Failed), outcome
+            assert outcome.kind == "not-writable"
+            assert outcome.text.startswith(f"{place} can't be written, since you have taken")
+            assert f"chmod -R u+rwX {laptop.path('.git')}" in outcome.text
+        finally:
+            for one, mode in zip(shut, modes, strict=True):
+                os.chmod(one, mode)
+        laptop.committed()
+
+    as_nobody(commons, script)
+
+
+def test_what_belongs_to_somebody_else_is_told_with_the_command_that_gives_it_back(
+    commons: World,
+) -> None:
+    laptop = commons.clone("laptop")
+    laptop.edit("a.txt", "one\n")
+    laptop.committed()
+    objects = laptop.path(".git/objects")
+
+    def script() -> None:
+        laptop.edit("a.txt", "two\n")
+        outcome = laptop.commit()
+        assert isinstance(outcome, Failed), outcome
+        assert f"{objects} can't be written, since it belongs to root" in outcome.text
+        assert f"sudo chown -R nobody: {laptop.path('.git')}" in outcome.text
+
+    if os.geteuid():
+        pytest.skip("only root can give a folder away")
+    laptop.driver.close()
+    assert isinstance(laptop.reopen(), Ready)
+    as_nobody(commons, script, kept=objects)
 
 
 def test_a_hub_that_can_only_be_read_refuses_and_pulls_go_on(commons: World) -> None:

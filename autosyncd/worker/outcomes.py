@@ -21,6 +21,9 @@ from autosyncd.worker.setbacks import fail, some_names, wait
 from autosyncd.worker.state import GONE_AGAIN, NEVER, Activity
 from autosyncd.worker.turn import Turn
 
+TROUBLE = ("git-failed", "disk-full", "read-only", "disk-error", "not-writable")
+"""Kinds of Failed that are over when a commit is made, or there is nothing to commit."""
+
 
 def commit_ended(turn: Turn, event: ev.CommitEnded) -> None:
     """A commit was made, or there was nothing, or it must be done later."""
@@ -68,8 +71,7 @@ def _clean(turn: Turn, left_out: tuple[LeftOut, ...]) -> None:
     if not turn.state.unpushed:
         turn.change(hurry=False)
     turn.change(snapshot_due=NEVER)
-    turn.solved("waiting", "hook", "git-failed", "no-memory")
-    turn.solved("disk-full", "read-only", "disk-error")
+    turn.solved("waiting", "hook", *TROUBLE)
     if turn.now - turn.state.last_gone > GONE_AGAIN:
         turn.solved("unwatchable")
     if turn.state.remote is None:

@@ -29,6 +29,7 @@ from autosyncd.vcs.git.opening import (
     relinked,
     together,
 )
+from autosyncd.vcs.git.permission import refused, untakeable
 from autosyncd.vcs.git.remotes import remote as remotes
 from autosyncd.vcs.git.updating import sweep as sweeping
 from autosyncd.vcs.git.updating.lease import leases_work
@@ -36,10 +37,12 @@ from autosyncd.vcs.orders import CommitOrder, Stage, SyncOrder
 from autosyncd.vcs.outcomes import (
     Aborted,
     AtHead,
+    Away,
     CommitOutcome,
     Failed,
     IdentifyOutcome,
     InspectOutcome,
+    NothingToCommit,
     Snapshotted,
     Synced,
     SyncOutcome,
@@ -115,7 +118,10 @@ class GitDriver:
 
         def work() -> CommitOutcome:
             self._tell_identity()
-            return committing.commit(*opened, order)
+            outcome = committing.commit(*opened, order)
+            if isinstance(outcome, NothingToCommit) and untakeable(outcome.left_out):
+                return self._may_not_write() or outcome
+            return outcome
 
         if not order.gentle:
             return self._guarded(work)
@@ -136,6 +142,8 @@ class GitDriver:
             if isinstance(outcome, Synced):
                 note = together(outcome.note, signing.to_tell(opened[0]))
                 return replace(outcome, note=note)
+            if isinstance(outcome, Away):  # git tells a fetch that can't be stored in many ways
+                return self._may_not_write() or outcome
             return outcome
 
         return self._guarded(work)
@@ -236,10 +244,15 @@ class GitDriver:
             if not os.path.lexists(self._config.path + "/.git"):
                 return gone(self._config.path)
             signal = -problem.code if isinstance(problem, GitFailed) else 0
-            return failed(problem, self._config.path, ended_by=signal)
+            found = failed(problem, self._config.path, ended_by=signal)
+            return self._may_not_write(unless=found.kind != "git-failed") or found
         finally:
             if self._opened is not None:
                 self._opened[0].pause()
+
+    def _may_not_write(self, *, unless: bool = False) -> Failed | None:
+        """Whether it is that we may not write in the repository, where that is not known already."""
+        return None if unless or self._opened is None else refused(self._opened[0])
 
     def _tell_identity(self) -> None:
         if self._opened is None or self._identity is None:
