@@ -83,7 +83,8 @@ def test_a_hook_that_declines_is_told_in_its_own_words_and_pulls_go_on(
     decline(world, "Commits on Sunday are not taken.")
     outcome = laptop.sync()
     assert isinstance(outcome, Synced), outcome
-    assert outcome.refused == "Commits on Sunday are not taken."
+    assert outcome.refused.startswith("The remote refuses the push; commits stay here")
+    assert outcome.refused.endswith(": Commits on Sunday are not taken.")
     assert not outcome.pushed
     assert laptop.read("b.txt") == b"desktop\n"
     assert laptop.read("a.txt") == b"two\n"
@@ -128,7 +129,21 @@ def test_a_pre_push_hook_of_the_person_is_heard(laptop: Clone) -> None:
     hook.chmod(0o755)
     outcome = laptop.sync()
     assert isinstance(outcome, Synced), outcome
+    assert outcome.refused.startswith(f"Your {hook} lets no push out; commits stay here")
     assert "not today" in outcome.refused
+
+
+def test_a_pre_push_hook_that_fails_without_a_word_is_named_wherever_it_lies(
+    laptop: Clone, tmp_path: Path
+) -> None:
+    hook = tmp_path / "hooks/pre-push"
+    hook.parent.mkdir()
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    laptop.git("config", "core.hooksPath", str(hook.parent))
+    outcome = laptop.sync()
+    assert isinstance(outcome, Synced), outcome
+    assert f"Your {hook} lets no push out" in outcome.refused
 
 
 def test_a_pre_push_hook_of_the_person_runs_for_every_push_of_theirs_or_ours(
@@ -461,7 +476,7 @@ def test_a_secret_in_the_servers_words_is_taken_out(world: World, laptop: Clone)
     decline(world, "see https://bot:geheim@example.org/rules")
     outcome = laptop.sync()
     assert isinstance(outcome, Synced)
-    assert outcome.refused == "see https://example.org/rules"
+    assert outcome.refused.endswith(": see https://example.org/rules")
 
 
 def test_words_of_a_server_cannot_steer_a_terminal(world: World, laptop: Clone) -> None:

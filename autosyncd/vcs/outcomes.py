@@ -164,7 +164,7 @@ class Synced:
     conflicts: tuple[bytes, ...] = ()
     """The files whose other version now lies beside them."""
     refused: str = ""
-    """The remote refused the push for good: its own words."""
+    """The remote, or a hook here, refused the push for good: a sentence, with its own words."""
     full: str = ""
     """The remote has no room for the push: a sentence."""
     ahead: bool = False

@@ -21,7 +21,7 @@ from autosyncd.worker.setbacks import fail, some_names, wait
 from autosyncd.worker.state import GONE_AGAIN, NEVER, Activity
 from autosyncd.worker.turn import Turn
 
-TROUBLE = ("git-failed", "disk-full", "read-only", "disk-error", "not-writable")
+TROUBLE = ("git-failed", "no-memory", "disk-full", "read-only", "disk-error", "not-writable")
 """Kinds of Failed that are over when a commit is made, or there is nothing to commit."""
 
 

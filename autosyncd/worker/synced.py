@@ -148,20 +148,12 @@ def _back_in_touch(turn: Turn) -> None:
 
 def _tell_refused(turn: Turn, synced: Synced) -> None:
     """The remote did not take the push, and pulls go on; or there is no such trouble (any more)."""
-    refused = f"The remote refuses the push: {synced.refused}" if synced.refused else synced.full
+    refused = synced.refused or synced.full
     wait = REFUSED_EVERY if synced.refused else RETRY_MOST
     until = turn.now + wait if refused else -NEVER
     turn.change(refused=refused, refused_until=until, unpushed=bool(refused))
-    for kind, now, text in (
-        (
-            "push-refused",
-            synced.refused,
-            "The remote refuses the push; commits stay here, and it is tried again slowly: "
-            + synced.refused,
-        ),
-        ("push-full", synced.full, synced.full),
-    ):
-        if now:
+    for kind, text in (("push-refused", synced.refused), ("push-full", synced.full)):
+        if text:
             turn.problem(kind, text)
         else:
             turn.solved(kind)

@@ -11,7 +11,7 @@ from pathlib import Path
 from autosyncd.vcs.git.command import GitFailed, Result
 from autosyncd.vcs.git.repository import Repository
 
-PRE_COMMIT, COMMIT_MSG = "pre-commit", "commit-msg"
+PRE_COMMIT, COMMIT_MSG, PRE_PUSH = "pre-commit", "commit-msg", "pre-push"
 PATIENCE = 300.0
 """Seconds after which a hook is ended: it is likely to wait for somebody."""
 WORDS = 400
@@ -29,11 +29,17 @@ class Declined:
 def installed(repository: Repository) -> tuple[str, ...]:
     """Those of the two that are there and may be executed."""
     folder = _folder(repository)
-    return tuple(
-        name
-        for name in (PRE_COMMIT, COMMIT_MSG)
-        if os.access(folder / name, os.X_OK) and (folder / name).is_file()
-    )
+    return tuple(name for name in (PRE_COMMIT, COMMIT_MSG) if _may_run(folder / name))
+
+
+def path_of(repository: Repository, name: str) -> str | None:
+    """Where a hook lies, if it is there and may be executed."""
+    file = _folder(repository) / name
+    return os.fspath(file) if _may_run(file) else None
+
+
+def _may_run(file: Path) -> bool:
+    return os.access(file, os.X_OK) and file.is_file()
 
 
 def silence(repository: Repository) -> str:

@@ -65,6 +65,8 @@ class PushAnswer:
 
     verdict: PushVerdict
     text: str = ""
+    own_hook: bool = False
+    """It was the person's pre-push that refused it, if there is one; the remote was not asked."""
 
 
 def push_answer(code: int, porcelain: str, complaint: str) -> PushAnswer:
@@ -84,7 +86,7 @@ def push_answer(code: int, porcelain: str, complaint: str) -> PushAnswer:
     # only a hook of the person's own (pre-push) ends a push before the remote has answered
     own_hook = code == 1 and "failed to push some refs" in complaint
     if own_hook or (_REFUSED.search(complaint) and not HOST_KEY.search(complaint)):
-        return PushAnswer(PushVerdict.REFUSED, servers_words(complaint))
+        return PushAnswer(PushVerdict.REFUSED, servers_words(complaint), own_hook)
     return PushAnswer(PushVerdict.AWAY, complaint)
 
 
@@ -110,6 +112,12 @@ def hub_full(words: str, remote: str) -> str:
         f"{remote} has no space left for what is new here, or its quota is used up; commits stay "
         f"here, and are pushed by themselves when there is room. ({words})"
     )
+
+
+def refusal(words: str, hook: str | None) -> str:
+    """What is said of a push that is not taken: by the remote, or by this hook of the person's."""
+    who = "The remote refuses the push" if hook is None else f"Your {hook} lets no push out"
+    return f"{who}; commits stay here, and it is tried again slowly: {words}"
 
 
 def hub_locked(lock: str, remote: str) -> Away:

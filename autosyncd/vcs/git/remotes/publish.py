@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from autosyncd.model import Head
 from autosyncd.vcs.driver import Watcher
-from autosyncd.vcs.git.committing import durable
+from autosyncd.vcs.git.committing import durable, hooks
 from autosyncd.vcs.git.remotes import remote as remotes
 from autosyncd.vcs.git.remotes.answer import (
     PushVerdict,
@@ -19,6 +19,7 @@ from autosyncd.vcs.git.remotes.answer import (
     hub_locked,
     no_answer,
     push_answer,
+    refusal,
 )
 from autosyncd.vcs.git.remotes.doubts import seen_ref
 from autosyncd.vcs.git.remotes.unpush import blamed
@@ -72,7 +73,8 @@ class Publisher:
         if self.locked >= PATIENCE_WITH_A_LOCK:
             return hub_locked(answer.text, self.remote)
         if answer.verdict is PushVerdict.REFUSED:
-            self.refused = self._way_out(answer.text, said.complaint)
+            hook = hooks.path_of(self.repository, hooks.PRE_PUSH) if answer.own_hook else None
+            self.refused = refusal(self._way_out(answer.text, said.complaint), hook)
         elif answer.verdict is PushVerdict.FULL:
             self.full = hub_full(answer.text, self.remote)
         elif answer.verdict is PushVerdict.ACCEPTED:
