@@ -800,6 +800,24 @@ def test_an_incomplete_watch_is_told_and_made_up_for_by_looking_every_minute() -
     assert Solved("watch-limit") in talk.reports
 
 
+def test_the_numbers_of_what_is_not_watched_are_told_again_when_they_are_known() -> None:
+    talk = started().hear(ev.WatchState(complete=False, text="1 of 2 folders can't be watched."))
+    assert len(talk.reports) == 1
+    for number in range(3, 60):
+        talk.hear(changed(b"d%d" % number))
+        text = f"{number - 1} of {number} folders can't be watched."
+        talk.hear(ev.WatchState(complete=False, text=text))
+        assert talk.reports == []
+    talk.later(2)
+    told = [Solved("watch-limit"), Problem("watch-limit", text)]
+    assert [one for one in talk.hear(ev.CommitEnded(NOTHING)).reports if one in told] == told
+    talk.hear(ev.WatchState(complete=False, text="60 of 61 folders can't be watched."))
+    talk.hear(changed(b"a")).later(2)
+    assert talk.hear(ev.CommitEnded(NOTHING)).reports == [], "not each time that one comes"
+    talk.hear(ev.WatchState(complete=True))
+    assert talk.reports == [Solved("watch-limit")]
+
+
 def test_ignored_files_in_the_way_are_named_once() -> None:
     talk = started()
 

@@ -152,10 +152,12 @@ def _rules_changed(turn: Turn, _event: ev.RulesChanged) -> None:
 
 
 def _watch_state(turn: Turn, event: ev.WatchState) -> None:
-    turn.change(watch_complete=event.complete)
-    if event.text:
+    turn.change(watch_complete=event.complete, watch_text=event.text)
+    if event.text and not turn.state.watch_told:
+        turn.change(watch_told=event.text, watch_retold_due=-NEVER)
         turn.problem("watch-limit", event.text)
-    else:
+    elif not event.text:
+        turn.change(watch_told="")
         turn.solved("watch-limit")
 
 

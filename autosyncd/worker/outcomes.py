@@ -21,6 +21,8 @@ from autosyncd.worker.setbacks import fail, some_names, wait
 from autosyncd.worker.state import GONE_AGAIN, NEVER, Activity
 from autosyncd.worker.turn import Turn
 
+WATCH_RETOLD = 3600.0
+"""Seconds after which other numbers of folders that are not watched are worth telling again."""
 TROUBLE = ("git-failed", "no-memory", "disk-full", "read-only", "disk-error", "not-writable")
 """Kinds of Failed that are over when a commit is made, or there is nothing to commit."""
 
@@ -74,10 +76,21 @@ def _clean(turn: Turn, left_out: tuple[LeftOut, ...]) -> None:
     turn.solved("waiting", "hook", *TROUBLE)
     if turn.now - turn.state.last_gone > GONE_AGAIN:
         turn.solved("unwatchable")
+    _tell_watch(turn)
     if turn.state.remote is None:
         turn.change(allowed=frozenset(), unpushed=False, hurry=False)
     kept = (one for one in turn.state.left_out if not _was_looked_at(one.path, working))
     _tell_left_out(turn, frozenset(left_out).union(kept))
+
+
+def _tell_watch(turn: Turn) -> None:
+    """Folders come one by one, so the numbers that were told first may be small; now they are known."""
+    state = turn.state
+    if state.watch_text == state.watch_told or turn.now < state.watch_retold_due:
+        return
+    turn.change(watch_told=state.watch_text, watch_retold_due=turn.now + WATCH_RETOLD)
+    turn.solved("watch-limit")
+    turn.problem("watch-limit", state.watch_text)
 
 
 def _was_looked_at(path: bytes, scope: Scope) -> bool:

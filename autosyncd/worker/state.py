@@ -65,6 +65,10 @@ class State:
     unfit: str = ""
     remote: str | None = None
     watch_complete: bool = True
+    watch_text: str = ""
+    """Why it isn't complete."""
+    watch_told: str = ""
+    watch_retold_due: float = -NEVER
 
     # Commit
     scope: Scope = EVERYTHING

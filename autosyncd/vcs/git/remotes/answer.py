@@ -80,7 +80,7 @@ def push_answer(code: int, porcelain: str, complaint: str) -> PushAnswer:
     if code == 0:
         return PushAnswer(PushVerdict.ACCEPTED)
     if complaint.startswith(PRE_PUSH):
-        return PushAnswer(PushVerdict.REFUSED, _sentence(complaint))
+        return PushAnswer(PushVerdict.REFUSED, _sentence(complaint), own_hook=True)
     if complaint.startswith((SILENT, NO_ANSWER)) or DAMAGED.search(complaint):
         return PushAnswer(PushVerdict.AWAY, complaint)
     # only a hook of the person's own (pre-push) ends a push before the remote has answered
