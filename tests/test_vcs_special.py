@@ -18,6 +18,7 @@ from autosyncd.vcs.outcomes import (
     NothingToCommit,
     Ready,
     Synced,
+    Unfit,
     Waiting,
     Why,
 )
@@ -49,6 +50,23 @@ def opened(clone: Clone) -> Repository:
 
 
 # where things lie
+
+
+def test_a_git_directory_that_is_moved_away_while_it_is_worked_in(world: World) -> None:
+    laptop, desktop = world.share({"a.txt": "one\n"})
+    aside = world.folder / "aside.git"
+    laptop.git("init", "-q", f"--separate-git-dir={aside}")
+    laptop.edit("a.txt", "two\n")
+    outcome = laptop.commit()
+    assert isinstance(outcome, Waiting), outcome
+    assert outcome.why is Why.GONE
+    assert isinstance(laptop.driver.inspect(), Ready)
+    laptop.committed()
+    assert isinstance(laptop.sync(), Synced)
+    desktop.sync()
+    assert desktop.read("a.txt") == b"two\n"
+    second = Clone(laptop.root, laptop.environment)
+    assert isinstance(second.driver.inspect(), Unfit), "the tree is still ours alone"
 
 
 def test_a_git_directory_elsewhere(world: World) -> None:

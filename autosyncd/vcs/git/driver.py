@@ -47,6 +47,7 @@ from autosyncd.vcs.outcomes import (
     Synced,
     SyncOutcome,
     Waiting,
+    Why,
 )
 from autosyncd.vcs.priority import at_low_priority
 from autosyncd.vcs.process import Runner
@@ -83,6 +84,9 @@ class GitDriver:
 
     def inspect(self) -> InspectOutcome:
         """Open the tree, end what a killed predecessor left, and say what tree this is."""
+        if self._opened is not None and self._is_elsewhere():
+            self._opened[0].rest()
+            self._opened = None  # nothing is to be looked for in it
         return self._guarded(self._inspect)
 
     def identify(self) -> IdentifyOutcome:
@@ -243,12 +247,21 @@ class GitDriver:
         except (GitFailed, OSError) as problem:
             if not os.path.lexists(self._config.path + "/.git"):
                 return gone(self._config.path)
+            if self._is_elsewhere():
+                text = f"{self._config.path} has another git directory now; it is looked at next."
+                return Waiting(Why.GONE, text)
             signal = -problem.code if isinstance(problem, GitFailed) else 0
             found = failed(problem, self._config.path, ended_by=signal)
             return self._may_not_write(unless=found.kind != "git-failed") or found
         finally:
             if self._opened is not None:
                 self._opened[0].pause()
+
+    def _is_elsewhere(self) -> bool:
+        """Whether the git directory that was opened is no longer that of the tree: `git init
+        --separate-git-dir` has moved it, say."""
+        there = os.path.lexists(self._config.path + "/.git")
+        return there and self._opened is not None and not os.path.isdir(self._opened[0].state)
 
     def _may_not_write(self, *, unless: bool = False) -> Failed | None:
         """Whether it is that we may not write in the repository, where that is not known already."""

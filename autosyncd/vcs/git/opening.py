@@ -34,10 +34,11 @@ class TreeLock:
 
     def take(self, repository: Repository) -> bool:
         """Have the tree; False when another daemon has it."""
-        if self.handle is not None:
+        path = repository.state + b"/lock"
+        if self.handle is not None and _is_at(self.handle, path):
             return True
-        flags = os.O_CREAT | os.O_RDWR | os.O_CLOEXEC
-        handle = os.open(repository.state + b"/lock", flags, 0o600)
+        self.let_go()  # of a repository that was there before, if of any
+        handle = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -56,6 +57,13 @@ class TreeLock:
         handle = self.pass_on()
         if handle is not None:
             os.close(handle)
+
+
+def _is_at(handle: int, path: bytes) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle), os.stat(path))
+    except OSError:
+        return False
 
 
 @dataclass(frozen=True, slots=True)
