@@ -104,6 +104,7 @@ BAD = [
     ("a: 'b", 0, "is not YAML"),
     ("a: b: c", 1, "is not YAML"),
     ("a: b\n---\nc: d", 2, "is not YAML"),
+    ("repositories: [{path: ~/b}\n", 2, "expected ',' or ']'"),
     ("a: \x01", 1, "control character U+0001"),
     ("\n\na: !!python/object/apply:os.system [id]", 3, "has a YAML tag"),
     ("a: " + "[" * 50 + "]" * 50, 1, "nests more than 20 levels"),

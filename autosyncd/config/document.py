@@ -28,8 +28,7 @@ _HINTS = (
 )
 """What a person most often did, by a part of libyaml's words."""
 
-_QUOTED = re.compile(r"'(?!<)[^']{4,}'|\"[^\"]{4,}\"")
-"""What PyYAML repeats of the text, which may be a password; single characters stay."""
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -91,8 +90,13 @@ def _line(text: str, position: int) -> int:
     return text.count("\n", 0, position) + 1
 
 
+def _hidden(quoted: re.Match[str]) -> str:
+    """What PyYAML repeats of the text may be a password; single characters and its own terms stay."""
+    return quoted[0] if len(quoted[0]) < 6 or quoted[0].startswith("'<") else "…"
+
+
 def _grammar(error: yaml.MarkedYAMLError) -> str:
     said = " ".join(part for part in (error.context, error.problem) if part)
-    said = _QUOTED.sub("…", said)
+    said = _QUOTED.sub(_hidden, said)
     hint = next((hint for part, hint in _HINTS if part in said), "check blanks, colons and quotes")
     return f"is not YAML: {said or 'it can not be read'}; {hint} near here"
