@@ -5,12 +5,10 @@ is decided is decided in machine.py; this only hears and carries out. It is a sh
 nothing to do for a moment, it ends with a Handover, from which the next one goes on (keeper.py).
 """
 
-import contextlib
 import logging
 import math
 import os
 import signal
-import traceback
 from dataclasses import dataclass, replace
 from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 from types import FrameType
@@ -18,18 +16,9 @@ from types import FrameType
 from autosyncd import clock
 from autosyncd.errors import LinkClosed
 from autosyncd.link.channel import Link
-from autosyncd.link.messages import (
-    Alive,
-    Message,
-    Pause,
-    Problem,
-    Shutdown,
-    Solved,
-    StatusChanged,
-    cut,
-)
-from autosyncd.model import RepoConfig, Status
-from autosyncd.service.journal import Event, fields
+from autosyncd.link.messages import Pause, Shutdown
+from autosyncd.model import RepoConfig
+from autosyncd.service.journal import fields
 from autosyncd.vcs.changes import Scope
 from autosyncd.vcs.driver import Vcs
 from autosyncd.vcs.outcomes import Ready
@@ -39,9 +28,9 @@ from autosyncd.worker import events as ev
 from autosyncd.worker import memory as memories
 from autosyncd.worker.engine import Engine, Mailbox
 from autosyncd.worker.handover import Handover, pack, unpack
-from autosyncd.worker.hanging import Hanging
-from autosyncd.worker.keeper import ALIVE_EVERY, START_OVER
+from autosyncd.worker.keeper import START_OVER
 from autosyncd.worker.machine import deadline, step
+from autosyncd.worker.reports import Reports
 from autosyncd.worker.state import NEVER, State
 from autosyncd.worker.watching import Watching
 
@@ -76,17 +65,15 @@ class Worker:
     ) -> None:
         self._config, self._link, self._mailbox = config, link, mailbox
         self._vcs, self._instance, self._kept = vcs, instance, instance.fileno()
-        self._tick = self._alive_if_due
+        self._reports = Reports(config, link)
+        self._tick = self._reports.alive_if_due
         self._state = State()
         self._watching = Watching(os.fsencode(config.path), instance, self._tick)
         self._state_folder: bytes | None = None
-        self._alive_due = 0.0
         self._rest_due = NEVER
         self._grace_ends = NEVER
         self._quit = self._alone = self._elsewhere = False
         self._crash: BaseException | None = None
-        self._hanging = Hanging()
-        self._status: StatusChanged | None = None
         self._engine = Engine(vcs, mailbox, self._engine_crashed)
 
     def run(self, left: Handover | None) -> Handover | int:
@@ -112,8 +99,7 @@ class Worker:
             self._watching.rearm()  # the keeper's instance lives on: what has no place there is let go
         self._watching.close()
         if self._crash is not None:
-            self._say_crash(self._crash)
-        if self._crash is not None:
+            self._reports.crashed(self._crash)
             return 1
         return START_OVER if self._elsewhere else 0
 
@@ -174,41 +160,19 @@ class Worker:
 
     def _timeout(self) -> float:
         now = clock.now()
-        due = min(deadline(self._state, now=now, policy=self._config), self._alive_due)
+        due = min(deadline(self._state, now=now, policy=self._config), self._reports.due)
         due = min(due, self._grace_ends, self._rest_due, now + self._watching.patience)
-        due = min(due, self._hanging.due)
         return max(0.0, due - now)
 
     def _pass_time(self) -> None:
         now = clock.now()
-        if self._hanging.tick(now, busy=self._engine.busy):
-            self._say_hanging()
-        self._alive_if_due(0)
+        self._reports.pass_time(busy=self._engine.busy)
         if now >= self._grace_ends:
             self._engine.abort(network_only=False)
             self._grace_ends = NEVER
         self._watching.settle_if_due()
         if deadline(self._state, now=now, policy=self._config) <= now:
             self._turn(ev.Tick())
-
-    def _alive_if_due(self, _folders: int) -> None:
-        now = clock.now()
-        if now >= self._alive_due:
-            self._alive_due = (now // ALIVE_EVERY + 1) * ALIVE_EVERY
-            if not self._hanging.hangs:  # else the supervisor ends us, and waits until we are gone
-                self._post(Alive())
-
-    def _say_hanging(self) -> None:
-        if self._hanging.hangs:
-            text = (
-                f"The file system of {self._config.path} doesn't answer; nothing can be done there."
-            )
-            self._link.outbox.post(Problem("stuck", cut(text)))
-            self._link.outbox.post(StatusChanged(Status.FAILED, cut(text), clock.wall()))
-        else:
-            self._post(Solved("stuck"))
-            if self._status is not None:
-                self._post(self._status)
 
     # what is heard
 
@@ -265,7 +229,7 @@ class Worker:
             case ev.Run(verb):
                 self._engine.order(verb)
             case ev.Report(message):
-                self._post(message)
+                self._reports.post(message)
             case ev.SetWatches(ignored, head_log):
                 self._noticed(replace(self._watching.arm(ignored, head_log), rules_changed=False))
             case ev.SettleWatches(ignored, kept):
@@ -280,14 +244,6 @@ class Worker:
                 log.info("%s", text, extra=fields(repo=self._config.name))
             case ev.Quit(elsewhere):
                 self._quit, self._elsewhere = True, elsewhere
-
-    def _post(self, message: Message) -> None:
-        if isinstance(message, StatusChanged):
-            message = replace(message, since=clock.wall(), reason=cut(message.reason))
-            self._status = message
-            if self._hanging.hangs:
-                return
-        self._link.outbox.post(message)
 
     def _recall(self, state_folder: bytes) -> None:
         """Only once: what was remembered before this process began."""
@@ -315,9 +271,3 @@ class Worker:
         """From the engine's thread, a bug: say it and end; the supervisor starts another worker."""
         self._crash = bug
         self._terminated(0, None)
-
-    def _say_crash(self, bug: BaseException) -> None:
-        text = "".join(traceback.format_exception(bug))
-        log.error("%s", text, extra=fields(repo=self._config.name, event=Event.BUG))
-        with contextlib.suppress(ValueError):
-            self._post(Problem("bug", cut(f"An unexpected error: {bug!r}; a new worker starts.")))

@@ -1,0 +1,73 @@
+"""What a worker tells the supervisor: the machine's reports, signs of life, what hangs, a bug."""
+
+import contextlib
+import logging
+import traceback
+from dataclasses import replace
+
+from autosyncd import clock
+from autosyncd.link.channel import Link
+from autosyncd.link.messages import Alive, Message, Problem, Solved, StatusChanged, cut
+from autosyncd.model import RepoConfig, Status
+from autosyncd.service.journal import Event, fields
+from autosyncd.worker.hanging import Hanging
+from autosyncd.worker.keeper import ALIVE_EVERY
+
+log = logging.getLogger("autosyncd")
+
+
+class Reports:
+    """Of one shift. Nothing here blocks: the outbox keeps what the pipe does not take yet."""
+
+    def __init__(self, config: RepoConfig, link: Link) -> None:
+        self._config, self._outbox = config, link.outbox
+        self._alive_due = 0.0
+        self._hanging = Hanging()
+        self._status: StatusChanged | None = None
+
+    @property
+    def due(self) -> float:
+        """When pass_time() has something to do."""
+        return min(self._alive_due, self._hanging.due)
+
+    def pass_time(self, *, busy: bool) -> None:
+        """Say what it is time to say. `busy`: a verb runs."""
+        if self._hanging.tick(clock.now(), busy=busy):
+            self._say_hanging()
+        self.alive_if_due()
+
+    def alive_if_due(self, _folders: int = 0) -> None:
+        """Also called by a long look at many folders, with their number."""
+        now = clock.now()
+        if now >= self._alive_due:
+            self._alive_due = (now // ALIVE_EVERY + 1) * ALIVE_EVERY
+            if not self._hanging.hangs:  # else the supervisor ends us, and waits until we are gone
+                self.post(Alive())
+
+    def post(self, message: Message) -> None:
+        """Send one of the machine's reports up."""
+        if isinstance(message, StatusChanged):
+            message = replace(message, since=clock.wall(), reason=cut(message.reason))
+            self._status = message
+            if self._hanging.hangs:
+                return
+        self._outbox.post(message)
+
+    def crashed(self, bug: BaseException) -> None:
+        """A bug ends this process: say it, for the person and for whoever mends it."""
+        text = "".join(traceback.format_exception(bug))
+        log.error("%s", text, extra=fields(repo=self._config.name, event=Event.BUG))
+        with contextlib.suppress(ValueError):
+            self.post(Problem("bug", cut(f"An unexpected error: {bug!r}; a new worker starts.")))
+
+    def _say_hanging(self) -> None:
+        if self._hanging.hangs:
+            text = (
+                f"The file system of {self._config.path} doesn't answer; nothing can be done there."
+            )
+            self._outbox.post(Problem("stuck", cut(text)))
+            self._outbox.post(StatusChanged(Status.FAILED, cut(text), clock.wall()))
+        else:
+            self.post(Solved("stuck"))
+            if self._status is not None:
+                self.post(self._status)
