@@ -54,8 +54,8 @@ class Machines:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, 9)
 
-    def rest(self) -> list[str]:
-        """Everybody goes home; when all is quiet, what is wrong."""
+    def rest(self, *, tidy: bool = True) -> list[str]:
+        """Everybody goes home; when all is quiet, what is wrong. Then one tidies up, if wanted."""
         for person in self.people:
             person.go_home()
         end = time.monotonic() + REST
@@ -69,11 +69,14 @@ class Machines:
             time.sleep(0.5)
         faults = self._unlike()
         faults += self._lost()
-        self.people[0].tidy()
+        if tidy:
+            self.people[0].tidy()
         return faults
 
     def stays(self, seconds: float) -> list[str]:
         """Nobody is there: what changes all the same in so many seconds."""
+        if faults := self.rest(tidy=False):
+            return faults
         before, end = self._state(), time.monotonic() + seconds
         while time.monotonic() < end:
             if self._state() != before:
