@@ -14,7 +14,9 @@ from autosyncd.control.clone import folder_of
 from autosyncd.control.local import LOCAL
 from autosyncd.control.survey import File, Survey, as_json, size_text, some, text
 from autosyncd.control.verb import DONE, NOT_REACHABLE, PROBLEM_FOUND, WRONG_USAGE, WrongUsage
-from autosyncd.link.messages import Asked
+from autosyncd.link.outside import (
+    Asked,
+)
 from autosyncd.vcs.changes import EVERYTHING
 from autosyncd.vcs.git.driver import GitDriver
 from autosyncd.vcs.orders import CommitOrder

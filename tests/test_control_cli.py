@@ -13,7 +13,12 @@ from pathlib import Path
 import pytest
 
 from autosyncd.control import cli
-from autosyncd.link.messages import Asked, RepositoryGone, RepositoryStatus, Summary
+from autosyncd.link.outside import (
+    Asked,
+    RepositoryGone,
+    RepositoryStatus,
+    Summary,
+)
 from autosyncd.model import Status
 from tests.buses import OLD_LEAKS, ROOT, Bus, RunningMessenger, private_bus, running_messenger
 from tests.waiting import eventually

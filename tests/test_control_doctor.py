@@ -12,7 +12,10 @@ from autosyncd.config.load import load
 from autosyncd.control import checks, cli, doctor, remotes
 from autosyncd.control.finding import Level, problem
 from autosyncd.control.local import LOCAL
-from autosyncd.link.messages import RepositoryStatus, Summary
+from autosyncd.link.outside import (
+    RepositoryStatus,
+    Summary,
+)
 from autosyncd.model import RepoConfig, Status
 from autosyncd.vcs.process import Runner
 from autosyncd.watch.limits import Limits

@@ -12,7 +12,7 @@ from autosyncd.control.interface import INTERFACE, INVALID_ARGUMENT, NAME, PATH,
 from autosyncd.control.render import Repository
 from autosyncd.desktop.bus import CallFailed, call, leave, listen
 from autosyncd.errors import NotReachable
-from autosyncd.link.messages import (
+from autosyncd.link.outside import (
     Asked,
     RepositoryConflict,
     RepositoryGone,

@@ -12,7 +12,10 @@ from dbus_fast.service import ServiceInterface, method, signal
 
 from autosyncd.desktop.alerts import KEPT, SERVER, SERVER_PATH, Alerts
 from autosyncd.desktop.bus import connect, leave
-from autosyncd.link.messages import Alert, Withdraw
+from autosyncd.link.outside import (
+    Alert,
+    Withdraw,
+)
 from autosyncd.model import AlertKind
 from tests.buses import OLD_LEAKS, Bus, private_bus, running_messenger, soon
 

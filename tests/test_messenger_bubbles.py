@@ -3,7 +3,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autosyncd.link.messages import Alert
+from autosyncd.link.outside import (
+    Alert,
+)
 from autosyncd.messenger import bubbles
 from autosyncd.messenger.bubbles import AGAIN_AFTER, BUBBLES, MORE, WINDOW, Bubbles, Close, Show
 from autosyncd.model import AlertKind

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from autosyncd.link.messages import Alert
+from autosyncd.link.outside import (
+    Alert,
+)
 from autosyncd.messenger import letters
 from autosyncd.messenger.letters import (
     AN_HOUR,

@@ -8,10 +8,12 @@ from dataclasses import replace
 
 from autosyncd.link.messages import (
     Alive,
+    Shutdown,
+)
+from autosyncd.link.outside import (
     Connected,
     Heard,
     RepositoryStatus,
-    Shutdown,
     Subscribe,
     Summary,
     Tell,

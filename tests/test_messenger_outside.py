@@ -6,23 +6,25 @@ import pytest
 
 from autosyncd.link.channel import encode
 from autosyncd.link.messages import (
-    Alert,
     Alive,
+    Online,
+    Retry,
+    Shutdown,
+    Woke,
+)
+from autosyncd.link.outside import (
+    Alert,
     Asked,
     Connected,
     Heard,
-    Online,
     RepositoryConflict,
     RepositoryGone,
     RepositoryStatus,
-    Retry,
-    Shutdown,
     Subscribe,
     Summary,
     Tell,
     TransportChanged,
     Withdraw,
-    Woke,
 )
 from autosyncd.messenger.bubbles import Close, Show
 from autosyncd.messenger.commands import (

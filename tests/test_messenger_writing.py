@@ -6,7 +6,12 @@ from pathlib import Path
 import pytest
 
 from autosyncd.link.channel import pair
-from autosyncd.link.messages import Alert, Shutdown
+from autosyncd.link.messages import (
+    Shutdown,
+)
+from autosyncd.link.outside import (
+    Alert,
+)
 from autosyncd.messenger import letters
 from autosyncd.messenger.loop import Messenger
 from autosyncd.model import AlertKind, OutsideConfig, Secret, XmppConfig

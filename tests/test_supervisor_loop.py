@@ -20,14 +20,10 @@ from autosyncd.config.settings import Configuration
 from autosyncd.errors import LinkClosed
 from autosyncd.link.channel import Link
 from autosyncd.link.messages import (
-    Alert,
     Alive,
     Announce,
-    Asked,
     Conflict,
-    Connected,
     Describe,
-    Heard,
     Identity,
     Message,
     Online,
@@ -35,20 +31,26 @@ from autosyncd.link.messages import (
     Problem,
     Pulled,
     PullOrder,
-    RepositoryConflict,
-    RepositoryGone,
-    RepositoryStatus,
     Resume,
     Shutdown,
     Solved,
     StatusChanged,
+    SyncNow,
+    Woke,
+)
+from autosyncd.link.outside import (
+    Alert,
+    Asked,
+    Connected,
+    Heard,
+    RepositoryConflict,
+    RepositoryGone,
+    RepositoryStatus,
     Subscribe,
     Summary,
-    SyncNow,
     Tell,
     TransportChanged,
     Withdraw,
-    Woke,
 )
 from autosyncd.model import (
     AlertKind,

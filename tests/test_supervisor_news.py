@@ -4,7 +4,6 @@ import pytest
 
 from autosyncd.link.channel import encode
 from autosyncd.link.messages import (
-    Alert,
     Alive,
     Announce,
     Conflict,
@@ -15,6 +14,9 @@ from autosyncd.link.messages import (
     Pulled,
     Solved,
     StatusChanged,
+)
+from autosyncd.link.outside import (
+    Alert,
     Withdraw,
 )
 from autosyncd.model import AlertKind, Head, RepoConfig, Status, TreeId

@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autosyncd.link.channel import PAYLOAD_LIMIT, encode
-from autosyncd.link.messages import Announce, Identity, PullOrder, Subscribe, Tell
+from autosyncd.link.messages import (
+    Announce,
+    Identity,
+    PullOrder,
+)
+from autosyncd.link.outside import (
+    Subscribe,
+    Tell,
+)
 from autosyncd.model import Channel, Head, PushNotice, RepoConfig, TreeId
 from autosyncd.supervisor import routing
 from autosyncd.supervisor.routing import Outcome, Table, announce, heard, join, merged, pull_all

@@ -27,7 +27,10 @@ from dbus_fast.errors import DBusError
 from dbus_fast.service import ServiceInterface, dbus_property, method, signal
 
 from autosyncd.desktop.bus import BUS, BUS_PATH, Text, call
-from autosyncd.link.messages import Asked, RepositoryStatus
+from autosyncd.link.outside import (
+    Asked,
+    RepositoryStatus,
+)
 from autosyncd.service.journal import Event, fields
 
 log = logging.getLogger("autosyncd")

@@ -1,6 +1,6 @@
 """A link: two one-way pipes between the supervisor and one child, thrown away with the child.
 
-What crosses is a pickled frozen dataclass of link/messages.py, at most PAYLOAD_LIMIT bytes, so
+What crosses is a pickled frozen dataclass of messages.py or outside.py, at most PAYLOAD_LIMIT bytes, so
 that one write of the pipe takes it whole or not at all (pipe(7), PIPE_BUF). Nothing here ever
 blocks: what the pipe doesn't take now waits in an outbox, where the newest of a class and subject
 replaces the older. The reader unpickles the nouns of this project and nothing else: the messenger
@@ -18,6 +18,7 @@ from multiprocessing.connection import Pipe
 from typing import TYPE_CHECKING, Any
 
 from autosyncd.errors import LinkClosed
+from autosyncd.link import outside as outside  # so that its messages are known here
 from autosyncd.link.messages import Alive, Message
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ PAYLOAD_LIMIT = 4092
 BATCH = 256
 """Messages that one receive() returns at most, so that a chatty child can't hold its reader."""
 
-_ROOMS = ("autosyncd.link.messages", "autosyncd.model")
+_ROOMS = ("autosyncd.link.messages", "autosyncd.link.outside", "autosyncd.model")
 _NONSENSE = (
     pickle.UnpicklingError,
     AttributeError,
@@ -52,7 +53,7 @@ class _Writer(pickle.Pickler):
 
 
 class _Reader(pickle.Unpickler):
-    """Knows the dataclasses and Enums of two files, no other name."""
+    """Knows the dataclasses and Enums of three files, no other name."""
 
     def find_class(self, module: str, name: str) -> object:
         found = getattr(sys.modules.get(module), name, None) if module in _ROOMS else None

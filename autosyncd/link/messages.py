@@ -1,4 +1,4 @@
-"""Pure: every message that crosses a link between two processes.
+"""Pure: the messages that cross a link between the supervisor and a worker (outside.py: the messenger).
 
 Orders go down, reports go up. Each is level-triggered and idempotent: hearing it twice does no harm,
 and the newest of a kind and subject stands for those before it (that is what `subject` is for).
@@ -8,7 +8,7 @@ and lists are cut by whoever makes the message, so that it fits into one pipe wr
 
 from dataclasses import dataclass
 
-from autosyncd.model import AlertKind, Channel, Head, PushNotice, Status, TreeId
+from autosyncd.model import Channel, Head, Status, TreeId
 
 TEXT_LIMIT = 600
 """Characters of a text that cross a link; enough for a server's own words."""
@@ -92,6 +92,11 @@ class Online(Message):
 
     yes: bool
     metered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Retry(Message):
+    """The person asks for a reload: what was given up is tried again (to workers and messenger)."""
 
 
 # worker → supervisor
@@ -211,177 +216,3 @@ class Progress(Message):
 @dataclass(frozen=True, slots=True)
 class Alive(Message):
     """The sender's loop turns (once a minute; the messenger sends it too)."""
-
-
-# supervisor → messenger
-
-
-@dataclass(frozen=True, slots=True)
-class Tell(Message):
-    """Tell the other machines."""
-
-    notice: PushNotice
-
-    @property
-    def subject(self) -> object:
-        return (self.notice.tree, self.notice.branch)
-
-
-@dataclass(frozen=True, slots=True)
-class Subscribe(Message):
-    """The channels that are worth hearing of for one repository (empty: none any more)."""
-
-    repository: str
-    channels: tuple[Channel, ...]
-    trust: tuple[str, ...] = ()
-    """Bare JIDs that are told of these channels and believed, beside the own account."""
-    remote: str = ""
-    """The remote's address without credentials; only peers of an older kind hear it."""
-
-    @property
-    def subject(self) -> object:
-        return self.repository
-
-
-@dataclass(frozen=True, slots=True)
-class Retry(Message):
-    """The person asks for a reload: what was given up is tried again (to workers and messenger)."""
-
-
-@dataclass(frozen=True, slots=True)
-class RepositoryStatus(Message):
-    """One repository as the control interface shows it."""
-
-    repository: str
-    path: str
-    status: Status
-    reason: str
-    since: float
-    detail: str = ""
-    branch: str = ""
-    head: str = ""
-    remote: str = ""
-
-    @property
-    def subject(self) -> object:
-        return self.repository
-
-
-@dataclass(frozen=True, slots=True)
-class RepositoryGone(Message):
-    """The repository is no longer in the configuration."""
-
-    repository: str
-
-    @property
-    def subject(self) -> object:
-        return self.repository
-
-
-@dataclass(frozen=True, slots=True)
-class RepositoryConflict(Message):
-    """A merge kept both versions of files (the bus signal Conflict); `paths` are the first few."""
-
-    repository: str
-    paths: tuple[str, ...]
-
-    @property
-    def subject(self) -> object:
-        return (self.repository, self.paths)
-
-
-@dataclass(frozen=True, slots=True)
-class Summary(Message):
-    """The one line for people that systemd shows too (the bus property Status)."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Alert(Message):
-    """Tell the person. The newest of a repository and topic replaces its bubble."""
-
-    repository: str
-    kind: AlertKind
-    topic: str
-    """Stable within the repository: a problem's kind, or the alert's kind."""
-    title: str
-    text: str
-
-    @property
-    def subject(self) -> object:
-        return (self.repository, self.topic)
-
-
-@dataclass(frozen=True, slots=True)
-class Withdraw(Message):
-    """The reason of an alert is gone: close its bubble."""
-
-    repository: str
-    topic: str
-
-    @property
-    def subject(self) -> object:
-        return (self.repository, self.topic)
-
-
-# messenger → supervisor
-
-
-@dataclass(frozen=True, slots=True)
-class Heard(Message):
-    """A notice came in over `transport`; nothing of it is believed but that a fetch may be due."""
-
-    notice: PushNotice
-    transport: str
-    sender: str
-
-    @property
-    def subject(self) -> object:
-        return (self.notice.channels, self.notice.branch, self.notice.tree)
-
-
-@dataclass(frozen=True, slots=True)
-class Asked(Message):
-    """Somebody asks over the control interface; an empty repository means all."""
-
-    verb: str
-    """sync, pause, resume, reload, describe."""
-    repository: str = ""
-    argument: str = ""
-    """pause: seconds, 0 = until resumed; describe: the text."""
-
-    @property
-    def subject(self) -> object:
-        return (self.verb, self.repository)
-
-
-@dataclass(frozen=True, slots=True)
-class Connected(Message):
-    """A transport has a new session: what was missed meanwhile is unknown, so all pull once."""
-
-    transport: str
-
-    @property
-    def subject(self) -> object:
-        return self.transport
-
-
-@dataclass(frozen=True, slots=True)
-class TransportChanged(Message):
-    """A transport's state for the status line and the journal: online, or why not."""
-
-    transport: str
-    online: bool
-    reason: str = ""
-
-    @property
-    def subject(self) -> object:
-        return self.transport
-
-
-@dataclass(frozen=True, slots=True)
-class Power(Message):
-    """The machine runs on battery, or no longer."""
-
-    battery: bool

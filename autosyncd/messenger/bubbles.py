@@ -10,7 +10,9 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from types import MappingProxyType
 
-from autosyncd.link.messages import Alert
+from autosyncd.link.outside import (
+    Alert,
+)
 from autosyncd.model import AlertKind
 
 AGAIN_AFTER = 600.0

@@ -3,7 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from autosyncd.link.messages import Message, RepositoryStatus
+from autosyncd.link.messages import (
+    Message,
+)
+from autosyncd.link.outside import (
+    RepositoryStatus,
+)
 from autosyncd.messenger.bubbles import Close, Show
 from autosyncd.messenger.letters import Write
 from autosyncd.model import Channel, PushNotice

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 
-from autosyncd.link.messages import Subscribe
+from autosyncd.link.outside import (
+    Subscribe,
+)
 from autosyncd.model import Channel
 from autosyncd.transport.base import Interest
 

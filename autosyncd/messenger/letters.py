@@ -10,7 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from autosyncd.link.messages import Alert, Withdraw
+from autosyncd.link.outside import (
+    Alert,
+    Withdraw,
+)
 from autosyncd.redaction import without_secrets
 
 GATHER = 10.0

@@ -12,14 +12,16 @@ from autosyncd.desktop.session import Session
 from autosyncd.errors import LinkClosed
 from autosyncd.link.channel import Link
 from autosyncd.link.messages import (
-    Alert,
     Alive,
+    Message,
+    cut,
+)
+from autosyncd.link.outside import (
+    Alert,
     Connected,
     Heard,
-    Message,
     TransportChanged,
     Withdraw,
-    cut,
 )
 from autosyncd.messenger import outside
 from autosyncd.messenger.bubbles import Close, Show

@@ -9,25 +9,27 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from autosyncd.link.messages import (
+    Message,
+    Online,
+    Retry,
+    Shutdown,
+    Woke,
+    cut,
+)
+from autosyncd.link.outside import (
     Alert,
     Asked,
     Connected,
     Heard,
-    Message,
-    Online,
     Power,
     RepositoryConflict,
     RepositoryGone,
     RepositoryStatus,
-    Retry,
-    Shutdown,
     Subscribe,
     Summary,
     Tell,
     TransportChanged,
     Withdraw,
-    Woke,
-    cut,
 )
 from autosyncd.messenger import bubbles, letters
 from autosyncd.messenger.bubbles import Bubbles

@@ -7,8 +7,10 @@ messenger. What merely happens (a notice to tell, a conflict) waits here while t
 from collections.abc import Callable
 
 from autosyncd.link.messages import (
-    Alert,
     Message,
+)
+from autosyncd.link.outside import (
+    Alert,
     RepositoryConflict,
     RepositoryGone,
     RepositoryStatus,

@@ -15,15 +15,17 @@ from autosyncd import clock
 from autosyncd.config.settings import Configuration
 from autosyncd.link.messages import (
     Alive,
-    Asked,
-    Connected,
-    Heard,
     Message,
     Online,
     Retry,
-    TransportChanged,
     Woke,
     cut,
+)
+from autosyncd.link.outside import (
+    Asked,
+    Connected,
+    Heard,
+    TransportChanged,
 )
 from autosyncd.service.journal import Event, fields
 from autosyncd.service.notify import Notifier

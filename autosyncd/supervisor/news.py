@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 
 from autosyncd.link.messages import (
-    Alert,
     Announce,
     Conflict,
     HeadMoved,
@@ -12,9 +11,12 @@ from autosyncd.link.messages import (
     Problem,
     Progress,
     Pulled,
-    RepositoryStatus,
     Solved,
     StatusChanged,
+)
+from autosyncd.link.outside import (
+    Alert,
+    RepositoryStatus,
     Withdraw,
 )
 from autosyncd.model import AlertKind, RepoConfig, Status

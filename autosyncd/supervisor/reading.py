@@ -7,7 +7,13 @@ from math import inf
 from autosyncd import clock
 from autosyncd.config.settings import Configuration
 from autosyncd.errors import WatchLimit
-from autosyncd.link.messages import Alert, Withdraw, cut
+from autosyncd.link.messages import (
+    cut,
+)
+from autosyncd.link.outside import (
+    Alert,
+    Withdraw,
+)
 from autosyncd.model import AlertKind
 from autosyncd.service.journal import Event, fields
 from autosyncd.supervisor.frame import Watch

@@ -17,8 +17,10 @@ from autosyncd.link.messages import (
     Pulled,
     Solved,
     StatusChanged,
-    TransportChanged,
     cut,
+)
+from autosyncd.link.outside import (
+    TransportChanged,
 )
 from autosyncd.model import Status
 from autosyncd.service.event import Event, of_problem

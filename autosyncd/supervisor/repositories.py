@@ -13,18 +13,20 @@ from math import inf
 from autosyncd import clock
 from autosyncd.link.channel import Link
 from autosyncd.link.messages import (
-    Alert,
     Announce,
-    Asked,
     Conflict,
     HeadMoved,
-    Heard,
     Identity,
     Located,
     Message,
+    cut,
+)
+from autosyncd.link.outside import (
+    Alert,
+    Asked,
+    Heard,
     RepositoryConflict,
     Withdraw,
-    cut,
 )
 from autosyncd.model import AlertKind, RepoConfig, Status
 from autosyncd.service.journal import Event, fields

@@ -1,6 +1,15 @@
 """Pure: what a person asks for, as the order that workers understand."""
 
-from autosyncd.link.messages import Asked, Describe, Message, Pause, Resume, SyncNow
+from autosyncd.link.messages import (
+    Describe,
+    Message,
+    Pause,
+    Resume,
+    SyncNow,
+)
+from autosyncd.link.outside import (
+    Asked,
+)
 
 
 def order_of(request: Asked, wall: float) -> Message | None:

@@ -16,7 +16,16 @@ from enum import Enum
 from math import inf
 from typing import TypeVar
 
-from autosyncd.link.messages import Announce, Identity, PullOrder, Subscribe, Tell, cut
+from autosyncd.link.messages import (
+    Announce,
+    Identity,
+    PullOrder,
+    cut,
+)
+from autosyncd.link.outside import (
+    Subscribe,
+    Tell,
+)
 from autosyncd.model import Channel, Head, PushNotice, RepoConfig, TreeId
 
 K = TypeVar("K")
