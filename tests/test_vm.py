@@ -15,7 +15,7 @@ pytestmark = [
     pytest.mark.root,
     pytest.mark.slow,
     pytest.mark.skipif(not FOLDER, reason="boots a virtual machine; script/test-vm runs it"),
-    pytest.mark.timeout(1500),
+    pytest.mark.timeout(1600),
 ]
 
 BEGIN = """#!/bin/bash
@@ -50,7 +50,7 @@ def run(folder: Path, script: str) -> str:
     file = folder / "script"
     file.write_text(BEGIN + script)
     done = subprocess.run(
-        [CHECKOUT / "tests/testbed/vm", "run", FOLDER, "--seconds", "1200", file],
+        [CHECKOUT / "tests/testbed/vm", "run", FOLDER, "--seconds", "1400", file],
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,
@@ -75,14 +75,14 @@ def test_a_git_that_is_killed_for_want_of_memory_is_one_failed_verb(tmp_path: Pa
         git config --global filter.same.clean cat # git holds in memory what a filter says
         echo '*.bin filter=same' >~/notes/.gitattributes
         until_true 120 is_committed .gitattributes
-        head -c 300000000 /dev/urandom >~/notes/big.bin
+        head -c 120000000 /dev/urandom >~/notes/big.bin
         kills() { grep -q '^oom_kill [1-9]' "/sys/fs/cgroup$(
             systemctl --user show --value -p ControlGroup autosyncd)/memory.events"; }
         until_true 240 kills
         until_true 120 status_says 'want of memory'
         systemctl --user is-active autosyncd
         systemctl --user set-property --runtime autosyncd.service MemoryMax=800M
-        until_true 400 is_committed big.bin
+        until_true 700 is_committed big.bin
         echo "restarts: $(systemctl --user show --value -p NRestarts autosyncd)"
         git -C ~/notes fsck --no-dangling
         """,
