@@ -349,7 +349,7 @@ def test_a_hub_that_wants_pushes_signed_is_heard(world: World, laptop: Clone) ->
     hook.chmod(0o755)
     outcome = laptop.sync()
     assert isinstance(outcome, Synced), outcome
-    assert outcome.refused == "not signed"
+    assert outcome.refused.endswith(": not signed")
 
 
 def test_push_options_go_along_where_the_hub_takes_them(world: World, laptop: Clone) -> None:
