@@ -321,7 +321,7 @@ def test_the_child_of_a_killed_housekeeping_is_ended_by_the_next_start(
 
 
 def test_refs_that_have_served_go_and_all_others_stay(laptop: Clone) -> None:
-    tree = laptop.driver.inspect().tree  # type: ignore[union-attr]
+    tree = laptop.driver.inspect().identity.tree  # type: ignore[union-attr]
     inside = laptop.git("rev-parse", "HEAD~1")
     outside = laptop.git("commit-tree", "HEAD^{tree}", "-p", "HEAD~1", "-m", "nowhere else")
     refs = {
@@ -362,7 +362,7 @@ def test_refs_that_have_served_go_and_all_others_stay(laptop: Clone) -> None:
 def test_a_history_that_was_left_long_ago_goes_where_it_holds_nothing_alone(
     laptop: Clone, days: int, content: str, *, packed: bool, stays: bool
 ) -> None:
-    tree = laptop.driver.inspect().tree  # type: ignore[union-attr]
+    tree = laptop.driver.inspect().identity.tree  # type: ignore[union-attr]
     blob = laptop.git("hash-object", "-w", "--stdin", stdin=content.encode())
     folder = laptop.git("mktree", stdin=f"100644 blob {blob}\ta\n".encode())
     left = laptop.git("commit-tree", folder, "-p", "HEAD~2", "-m", "left")

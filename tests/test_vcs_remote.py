@@ -535,7 +535,8 @@ def test_why_a_remote_could_not_be_read(said: str, kind: AwayKind) -> None:
         ("error: read error while indexing a: Input/output error", 0, "disk-error", "journalctl"),
         ("fsync: Input/output error\nunlink: Read-only file system", 0, "disk-error", "journalctl"),
         ("git status failed with status -7", signal.SIGBUS, "disk-error", "journalctl"),
-        ("something never heard of", signal.SIGKILL, "git-failed", "tried again"),
+        ("something never heard of", 0, "git-failed", "tried again"),
+        ("git update-index failed with status -9", signal.SIGKILL, "no-memory", "MemoryMax"),
     ],
 )
 def test_why_a_verb_failed_here(said: str, signal: int, kind: str, advice: str) -> None:

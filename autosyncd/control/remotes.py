@@ -12,6 +12,7 @@ from autosyncd.vcs.git import excludes, history
 from autosyncd.vcs.git.complaint import away
 from autosyncd.vcs.git.remotes import remote
 from autosyncd.vcs.git.repository import Repository, open_repository
+from autosyncd.vcs.git.silence import SILENT, TOO_LONG
 from autosyncd.vcs.process import Runner
 from autosyncd.watch.limits import unreliable
 from autosyncd.watch.listing import count_folders
@@ -89,7 +90,7 @@ def reachable(repository: Repository, config: RepoConfig) -> Finding:
     said = repository.git.network("ls-remote", "--heads", chosen, timeout=ANSWER_WITHIN)
     if said.code == 0:
         return ok(config.name, f"{chosen} answers")
-    if said.complaint.startswith("The remote fell silent"):
+    if said.complaint.startswith((SILENT, TOO_LONG)):
         text = (
             f"{chosen} does not answer within {ANSWER_WITHIN:.0f} s; see whether the network is up"
         )

@@ -90,15 +90,13 @@ class Went:
 
 def read_presence(xml: "Element") -> Came | Went | Drop:
     """Who came or went. Requests for subscriptions and errors are nothing of ours."""
-    sender = xml.get("from", "")
-    if not _is_full(sender):
-        return Drop.NO_SENDER
-    match xml.get("type"):
-        case None:
-            return Came(sender, ours=xml.find(f"{{{NS}}}autosync") is not None)
-        case "unavailable" | "error":  # an error: nothing that we send gets there
-            return Went(sender)
-    return Drop.NOTHING_OF_OURS
+    sender, kind = xml.get("from", ""), xml.get("type")
+    if kind is None:
+        ours = xml.find(f"{{{NS}}}autosync") is not None
+        return Came(sender, ours=ours) if _is_full(sender) else Drop.NO_SENDER
+    if kind in ("unavailable", "error") and _is_full(sender):
+        return Went(sender)  # an error: nothing that we send gets there
+    return Drop.NOTHING_OF_OURS  # a server says of a whole account that it is gone, too
 
 
 def read_message(xml: "Element", own: str) -> Headline | Copy | Drop:

@@ -18,6 +18,7 @@ SLOW = 100.0
 """Bytes a second that are a transfer; less is a server that shows that it is alive (git-config(1),
 receive.keepAlive)."""
 
+TOO_LONG = "It took too long"
 SILENT = "The remote fell silent"
 PRE_PUSH = "The hook pre-push took longer"
 NO_ANSWER = "The remote has not answered"
@@ -81,7 +82,7 @@ class Silence:
     def why(self) -> str:
         """What to say of a command that was ended."""
         if not self.over:
-            return "It took too long, and was ended."
+            return f"{TOO_LONG}, and was ended."
         if self.hook == "pre-push":
             return f"{PRE_PUSH} than {HOOK_LIMIT / 60:.0f} minutes without a word, and was ended."
         if self.hook:
