@@ -378,6 +378,27 @@ def test_a_git_directory_that_can_not_be_written_is_named_with_the_way_out(
     as_nobody(commons, script)
 
 
+@pytest.mark.parametrize("scope", [(), ("a.txt",)])
+def test_a_log_that_can_not_be_written_leaves_branch_and_index_together(
+    commons: World, scope: tuple[str, ...]
+) -> None:
+    def script() -> None:
+        laptop = commons.clone("laptop")
+        laptop.edit("a.txt", "one\n")
+        laptop.committed()
+        laptop.edit("a.txt", "two\n")
+        os.chmod(laptop.path(".git/logs/HEAD"), 0o400)
+        try:
+            outcome = laptop.commit(*scope)
+            assert isinstance(outcome, CommitMade), outcome
+            assert laptop.git("show", "HEAD:a.txt") == "two"
+            laptop.is_clean()
+        finally:
+            os.chmod(laptop.path(".git/logs/HEAD"), 0o600)
+
+    as_nobody(commons, script)
+
+
 def test_what_belongs_to_somebody_else_is_told_with_the_command_that_gives_it_back(
     commons: World,
 ) -> None:

@@ -113,6 +113,8 @@ def _swap(repository: Repository, old: str | None, new: str) -> bool:
         before = old or "0" * len(new)
         repository.git("update-ref", "-m", "autosyncd", repository.ref, new, before)
     except GitFailed as problem:
+        if repository.head == new:
+            return True  # git fails after it too, where the log of HEAD can't be written
         forget_journal(repository)
         if "Unable to create" in problem.complaint:
             raise  # a lock that somebody left behind: git names it, and what to do
