@@ -272,6 +272,29 @@ def test_what_a_killed_worker_left_running_is_ended(tmp_path: Path) -> None:
     assert Runner(ledger).end_predecessors() == 0
 
 
+def test_a_worker_killed_before_it_knew_its_childs_number_leaves_nothing(tmp_path: Path) -> None:
+    """It dies between the start of the child and the moment the ledger has its number."""
+    ledger, noted = tmp_path / "children", tmp_path / "pid"
+    script = (
+        "import os, signal, sys; from pathlib import Path; from autosyncd.vcs.process import Runner\n"
+        "class Dies(Runner):\n"
+        "    def _note(self, pid):\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "Dies(Path(sys.argv[1])).run(['sh', '-c', sys.argv[2]], cwd='/', env={'PATH': sys.argv[3]},"
+        " timeout=60)"
+    )
+    child = f"sleep 60 & echo $! $$ >{noted}; wait"
+    subprocess.run(
+        [sys.executable, "-c", script, ledger, child, os.environ["PATH"]],
+        cwd=Path(__file__).parents[1],
+        check=False,
+    )
+    pids = eventually(lambda: noted.exists() and noted.read_text().split())
+    assert ledger.read_text().startswith("starting ")
+    assert Runner(ledger).end_predecessors() == 2
+    assert all(is_gone(int(pid)) for pid in pids)
+
+
 def test_what_a_killed_worker_left_running_may_take_its_lock_away(tmp_path: Path) -> None:
     """As git does when it is asked to end."""
     ledger, lock = tmp_path / "children", tmp_path / "index.lock"

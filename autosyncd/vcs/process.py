@@ -7,6 +7,7 @@ successor ends them before it touches anything.
 
 import contextlib
 import os
+import secrets
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ from autosyncd.vcs.conversation import KILL_AFTER, Completed, Conversation, Pati
 from autosyncd.vcs.session import (
     boot_id,
     end_and_wait,
+    marked,
     members,
     start_time,
 )
@@ -43,6 +45,12 @@ def start(
         pipe.close()
     child.returncode = 0  # whoever has the number waits for it
     return asked, answers, child.pid
+
+
+STARTING = "starting"
+"""In the ledger: a child is being started whose number is not known yet."""
+MARK = "AUTOSYNC_CHILD"
+"""In a child's environment: what the ledger knows it by until then."""
 
 
 class Runner:
@@ -77,11 +85,12 @@ class Runner:
         """
         with self._lock:
             self._check(network=network)
-            self._write("starting")
+            mark = secrets.token_hex(8)
+            self._write(f"{STARTING} {mark} {boot_id()}")
             child = subprocess.Popen(
                 argv,
                 cwd=cwd,
-                env=dict(env),
+                env={**env, MARK: mark},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -164,11 +173,16 @@ class Runner:
             return 0
         if len(words) != 3 or words[2] != boot_id():
             return 0
-        if not all(word.isascii() and word.isdigit() for word in words[:2]) or int(words[0]) < 2:
+        if words[0] == STARTING:
+            leaders = [(pid, start_time(pid)) for pid in marked(f"{MARK}={words[1]}")]
+        elif all(word.isascii() and word.isdigit() for word in words[:2]) and int(words[0]) > 1:
+            leaders = [(int(words[0]), int(words[1]))]
+        else:
             return 0
-        found = members(int(words[0]), int(words[1]))
+        found = [pid for leader in leaders for pid in members(*leader)]
         end_and_wait(found, KILL_AFTER)
-        end_and_wait(members(int(words[0]), int(words[1])), 0)  # what they have started meanwhile
+        late = [pid for leader in leaders for pid in members(*leader)]
+        end_and_wait(late, 0)  # what they have started meanwhile
         self._note(None)
         return len(found)
 

@@ -54,6 +54,19 @@ def members(session: int, started: int) -> list[int]:
     return members
 
 
+def marked(variable: str) -> list[int]:
+    """Live leaders of sessions whose environment has this `NAME=VALUE` (proc(5), environ)."""
+    wanted, found = variable.encode(), []
+    for entry in os.listdir("/proc"):
+        with contextlib.suppress(OSError, ValueError):
+            pid = int(entry)
+            if os.getsid(pid) == pid and wanted in Path(f"/proc/{pid}/environ").read_bytes().split(
+                b"\0"
+            ):
+                found.append(pid)
+    return found
+
+
 def end_and_wait(pids: Iterable[int], patience: float) -> None:
     """SIGTERM, so that git takes its lock files away; SIGKILL for who is left after so many seconds
     in all. Returns when they are really gone (a pidfd says so, also for a stranger's child)."""
