@@ -23,10 +23,12 @@ def host_slug(host: bytes) -> bytes:
 def conflict_name(path: bytes, host: bytes, oid: bytes, is_free: Callable[[bytes], bool]) -> bytes:
     """The first free name beside `path`; a version that already was one doesn't grow another mark."""
     folder, slash, name = path.rpartition(b"/")
-    stem, dot, extension = name.rpartition(b".")
+    before, marked, _ = name.partition(MARK)
+    stem, dot, extension = name.rpartition(MARK)[2].rpartition(b".")
     if not stem or len(extension) > EXTENSION_MAX:
         stem, dot, extension = name, b"", b""
-    stem = stem.split(MARK)[0]
+    if marked:
+        stem = before
     number = 0
     while True:
         more = b"-%d" % number if number else b""
