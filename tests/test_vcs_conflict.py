@@ -519,7 +519,6 @@ def always(name: bytes) -> bool:
     ("path", "expected"),
     [
         (b"a.sync-conflict-other-89abcdef", b"a.sync-conflict-h-01234567"),
-        (b"a.sync-conflict-other-89abcdef.txt", b"a.sync-conflict-h-01234567.txt"),
         (b"a.sync-conflict-x-1.sync-conflict-y-2", b"a.sync-conflict-h-01234567"),
         (b"a.d/b.sync-conflict-x-89abcdef-1", b"a.d/b.sync-conflict-h-01234567"),
         (b"a.txt", b"a.sync-conflict-h-01234567.txt"),
