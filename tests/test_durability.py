@@ -43,10 +43,14 @@ def goes_on(clone: Clone) -> None:
     assert list(clone.root.joinpath(".git").rglob("*.lock")) == []
 
 
+PROGRAMS = {"ext4": "e2fsprogs", "xfs": "xfsprogs", "btrfs": "btrfs-progs"}
+"""What makes a file system: Debian's package of it."""
+
+
 @pytest.mark.root
-@pytest.mark.parametrize("kind", ["ext4", "xfs", "btrfs"])
+@pytest.mark.parametrize("kind", PROGRAMS)
 def test_power_cuts(kind: str) -> None:
-    require(root=True, programs={f"mkfs.{kind}": f"{kind}progs", "losetup": "mount"})
+    require(root=True, programs={f"mkfs.{kind}": PROGRAMS[kind], "losetup": "mount"})
     tally = measure(Path("/dev/shm"), kind, rounds=8, cuts=10, seed=7)
     assert tally.cuts == 10
     assert tally.reported > 10
