@@ -113,13 +113,21 @@ async def losses(server: XmppServer) -> None:
         "stop": server.start,
         "kill": server.start,
         "pause": server.resume,
+        "a dead line after a suspend": server.resume,
+        "a dead line after a change of network": server.resume,
     }
     for loss, heal in back.items():
         one, two = alice(server, "1"), alice(server, "2")
         async with one, two:
             await acquainted((one, two))
             await asyncio.sleep(random.uniform(1, 15))
-            getattr(server, loss)()
+            getattr(server, loss, server.pause)()
+            for machine in (one, two):  # as the messenger tells them what logind and the kernel say
+                if "suspend" in loss:
+                    machine.transport.woke()
+                elif "network" in loss:
+                    machine.transport.network(online=False)
+                    machine.transport.network(online=True)
             noticed = await until(lambda: not one.online and not two.online, 60)  # noqa: B023
             await asyncio.sleep(AWAY)
             await asyncio.to_thread(heal)
