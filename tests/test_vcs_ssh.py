@@ -128,8 +128,10 @@ def test_a_stale_socket_is_no_obstacle(place: Place, runtime: Path, servers: Git
 
 
 def test_a_connection_that_hangs_is_left_after_one_failure(
-    place: Place, runtime: Path, monkeypatch: pytest.MonkeyPatch
+    place: Place, runtime: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (tmp_path / "routes").write_text("the same network throughout, whatever other tests do\n")
+    monkeypatch.setattr(ssh, "ROUTES", str(tmp_path / "routes"))
     place.look()
     (master,) = masters(runtime)
     os.kill(master, signal.SIGSTOP)
@@ -155,6 +157,16 @@ def test_another_network_is_another_connection(
     routes.write_text("wlan0\t00000000\t0101A8C0\t0003\t7\t9\t600\n")  # counters
     assert place.look().code == 0
     assert logins(servers) == before + 1
+
+
+def test_a_machine_that_never_slept_has_one_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The two clocks are read one after the other: their difference is a little more or less than 0."""
+    found = set()
+    for difference in (-1e-6, 1e-6):
+        monkeypatch.setattr(ssh.clock, "now", lambda difference=difference: 1000.0 + difference)
+        monkeypatch.setattr(ssh.clock, "monotonic_usec", lambda: 1_000_000_000)
+        found.add(ssh._network())
+    assert len(found) == 1
 
 
 @pytest.mark.parametrize("setting", ["ControlMaster auto", "ControlPath ~/%C"])

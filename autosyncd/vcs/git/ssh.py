@@ -204,7 +204,7 @@ def _network() -> str:
     except OSError:
         routes = []
     asleep = clock.now() - clock.monotonic_usec() / 1e6
-    return f"{routes} {round(asleep, -1):.0f}"
+    return f"{routes} {round(asleep / 10)}"  # an int: a float would be 0 now and -0 then
 
 
 def _stamp(environment: Mapping[str, str]) -> object:
