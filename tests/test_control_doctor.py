@@ -20,7 +20,7 @@ from autosyncd.model import RepoConfig, Status
 from autosyncd.vcs.process import Runner
 from autosyncd.watch.limits import Limits
 from tests.buses import private_bus, running_messenger
-from tests.waiting import eventually
+from tests.waiting import eventually, listens
 
 
 @pytest.fixture
@@ -217,7 +217,7 @@ def test_the_agent_is_the_one_that_the_service_finds(home, tmp_path):
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
     process = subprocess.Popen(["ssh-agent", "-D", "-a", place], stdout=subprocess.DEVNULL)
     try:
-        eventually(place.exists)
+        eventually(lambda: listens(place))
         there = {**os.environ, "SSH_AUTH_SOCK": str(place)}
         own = {"XDG_RUNTIME_DIR": str(tmp_path), "SSH_AUTH_SOCK": "/nobody"}
         finding = only(checks.ssh_agent([ssh], own))

@@ -24,7 +24,7 @@ from autosyncd.vcs.outcomes import AwayKind
 from autosyncd.vcs.process import Runner
 from tests.daemons import git
 from tests.testbed import GitServers
-from tests.waiting import eventually
+from tests.waiting import eventually, listens
 
 
 @pytest.fixture(scope="module")
@@ -300,7 +300,7 @@ def agent_at(address: Path, key: Path | None = None, *options: str) -> Iterator[
         stderr=subprocess.DEVNULL,
     )
     try:
-        eventually(address.exists)
+        eventually(lambda: listens(address))
         if key is not None:
             env = {**os.environ, "SSH_AUTH_SOCK": str(address)}
             subprocess.run(

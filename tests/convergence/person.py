@@ -21,6 +21,9 @@ NAMES = ("f0.txt", "f1.txt", "F1.txt", "f2.bin", "f3", "f4.md", "d2", "über str
 
 MAPPED = 0.4
 """Of the files that programs keep open, how many they map as well."""
+FULL = 60
+"""So many files are too many: people tidy up. Else verbs that are slow, on a busy machine, would leave
+more time for more files, which make them slower."""
 
 
 @dataclass
@@ -63,7 +66,11 @@ class Person:
                 FileNotFoundError, NotADirectoryError, IsADirectoryError, FileExistsError
             ):
                 self._write_late()
-                self._choose()()
+                if len(files := self.files()) > FULL:
+                    for path in self.dice.sample(files, FULL // 4):
+                        self._delete(path)
+                else:
+                    self._choose()()
 
     def go_home(self) -> None:
         """Write to what is still open, and close everything."""
