@@ -82,6 +82,10 @@ def test_ssh_with_a_key_that_only_the_agent_has(service: Service) -> None:
     service.start()
     pushed(service, "over-ssh")
     assert service.show("NRestarts") == "0"
+    # one is kept for the next
+    assert service.box.shell("ls $XDG_RUNTIME_DIR/autosync | grep ^ssh-")
+    service.systemctl("stop", "autosyncd")
+    assert "Killing process" not in service.journal("-n", "9")
 
 
 def test_commits_signed_through_gpg_agent(service: Service) -> None:

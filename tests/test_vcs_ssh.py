@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from autosyncd.vcs.git import agent, command, ssh
+from autosyncd.vcs.git import agent, command, sharing, ssh
 from autosyncd.vcs.git.command import Git
 from autosyncd.vcs.git.complaint import away
 from autosyncd.vcs.git.ssh import Ssh
@@ -64,6 +64,7 @@ class Place:
 
     def __init__(self, folder: Path, url: str, environment: Mapping[str, str]) -> None:
         folder.mkdir()
+        self.url = url
         git(folder, "init", "-q", "-b", "main")
         git(folder, "remote", "add", "origin", url)
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("GIT_", "SSH_", "XDG_"))}
@@ -106,6 +107,25 @@ def test_what_stays_does_not_hold_the_tree(place: Place, runtime: Path) -> None:
     assert os.readlink(f"/proc/{master}/cwd") == "/"
 
 
+def test_when_the_service_ends_nothing_of_it_is_left(place: Place, runtime: Path) -> None:
+    """Or the service manager has to kill it, and says so at every stop."""
+    place.look()
+    (runtime / "autosync" / "instance.lock").touch()
+    sharing.end_all({**os.environ, "XDG_RUNTIME_DIR": str(runtime)})
+    eventually(lambda: not masters(runtime))
+    assert "instance.lock" in os.listdir(runtime / "autosync")
+
+
+def test_a_connection_that_hangs_does_not_hold_up_the_end(
+    place: Place, runtime: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.look()
+    os.kill(masters(runtime)[0], signal.SIGSTOP)
+    monkeypatch.setattr(sharing, "ENDING", 0.2)
+    sharing.end_all({**os.environ, "XDG_RUNTIME_DIR": str(runtime)})
+    assert sockets(runtime) == []
+
+
 def test_another_tree_of_the_same_host_shares_it(
     place: Place, servers: GitServers, runtime: Path, tmp_path: Path
 ) -> None:
@@ -127,11 +147,32 @@ def test_a_stale_socket_is_no_obstacle(place: Place, runtime: Path, servers: Git
     assert logins(servers) == before + 1
 
 
+def test_an_answer_that_is_a_no_is_not_the_connections_fault(
+    place: Place, servers: GitServers, runtime: Path
+) -> None:
+    """Or each push that another machine came before would cost a handshake more."""
+    place.look()
+    before = logins(servers)
+    assert place.git.network("fetch", "origin", "refs/heads/nowhere").code != 0
+    git(Path(os.fsdecode(place.git.root)), "commit", "-q", "--allow-empty", "-m", "one")
+    lease = "--force-with-lease=refs/heads/refused:" + "1" * 40
+    refused = place.git.network("push", lease, "origin", "HEAD:refs/heads/refused")
+    assert "stale info" in refused.complaint
+    assert logins(servers) == before
+    assert len(masters(runtime)) == 1
+
+
+def test_a_connection_that_is_left_ends(place: Place, runtime: Path) -> None:
+    place.look()
+    assert place.git.network("ls-remote", place.url + "-that-is-not-there").code != 0
+    eventually(lambda: not masters(runtime))
+
+
 def test_a_connection_that_hangs_is_left_after_one_failure(
     place: Place, runtime: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "routes").write_text("the same network throughout, whatever other tests do\n")
-    monkeypatch.setattr(ssh, "ROUTES", str(tmp_path / "routes"))
+    monkeypatch.setattr(sharing, "ROUTES", str(tmp_path / "routes"))
     place.look()
     (master,) = masters(runtime)
     os.kill(master, signal.SIGSTOP)
@@ -151,7 +192,7 @@ def test_another_network_is_another_connection(
     before = logins(servers)
     routes = tmp_path / "routes"
     routes.write_text("wlan0\t00000000\t0101A8C0\t0003\t0\t0\t600\n")
-    monkeypatch.setattr(ssh, "ROUTES", str(routes))
+    monkeypatch.setattr(sharing, "ROUTES", str(routes))
     assert place.look().code == 0
     assert logins(servers) == before + 1
     routes.write_text("wlan0\t00000000\t0101A8C0\t0003\t7\t9\t600\n")  # counters
@@ -163,9 +204,9 @@ def test_a_machine_that_never_slept_has_one_network(monkeypatch: pytest.MonkeyPa
     """The two clocks are read one after the other: their difference is a little more or less than 0."""
     found = set()
     for difference in (-1e-6, 1e-6):
-        monkeypatch.setattr(ssh.clock, "now", lambda difference=difference: 1000.0 + difference)
-        monkeypatch.setattr(ssh.clock, "monotonic_usec", lambda: 1_000_000_000)
-        found.add(ssh._network())
+        monkeypatch.setattr(sharing.clock, "now", lambda difference=difference: 1000.0 + difference)
+        monkeypatch.setattr(sharing.clock, "monotonic_usec", lambda: 1_000_000_000)
+        found.add(sharing._network())
     assert len(found) == 1
 
 

@@ -18,6 +18,8 @@ class Entries:
 
     worker: WorkerEntry
     messenger: Callable[[OutsideConfig, Link], int]
+    afterwards: Callable[[], None] = lambda: None
+    """Called in the supervisor when none is left: ends what was kept for those that might come."""
 
 
 class Watch(Protocol):

@@ -99,6 +99,7 @@ class Supervisor:
                     self._children.overslept()
                 self._tick()
         self._repositories.close()
+        self._frame.entries.afterwards()
         log.info("stopped", extra=fields(event=Event.STOPPED))
         return 0
 

@@ -85,7 +85,7 @@ def entries() -> Entries:
     from autosyncd.messenger import main as messenger
     from autosyncd.worker import main as worker
 
-    return Entries(worker=worker.run, messenger=messenger.run)
+    return Entries(worker.run, messenger.run, worker.afterwards)
 
 
 def _watch(main_file: str | None, etc: str) -> ConfigWatch | None:

@@ -10,6 +10,7 @@ from autosyncd.link.channel import Link
 from autosyncd.machine import machine_id
 from autosyncd.model import RepoConfig
 from autosyncd.vcs.changes import ChangeSet
+from autosyncd.vcs.git import sharing
 from autosyncd.vcs.git.driver import GitDriver
 from autosyncd.vcs.git.updating.lease import ignore_breaks
 from autosyncd.vcs.outcomes import Question
@@ -34,6 +35,11 @@ def run(config: RepoConfig, link: Link, find: Callable[[], str | None]) -> int:
         return 0 if path is None else _shift(config, path, link, instance, left)
 
     return Keeper(link, instance.fileno(), shift).run()
+
+
+def afterwards() -> None:
+    """Once no worker is left: end what they have kept for each other."""
+    sharing.end_all(os.environ)
 
 
 def _shift(

@@ -2,43 +2,27 @@
 
 An agent is looked for only when a server has refused us: many keys need none.
 
-A handshake is most of a small push. So the first connection to a host stays open for a minute after
-its last use, and the next ones go through it (ssh_config(5), ControlMaster), unless the person has
-settings for that of their own. A connection that may lead nowhere is never waited for: the name of its
-socket changes with the network, with a suspend and with every hour, and it is forgotten when a
-command over it has failed.
-
-ssh itself puts host, port and user into the name (%C). What it leaves out, and what decides with whose
-key one is let in, is the command and the host as the remote's address writes it: they are in our part.
+Connections are shared (sharing.py) unless the person has settings for that of their own; one over
+which a command has failed is forgotten.
 """
 
-import contextlib
-import hashlib
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from autosyncd import clock
 from autosyncd.vcs.conversation import Completed
-from autosyncd.vcs.git import agent
+from autosyncd.vcs.git import agent, sharing
 from autosyncd.vcs.git.complaint import REMEDY
 from autosyncd.vcs.git.sshcommand import is_openssh, works_elsewhere
 from autosyncd.vcs.process import Runner
 
-PERSIST = 60
-"""Seconds that a shared connection stays after its last use."""
-WINDOW = 3600.0
-"""Seconds after which a new connection is made: a key that was taken away stops being of use."""
-SOCKET_LENGTH = 107 - 17
-"""Bytes of a socket's path (unix(7)), less what ssh puts behind it while it makes one."""
-ROUTES = "/proc/net/route"
 _QUICK = 10.0
-_PLAIN = re.compile(r"[\w/.+-]+", re.ASCII)
-
-
 _SHARING = re.compile(r"ControlSocket .* already exists|mux_client_|Control socket connect\(")
 """What ssh says of sharing alone; it goes on without."""
+_ANSWER = re.compile(r"failed to push some refs|couldn't find remote ref")
+"""What git says at last where the server has answered, only not as hoped."""
+_LOST = re.compile(r"hung up|unexpected disconnect|early EOF|Could not read from remote|mux_client")
 _REFUSED_BY_AGENT = "agent refused operation"
 _NOT_LET_IN = re.compile(r"Permission denied \(")
 _REFUSED = re.compile(r"Permission denied \([^)]*publickey")
@@ -73,9 +57,8 @@ class Ssh:
         more = {} if self.found is None else {"SSH_AUTH_SOCK": self.found.address}
         sockets = self._sockets(host, environment)
         if sockets:
-            share = f"-o ControlMaster=auto -o ControlPersist={PERSIST} -o ControlPath={sockets}-%C"
             # it outlives the command: from / it keeps no file system from being unmounted
-            more["GIT_SSH_COMMAND"] = f"cd / && {self.command} {share}"
+            more["GIT_SSH_COMMAND"] = f"cd / && {self.command} {sharing.options(sockets)}"
             more["GIT_SSH_VARIANT"] = "ssh"
         return Line(host, more, sockets)
 
@@ -87,9 +70,9 @@ class Ssh:
         `silent`: it was ended, since nothing came. The shared connection is trusted no more.
         """
         let_in = False
-        if line.sockets:  # there is one only after the server has let us in
-            folder, prefix = os.path.split(line.sockets)
-            let_in = _unlink(folder, lambda name: name.startswith(prefix))
+        if line.sockets and (silent or not _answered(complaint)):
+            # there is one only after the server has let us in
+            let_in = sharing.forget(line.sockets, environment)
         said = "\n".join(text for text in complaint.split("\n") if not _SHARING.match(text))
         used = line.environment.get("SSH_AUTH_SOCK", environment.get("SSH_AUTH_SOCK", ""))
         asked = silent and used and not let_in
@@ -124,24 +107,20 @@ class Ssh:
 
     def _sockets(self, host: str, environment: Mapping[str, str]) -> str:
         """What this connection's sockets' names begin with; empty: not to be shared."""
-        runtime = environment.get("XDG_RUNTIME_DIR", "")
-        if not runtime.startswith("/") or not _PLAIN.fullmatch(runtime):
+        place = sharing.folder(environment)
+        if place is None or not works_elsewhere(self.command):
             return ""
-        if not works_elsewhere(self.command):
-            return ""
-        folder = os.path.join(runtime, "autosync")
-        name = _digest(host, self.command, _network(), str(int(clock.now() // WINDOW)))
-        sockets = f"{folder}/ssh-{name}"
-        if len(sockets) + len("-") + 40 > SOCKET_LENGTH or self._has_own(host, environment):
+        sockets = sharing.beginning(place, host, self.command)
+        if sockets is None or self._has_own(host, environment):
             return ""
         try:
-            os.makedirs(folder, mode=0o700, exist_ok=True)
+            os.makedirs(place, mode=0o700, exist_ok=True)
         except OSError:
             return ""
         if not self._swept:
             self._swept = True
-            _sweep(folder)
-        return sockets if os.access(folder, os.W_OK) else ""
+            sharing.sweep(place)
+        return sockets if os.access(place, os.W_OK) else ""
 
     def _has_own(self, host: str, environment: Mapping[str, str]) -> bool:
         """Whether the person's settings share connections to this host (`ssh -G`), or can't be read."""
@@ -182,29 +161,17 @@ class Ssh:
             return None
 
 
+def _answered(complaint: str) -> bool:
+    """Whether the failure says nothing against the connection."""
+    return bool(_ANSWER.search(complaint)) and not _LOST.search(complaint)
+
+
 def _parts(host: str) -> tuple[str, str]:
     """[USER@]HOST and PORT, without the brackets of an IPv6 address."""
     found = re.fullmatch(r"((?:[^@]*@)?)(\[[^\]]+\]|[^:\[]*)(?::(\d*))?", host)
     if found is None:
         return host, ""
     return found[1] + found[2].strip("[]"), found[3] or ""
-
-
-def _digest(*parts: str) -> str:
-    data = "\0".join(parts).encode("utf-8", "surrogateescape")
-    return hashlib.sha256(data).hexdigest()[:8]
-
-
-def _network() -> str:
-    """Something that changes with the network this machine is in, and with every suspend."""
-    try:
-        with open(ROUTES, encoding="ascii", errors="replace") as table:
-            # Iface Destination Gateway …: the rest are counters
-            routes = [" ".join(line.split()[:3]) for line in table]
-    except OSError:
-        routes = []
-    asleep = clock.now() - clock.monotonic_usec() / 1e6
-    return f"{routes} {round(asleep / 10)}"  # an int: a float would be 0 now and -0 then
 
 
 def _stamp(environment: Mapping[str, str]) -> object:
@@ -217,25 +184,3 @@ def _stamp(environment: Mapping[str, str]) -> object:
         except OSError:
             stamps.append((0, 0, 0))
     return tuple(stamps)
-
-
-def _sweep(folder: str) -> None:
-    """Unlink what killed connections have left; nobody uses a name of a former hour."""
-    before = clock.wall() - 2 * WINDOW
-
-    def old(name: str) -> bool:
-        return name.startswith("ssh-") and os.lstat(f"{folder}/{name}").st_mtime < before
-
-    _unlink(folder, old)
-
-
-def _unlink(folder: str, chosen: Callable[[str], bool]) -> bool:
-    """Whether there was anything to unlink."""
-    found = False
-    with contextlib.suppress(OSError):
-        for name in os.listdir(folder):
-            with contextlib.suppress(OSError):
-                if chosen(name):
-                    found = True
-                    os.unlink(f"{folder}/{name}")
-    return found
