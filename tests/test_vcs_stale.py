@@ -525,6 +525,8 @@ def test_a_link_and_a_folder_in_its_place_are_no_saves(machines: tuple[Clone, Cl
     desktop.delete("f")
     desktop.edit("f/g", edited(OLD, 8))
     assert stale(desktop.commit("f")) == []
+    opened = {os.readlink(entry) for entry in Path("/proc/self/fd").iterdir() if entry.is_symlink()}
+    assert str(desktop.root / "f") not in opened
 
 
 def test_a_record_that_can_not_be_read_costs_only_the_merge(machines: tuple[Clone, Clone]) -> None:

@@ -182,8 +182,12 @@ def _read_file(repository: Repository, path: bytes) -> bytes | None:
     folders = Folders(repository.root)
     try:
         place = folders.place(path)
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        with open(os.open(place.name, flags, dir_fd=place.folder), "rb") as file:
+
+        def opener(name: str, flags: int) -> int:
+            return os.open(name, flags | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=place.folder)
+
+        # a descriptor handed to open() would stay open if it turns out to be that of a folder
+        with open(os.fsdecode(place.name), "rb", opener=opener) as file:
             found = os.fstat(file.fileno())
             if not stat.S_ISREG(found.st_mode) or found.st_size > LARGEST:
                 return None
