@@ -13,14 +13,14 @@ pytestmark = [pytest.mark.root, pytest.mark.slow]
 
 SERVERS = "/checkout/tests/testbed/git-servers"
 PACKAGES = ("openssh-server", "lighttpd", "lighttpd-mod-openssl", "openssl", "curl")
-PACKAGES += ("xvfb", "dunst", "dbus-bin", "libglib2.0-bin")
+PACKAGES += ("xvfb", "dunst", "dbus-bin", "libglib2.0-bin", "gnome-keyring", "gnupg")
 """Of Debian, for a bare machine."""
 
 
 @pytest.fixture(scope="module")
 def box() -> Iterator[Box]:
     require(programs={"sshd": "openssh-server", "lighttpd": "lighttpd", "dunst": "dunst"})
-    require(programs={"Xvfb": "xvfb"})
+    require(programs={"Xvfb": "xvfb", "gnome-keyring-daemon": "gnome-keyring", "gpg": "gnupg"})
     with installed(*PACKAGES) as box:
         box.shell(
             f"{SERVERS} start ~/srv notes >&2; mkdir -m 700 ~/.ssh; cp srv/known_hosts .ssh/;"
@@ -67,6 +67,38 @@ def test_an_agent_that_environment_d_names_is_used(service: Service) -> None:
         service.box.shell("rm .config/environment.d/agent.conf")
         service.systemctl("daemon-reload")
         service.systemctl("unset-environment", "SSH_AUTH_SOCK")
+
+
+AGENTS = {
+    "keyring/ssh": "systemd-run --user -q --unit agent gnome-keyring-daemon -f --components=ssh",
+    "gnupg/S.gpg-agent.ssh": "systemctl --user start gpg-agent-ssh.socket",
+}
+"""Where the agents of desktops listen, below the runtime folder; what starts each. (Debian 12's
+gcr-ssh-agent crashes now and then when a key is used.)"""
+
+
+@pytest.mark.parametrize("address", AGENTS)
+def test_the_agent_of_a_desktop_is_found(service: Service, address: str) -> None:
+    """The real ones, of which nobody has told the service."""
+    service.box.shell(
+        # gpg-agent wants a word to keep a key under; this person has none
+        "mkdir -pm 700 .gnupg; echo pinentry-program $HOME/.gnupg/mute >.gnupg/gpg-agent.conf;"
+        "printf '#!/bin/sh\necho OK\nwhile read -r _; do echo OK; done\n' >.gnupg/mute;"
+        f"chmod +x .gnupg/mute; {AGENTS[address]}; export SSH_AUTH_SOCK=$XDG_RUNTIME_DIR/{address};"
+        "chmod 600 away; until ssh-add -q away; do sleep 0.1; done"
+    )
+    try:
+        with_a_remote(service)
+        service.start()
+        service.box.shell("echo milk >notes/todo.md")
+        eventually(lambda: is_pushed(service, "todo.md"), 30, every=0.2)
+    finally:
+        service.box.shell(
+            f"SSH_AUTH_SOCK=$XDG_RUNTIME_DIR/{address} ssh-add -q -D;"
+            "gpgconf --kill gpg-agent; rm -rf .gnupg;"
+            "systemctl --user stop agent gpg-agent-ssh.socket",
+            check=False,
+        )
 
 
 def test_a_session_that_begins_later_brings_its_agent_and_its_bubbles(service: Service) -> None:
