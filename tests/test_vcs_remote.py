@@ -44,6 +44,8 @@ def test_a_remote_that_changes_is_told_once_before_the_next_verb(
 ) -> None:
     told = laptop.told.identities
     laptop.sync()
+    told.clear()  # its first channel of a root commit
+    laptop.sync()
     assert told == []
     laptop.git("remote", "add", "second", "https://alice:secret@example.org/notes.git")
     laptop.git("config", "branch.main.remote", "second")
@@ -62,6 +64,19 @@ def test_a_remote_that_changes_is_told_once_before_the_next_verb(
     laptop.git("remote", "remove", "origin")
     laptop.commit()
     assert (told[-1].remote, told[-1].url) == (None, "")
+
+
+def test_a_tree_that_began_empty_gets_another_channel_with_its_first_commit(world: World) -> None:
+    """Or two that name their hub differently would not hear of each other until a restart."""
+    one, other = world.clone("one"), world.clone("other")
+    one.edit("a", "text\n")
+    one.commit()
+    one.sync()
+    other.sync()
+    other.sync()
+    told = [machine.told.identities for machine in (one, other)]
+    assert [len(identities) for identities in told] == [1, 1]
+    assert len(set(told[0][0].channels) & set(told[1][0].channels)) == 2
 
 
 # refused for good

@@ -24,7 +24,7 @@ from autosyncd.link.messages import (
     SyncNow,
     Woke,
 )
-from autosyncd.model import Head, RepoConfig, Status, TreeId
+from autosyncd.model import Channel, Head, RepoConfig, Status, TreeId
 from autosyncd.vcs.changes import EVERYTHING, NOTHING_CHANGED, Scope
 from autosyncd.vcs.orders import (
     CommitOrder,
@@ -624,6 +624,16 @@ def test_another_remote_is_not_blamed_for_what_the_old_one_did() -> None:
     assert {Solved("push-refused"), Solved("remote-not-found")} <= set(talk.reports)
     assert talk.runs == [SyncOrder(fetch=True)]
     assert talk.status == (Status.SETTLING, "")
+
+
+def test_another_channel_is_told_and_nothing_else_is_done() -> None:
+    talk = started()
+    known = replace(HERE, channels=(Channel("c" * 64),))
+    assert talk.hear(ev.Identified(known)).reports == [
+        Identity(HERE.tree, known.channels, "origin", "main", None, HERE.url)
+    ]
+    assert talk.runs == []
+    assert talk.status == (Status.IDLE, "")
 
 
 def test_a_remote_that_is_removed_leaves_a_tree_that_only_commits() -> None:

@@ -55,6 +55,7 @@ def _ready(turn: Turn, ready: Ready) -> None:
         looks=0,
         trouble="",
         remote=ready.identity.remote,
+        address=ready.identity.url,
         scope=turn.state.scope | EVERYTHING,
         first_change=turn.now,
         last_change=-NEVER,
@@ -122,11 +123,15 @@ def at_head(turn: Turn, head: Head | None) -> None:
 
 
 def identified(turn: Turn, event: ev.Identified) -> None:
-    """There is another remote, or none: nothing that was found out about the old one holds."""
+    """Others know the tree by other channels now. If there is another remote, or none, nothing that was
+    found out about the old one holds."""
     who, now = event.identity, turn.now
     _report_identity(turn, who)
+    if (who.remote, who.url) == (turn.state.remote, turn.state.address):
+        return
     turn.change(
         remote=who.remote,
+        address=who.url,
         unpushed=who.remote is not None,
         first_unpushed=now,
         last_commit=now,

@@ -64,6 +64,8 @@ class State:
     identify_due: float = NEVER
     unfit: str = ""
     remote: str | None = None
+    address: str = ""
+    """The remote's."""
     watch_complete: bool = True
     watch_text: str = ""
     """Why it isn't complete."""

@@ -5,8 +5,8 @@
 latency: from announce to heard. crowd: many clients of one account; ejabberd lets ten in, and an
 eleventh ends the oldest. burst: 200 repositories at once. losses: the time until a loss is noticed,
 and until all is well after the server is back. turns: the same of a server that says goodbye, falls
-silent or sends what it should not. edit: two daemons, from an edit to its being visible.
-idle: a connection with nothing to do. fuzz: a million hostile stanzas.
+silent or sends what it should not. roaming: a booted laptop sleeps and moves. edit: two daemons, from
+an edit to its being visible. idle: a connection with nothing to do. fuzz: a million hostile stanzas.
 Takes about ten minutes, most of it the silences of `losses`.
 """
 
@@ -30,10 +30,13 @@ from tests.bench.usage import cpu_seconds, pss, switches
 from tests.hostile_stanzas import stanzas
 from tests.lying_server import HOST, USER, Lie, LyingServer
 from tests.lying_server import PASSWORD as LIARS
+from tests.roaming import Roaming
+from tests.roaming import roaming as roams
 from tests.test_daemon_xmpp import PASSWORD, configure, messenger
 from tests.test_transport_xmpp_lies import AFTER_LOGIN
 from tests.test_transport_xmpp_session import Stage
 from tests.testbed.messaging import XmppServer
+from tests.waiting import eventually
 from tests.xmpp_machines import Machine, acquainted, notice, until
 
 if TYPE_CHECKING:
@@ -154,6 +157,35 @@ def turns() -> None:
             asyncio.run(turn(server, lie.name.lower().replace("_", " ")))
 
 
+def roaming() -> None:
+    """The service in a booted machine that logind suspends, and whose address changes."""
+    with tempfile.TemporaryDirectory() as folder, roams(Path(folder)) as world:
+        missed: list[str] = []
+        for label, move in (("the same network", False), ("another network", True)):
+            before = world.online()
+            world.sleeps(2, lambda: _meanwhile(world, missed, move=move))  # noqa: B023
+            woken = time.monotonic()
+            world.arrives(missed[-1], 60)
+            came = time.monotonic() - woken
+            row(f"wakes in {label}", f"what it missed is there after {came:.1f} s")
+            if move:
+                eventually(lambda: world.online() > before, 60, every=0.1)  # noqa: B023
+                row("  online again", f"{time.monotonic() - woken:.1f} s", "<= 60 s")
+        before, gone = world.online(), world.offline()
+        world.moves()
+        moved = time.monotonic()
+        eventually(lambda: world.offline() > gone, 60, every=0.1)
+        row("another network while awake: noticed", f"{time.monotonic() - moved:.1f} s", "<= 45 s")
+        eventually(lambda: world.online() > before, 60, every=0.1)
+        row("  online again", f"{time.monotonic() - moved:.1f} s", "<= 60 s")
+
+
+def _meanwhile(world: Roaming, missed: list[str], *, move: bool) -> None:
+    if move:
+        world.moves()
+    missed.append(world.edit())
+
+
 def edit(server: XmppServer) -> None:
     with scene() as stage:
         stage.pair(seeded_hub(stage.folder))
@@ -201,7 +233,7 @@ def fuzz(count: int) -> None:
 
 
 PARTS = ("latency", "crowd", "burst", "losses", "edit", "idle")
-ALL = (*PARTS, "turns", "fuzz")
+ALL = (*PARTS, "turns", "roaming", "fuzz")
 
 
 def main() -> None:
@@ -226,6 +258,8 @@ def main() -> None:
                     part(server)
     if "turns" in options.only:
         turns()
+    if "roaming" in options.only:
+        roaming()
     if "fuzz" in options.only:
         fuzz(options.stanzas)
 

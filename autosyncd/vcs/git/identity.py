@@ -2,7 +2,7 @@
 
 A person adds a remote, changes its address, renames or removes it while the tree is being worked in. The
 files that say so are looked at before each verb, which costs a few stats, and asked about when they have
-changed.
+changed. A tree that began empty has one more channel from its first commit on.
 """
 
 import os
@@ -51,16 +51,16 @@ class Identity:
 
 
 def stamps(repository: Repository) -> object:
-    """What the files look like that name remotes and rewrite their addresses (git-config(1))."""
+    """What the files look like that name remotes and rewrite their addresses (git-config(1)); and
+    whether there are root commits that were not asked for yet."""
     home = os.fsencode(repository.git.variable("HOME") or "/nonexistent")
     base = repository.git.variable("XDG_CONFIG_HOME")
     personal = os.fsencode(base) if base else home + b"/.config"
-    return tuple(
-        stamp(path)
-        for path in (
-            repository.common_dir + b"/config",
-            repository.git_dir + b"/config.worktree",
-            home + b"/.gitconfig",
-            personal + b"/git/config",
-        )
+    paths = (
+        repository.common_dir + b"/config",
+        repository.git_dir + b"/config.worktree",
+        home + b"/.gitconfig",
+        personal + b"/git/config",
     )
+    rootless = not repository.memory.roots and repository.head is not None
+    return rootless, *(stamp(path) for path in paths)
