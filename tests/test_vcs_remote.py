@@ -17,7 +17,7 @@ from autosyncd.vcs.git.remotes import tips
 from autosyncd.vcs.git.remotes.answer import PushVerdict, push_answer
 from autosyncd.vcs.git.sshcommand import quiet_ssh
 from autosyncd.vcs.git.surroundings import readable
-from autosyncd.vcs.outcomes import Aborted, AtHead, Away, AwayKind, Synced
+from autosyncd.vcs.outcomes import Aborted, AtHead, Away, AwayKind, Ready, Synced
 from tests.trees import Clone, World, make_world
 from tests.waiting import eventually
 
@@ -64,6 +64,17 @@ def test_a_remote_that_changes_is_told_once_before_the_next_verb(
     laptop.git("remote", "remove", "origin")
     laptop.commit()
     assert (told[-1].remote, told[-1].url) == (None, "")
+
+
+def test_a_remote_that_is_named_and_is_not_there(world: World) -> None:
+    (tree,) = world.share({"a": "text\n"}, "laptop")
+    ready = tree.reopen(remote="upstream")
+    assert isinstance(ready, Ready)
+    assert ready.identity.remote is None
+    assert "add it with: git remote add upstream URL" in ready.identity.missing
+    tree.git("remote", "add", "upstream", "../hub.git")
+    assert isinstance(tree.driver.identify(), AtHead)
+    assert [(one.remote, one.missing) for one in tree.told.identities[-1:]] == [("upstream", "")]
 
 
 def test_a_tree_that_began_empty_gets_another_channel_with_its_first_commit(world: World) -> None:

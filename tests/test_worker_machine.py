@@ -626,6 +626,22 @@ def test_another_remote_is_not_blamed_for_what_the_old_one_did() -> None:
     assert talk.status == (Status.SETTLING, "")
 
 
+def test_a_remote_that_is_named_and_is_not_there_is_said_and_looked_for() -> None:
+    text = "There is no remote called upstream; add it with: git remote add upstream URL"
+    missing = replace(HERE, remote=None, url="", missing=text)
+    talk = Conversation(replace(POLICY, remote="upstream")).hear(ev.Tick())
+    talk.hear(ev.Inspected(replace(ALONE, identity=missing)))
+    assert Problem("remote-not-found", text) in talk.reports
+    talk.hear(ev.CommitEnded(NOTHING)).later(1)
+    assert talk.status == (Status.RETRYING, text)
+    assert talk.later(30).runs == [Identify()]
+    assert talk.hear(ev.IdentifyEnded(AtHead(HEAD))).runs == []
+    assert talk.later(30).runs == [Identify()]
+    talk.hear(ev.Identified(replace(HERE, remote="upstream")))
+    assert Solved("remote-not-found") in talk.reports
+    assert talk.hear(ev.IdentifyEnded(AtHead(HEAD))).runs == [SyncOrder(fetch=True)]
+
+
 def test_another_channel_is_told_and_nothing_else_is_done() -> None:
     talk = started()
     known = replace(HERE, channels=(Channel("c" * 64),))

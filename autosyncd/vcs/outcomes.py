@@ -86,6 +86,8 @@ class Identified:
     head: str | None
     url: str
     """The remote's address, without credentials."""
+    missing: str = ""
+    """Why there is no remote though one is named; empty: none is named, or it is there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,8 @@ from autosyncd.worker.turn import Turn
 
 MOMENT = 0.2
 """Seconds from the first of several moves of the branch until it is asked where it is."""
+MISSING_AGAIN = 30.0
+"""Seconds until a remote that is missing is looked for again."""
 TOLD_AFTER = 3
 """Times in a row that the root is gone and is found again, after which a person is told."""
 
@@ -67,6 +69,7 @@ def _ready(turn: Turn, ready: Ready) -> None:
     look_now(turn)
     turn.command(ev.SetWatches(ready.ignored, ready.head_log))
     _report_identity(turn, ready.identity)
+    _miss_remote(turn, ready.identity)
     if ready.note and ready.note != turn.state.noted:  # a tree comes back as it went
         turn.change(noted=ready.note)
         turn.command(ev.Say(ready.note))
@@ -75,6 +78,13 @@ def _ready(turn: Turn, ready: Ready) -> None:
 def _report_identity(turn: Turn, who: Identified) -> None:
     url = cut(who.url, 300)
     turn.report(Identity(who.tree, who.channels, who.remote, who.branch, who.head, url))
+
+
+def _miss_remote(turn: Turn, who: Identified) -> None:
+    """The configuration names a remote that git does not know: say so, and look for it."""
+    if who.missing:
+        turn.change(sync_trouble=who.missing, identify_due=turn.now + MISSING_AGAIN)
+        turn.problem("remote-not-found", who.missing)
 
 
 def _relinked(turn: Turn, text: str) -> None:
@@ -101,6 +111,8 @@ def look_again(turn: Turn, _event: SyncNow | Retry) -> None:
 def identify_ended(turn: Turn, event: ev.IdentifyEnded) -> None:
     """What was news was told meanwhile (identified)."""
     turn.change(activity=Activity.IDLE)
+    if turn.state.remote is None and turn.state.sync_trouble:  # it is missing still
+        turn.change(identify_due=turn.now + MISSING_AGAIN)
     match event.outcome:
         case Relinked(text):
             _relinked(turn, text)
@@ -144,6 +156,7 @@ def identified(turn: Turn, event: ev.Identified) -> None:
         refused_until=-NEVER,
     )
     turn.solved(*SYNC_PROBLEMS)
+    _miss_remote(turn, who)
     look_now(turn)
     here = "there is no remote any more; commits stay here"
     turn.command(ev.Say(f"the remote is {who.remote} now: {who.url}" if who.remote else here))

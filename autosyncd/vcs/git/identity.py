@@ -11,13 +11,14 @@ from autosyncd.model import RepoConfig
 from autosyncd.vcs.git.committing.stamps import stamp
 from autosyncd.vcs.git.remotes import remote as remotes
 from autosyncd.vcs.git.repository import Repository, tree_id
-from autosyncd.vcs.outcomes import Identified
+from autosyncd.vcs.outcomes import Away, Identified
 
 
 def identify(repository: Repository, config: RepoConfig, machine: str) -> Identified:
     """Ask git."""
     repository.chosen = None  # that goes by one file alone
     remote = remotes.choose(repository, config)
+    why = remotes.none_chosen(config) if remote is None else None
     return Identified(
         tree=tree_id(repository),
         channels=remotes.channels(repository, config, remote, machine=machine),
@@ -25,6 +26,7 @@ def identify(repository: Repository, config: RepoConfig, machine: str) -> Identi
         branch=repository.memory.branch,
         head=repository.head,
         url=remotes.address(repository, remote),
+        missing=why.text if isinstance(why, Away) else "",
     )
 
 
