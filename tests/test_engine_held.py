@@ -277,6 +277,32 @@ def test_a_folder_comes_where_the_held_file_is(trees: tuple[Clone, Clone], logge
     assert laptop.read("app.log/part") == b"2\n"
 
 
+def test_the_person_makes_a_folder_where_the_held_file_was(
+    trees: tuple[Clone, Clone], logger: Logger
+) -> None:
+    """What they put in where a file is to come in is theirs: it is no secret that was there before."""
+    laptop, desktop = trees
+    laptop.delete("app.log")
+    laptop.edit("app.log/part", "of the laptop\n")
+    exchange(laptop)
+    (synced,) = exchange(desktop)
+    assert not synced.in_the_way
+    assert [text for text in synced.held if text.startswith("app.log/part: ")]
+    logger.append("append\n")
+    logger.close()
+    desktop.delete("app.log")
+    desktop.edit("app.log/part", "of the desktop\n")
+    desktop.commit("app.log", "app.log/part")
+    assert not [text for text in exchange(desktop)[0].held if "has its place" in text]
+    laptop.delete("app.log/part")
+    exchange(laptop, desktop, laptop, desktop, times=2)
+    for clone in trees:
+        assert clone.history_has("of the desktop\n")
+        clone.is_clean()
+    assert laptop.files() == desktop.files()
+    assert b"of the desktop\n" in laptop.files().values()
+
+
 def test_saved_atomically_while_the_old_one_is_open(
     trees: tuple[Clone, Clone], logger: Logger
 ) -> None:

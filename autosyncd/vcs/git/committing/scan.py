@@ -108,17 +108,20 @@ def _is_freed(repository: Repository, base: str, path: bytes, *, differs: bool) 
 def _edits(repository: Repository, waiting: held.Held, paths: list[bytes]) -> dict[bytes, Version]:
     """Those held files that are no longer the version on record, nor what waits for them (a checkout
     of the person's may have brought that). What had no version there has the place of an incoming file
-    and may be a secret: not even its content is stored."""
+    and may be a secret: not even its content is stored. But where only a file was, with no folder for
+    it to lie in, it was made since."""
     edits = {}
     for path in paths:
         base = held.version_in(repository, waiting[path], path)
-        now = None if base is None else _on_disk(repository, path, base)
+        if base is None and held.file_above(repository, waiting[path], path) is None:
+            continue
+        now = _on_disk(repository, path, base)
         if now is not None and now not in (base, held.version_in(repository, "HEAD", path)):
             edits[path] = now
     return edits
 
 
-def _on_disk(repository: Repository, path: bytes, base: Version) -> Version | None:
+def _on_disk(repository: Repository, path: bytes, base: Version | None) -> Version | None:
     """What git would make of a file or link that lies there instead of `base`; None: it can't."""
     full = os.path.join(repository.root, path)
     try:
@@ -133,6 +136,6 @@ def _on_disk(repository: Repository, path: bytes, base: Version) -> Version | No
     if said.code:
         return None
     mode = b"100755" if found.st_mode & stat.S_IXUSR else b"100644"
-    if base.mode != b"120000" and not repository.file_modes:
-        mode = base.mode
+    if not repository.file_modes:
+        mode = base.mode if base is not None and base.mode != b"120000" else b"100644"
     return Version(mode, said.text.encode())

@@ -52,6 +52,13 @@ def version_in(repository: Repository, tree: str, path: bytes) -> Version | None
     return Version(info[0], info[2]) if info[1] == b"blob" else None
 
 
+def file_above(repository: Repository, tree: str, path: bytes) -> bytes | None:
+    """The parent of a path that is a file or link in a tree or commit, if any is."""
+    parts = path.split(b"/")
+    above = (b"/".join(parts[:end]) for end in range(1, len(parts)))
+    return next((one for one in above if version_in(repository, tree, one) is not None), None)
+
+
 def disk_tree(repository: Repository, head: str | None, held: Held) -> str:
     """The tree that lies on disk when nothing was edited: HEAD's, with held paths as they are."""
     tree = repository.tree_of(head)
@@ -71,7 +78,9 @@ def commit_edits(
     bases = {held[path] for path in edits}
     for base in sorted(bases):
         mine = {path: version for path, version in edits.items() if held[path] == base}
-        tree = tree_with(repository, repository.tree_of(base), mine)
+        files = {file_above(repository, base, path) for path in mine}  # folders now
+        gone = {file: None for file in files if file is not None}
+        tree = tree_with(repository, repository.tree_of(base), {**gone, **mine})
         message = f"{name}: edit of a file that is still open"
         commit = make_commit(repository, tree, [base], message, author)
         keep_side(repository, commit)

@@ -60,8 +60,8 @@ class Remaining:
         """Each path that keeps its older version, and why ("" where that is to be found out)."""
         for path in kept.keys() - self.reasons.keys():
             if held.version_in(self.repository, kept[path], path) is None:
-                mine = occupant(self.repository.root, path)  # it was ignored when this one came
-                if mine is not None:
+                mine = occupant(self.repository.root, path)
+                if mine is not None and mine not in kept:  # it was ignored when this one came
                     self._wait_for(path, mine, os.fsdecode(mine))
         return {path: self.reasons.get(path, "") for path in sorted(kept)}
 
