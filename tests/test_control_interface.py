@@ -29,7 +29,6 @@ NOTES = RepositoryStatus(
     Status.HALTED,
     "214 of 230 files vanished",
     5.5,
-    "",
     "main",
     "ab",
     "origin",

@@ -86,7 +86,7 @@ def test_a_change_is_one_line():
 def test_json_has_stable_keys():
     state = json.loads(render.status_json("all well", BOTH))
     assert state["summary"] == "all well"
-    keys = {"name", "path", "status", "reason", "detail", "branch", "head", "remote", "since"}
+    keys = {"name", "path", "status", "reason", "branch", "head", "remote", "since"}
     assert [set(row) for row in state["repositories"]] == [keys, keys]
     assert state["repositories"][1]["name"] == "笔记"
     assert render.status_json("", BOTH).count("\n") == 1

@@ -55,13 +55,12 @@ Details = dict[str, Variant]
 
 def details(row: RepositoryStatus) -> Details:
     """A repository as the bus shows it: name, path, status (a word of model.Status), reason,
-    detail, branch, head, remote (the remote's name), each s; since (d, seconds since 1970)."""
+    branch, head, remote (the remote's name), each s; since (d, seconds since 1970)."""
     texts = {
         "name": row.repository,
         "path": row.path,
         "status": row.status.value,
         "reason": row.reason,
-        "detail": row.detail,
         "branch": row.branch,
         "head": row.head,
         "remote": row.remote,

@@ -2,8 +2,8 @@
 
 JSON (`--json`): `status` prints one object a line,
 
-    {"summary": text, "repositories": [{"name", "path", "status", "reason", "detail", "branch",
-     "head", "remote": text, "since": seconds since 1970}]}
+    {"summary": text, "repositories": [{"name", "path", "status", "reason", "branch", "head",
+     "remote": text, "since": seconds since 1970}]}
 
 and so does each change under `--watch`; every other verb that asks the daemon prints
 {"asked": verb, "repositories": [names]}. Keys are only ever added. `status` is one of starting idle
@@ -36,7 +36,6 @@ class Repository:
     status: str
     reason: str
     since: float
-    detail: str = ""
     branch: str = ""
     head: str = ""
     remote: str = ""
@@ -145,7 +144,6 @@ def card(repository: Repository, *, now: float) -> str:
     facts = {
         "status": f"{repository.status} ({length(now - repository.since)})",
         "reason": repository.reason,
-        "detail": repository.detail,
         "path": repository.path,
         "branch": branch,
         "remote": repository.remote or "none: changes are committed, not sent",

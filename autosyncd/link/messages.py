@@ -130,7 +130,6 @@ class StatusChanged(Message):
     status: Status
     reason: str
     since: float
-    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,15 +201,6 @@ class Solved(Message):
     @property
     def subject(self) -> object:
         return self.kind
-
-
-@dataclass(frozen=True, slots=True)
-class Progress(Message):
-    """A long verb moves: `done` of `total` (0: not known) of `what`."""
-
-    done: int
-    total: int
-    what: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,6 @@ class RepositoryStatus(Message):
     status: Status
     reason: str
     since: float
-    detail: str = ""
     branch: str = ""
     head: str = ""
     remote: str = ""

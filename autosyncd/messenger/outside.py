@@ -187,7 +187,6 @@ def _show_row(state: Outside, status: RepositoryStatus) -> Answer:
         repository=shown,
         path=printable(status.path),
         reason=printable(status.reason),
-        detail=printable(status.detail),
         branch=printable(status.branch),
         remote=printable(status.remote),
     )

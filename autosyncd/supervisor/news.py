@@ -9,7 +9,6 @@ from autosyncd.link.messages import (
     Identity,
     Message,
     Problem,
-    Progress,
     Pulled,
     Solved,
     StatusChanged,
@@ -24,7 +23,7 @@ from autosyncd.supervisor.child import Child, Life, Limits
 
 PROCESS = "process"
 """Topic of the alert that a repository's own process is in trouble."""
-_BYTES = {"path": 1024, "reason": 1280, "detail": 512, "branch": 256, "remote": 128}
+_BYTES = {"path": 1024, "reason": 1280, "branch": 256, "remote": 128}
 """What each text of a row may take of the one pipe write that the row has to fit into."""
 
 
@@ -37,7 +36,6 @@ class View:
     """Of the status; wall clock seconds."""
     status: Status = Status.STARTING
     reason: str = ""
-    detail: str = ""
     branch: str = ""
     head: str = ""
     remote: str = ""
@@ -51,15 +49,10 @@ def seen(view: View, report: Message) -> View:
         case Identity():
             head, remote = report.head or "", report.remote or ""
             return replace(view, branch=report.branch, head=head, remote=remote)
-        case StatusChanged(status, reason, since, detail):
-            return replace(
-                view, status=status, reason=reason, since=since, detail=detail, answered=True
-            )
+        case StatusChanged(status, reason, since):
+            return replace(view, status=status, reason=reason, since=since, answered=True)
         case HeadMoved(head):
             return replace(view, branch=head.branch, head=head.commit)
-        case Progress(done, total, what):
-            share = f"{done} of {total} {what}" if total else f"{done} {what}"
-            return replace(view, detail=share)
         case _:
             return view
 
@@ -68,17 +61,13 @@ def lived(view: View, child: Child, limits: Limits, wall: float) -> View:
     """The view after a change in the life of its worker's process."""
     trouble = in_trouble(view.config.name, child, limits)
     if trouble:
-        return replace(
-            view, status=Status.FAILED, reason=trouble, since=wall, detail="", answered=True
-        )
+        return replace(view, status=Status.FAILED, reason=trouble, since=wall, answered=True)
     match child.life:
         case Life.STARTING:
-            return replace(
-                view, status=Status.STARTING, reason="", since=wall, detail="", answered=False
-            )
+            return replace(view, status=Status.STARTING, reason="", since=wall, answered=False)
         case Life.BACKOFF:
             reason = f"its process {ending(child)}; a new one starts in {child.wait:.0f} s"
-            return replace(view, status=Status.RETRYING, reason=reason, since=wall, detail="")
+            return replace(view, status=Status.RETRYING, reason=reason, since=wall)
         case _:
             return view
 
@@ -110,7 +99,6 @@ def row(view: View) -> RepositoryStatus:
         status=view.status,
         reason=_fit("reason", view.reason),
         since=view.since,
-        detail=_fit("detail", view.detail),
         branch=_fit("branch", view.branch),
         head=view.head,
         remote=_fit("remote", view.remote),
