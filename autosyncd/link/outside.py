@@ -164,10 +164,3 @@ class TransportChanged(Message):
     @property
     def subject(self) -> object:
         return self.transport
-
-
-@dataclass(frozen=True, slots=True)
-class Power(Message):
-    """The machine runs on battery, or no longer."""
-
-    battery: bool

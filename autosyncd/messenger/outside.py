@@ -21,7 +21,6 @@ from autosyncd.link.outside import (
     Asked,
     Connected,
     Heard,
-    Power,
     RepositoryConflict,
     RepositoryGone,
     RepositoryStatus,
@@ -120,7 +119,7 @@ def step(state: Outside, message: Stimulus, *, now: float) -> Answer:
             return state, (Report(message), Network(yes))
         case Woke():
             return state, (Report(message), Wake())
-        case Connected() | TransportChanged() | Power():
+        case Connected() | TransportChanged():
             return state, (Report(message),)
     return state, ()
 
