@@ -90,7 +90,6 @@ class Table:
     """When each worker is to pull without a known head."""
     pulled: Mapping[str, float] = field(default_factory=dict)
     """When it was last told so."""
-    counts: Mapping[Outcome, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,13 +145,13 @@ def announce(table: Table, worker: str, news: Announce, host: str) -> tuple[Tabl
     """A worker has pushed: tell the own workers of its channels, and the other machines."""
     sender = table.members.get(worker)
     if sender is None:
-        return _counted(table, Routed(Outcome.NO_IDENTITY))
+        return table, Routed(Outcome.NO_IDENTITY)
     table = merged(table, worker, news.head)
     others = (key for key in _sharing(table, sender.channels) if key != worker)
     orders = _orders(table, others, news.head)
     channels = tuple(sorted(sender.channels))
     notice = PushNotice(channels, news.head.branch, news.head.commit, sender.tree, host)
-    return _counted(table, Routed(Outcome.ROUTED, orders, Tell(notice) if channels else None))
+    return table, Routed(Outcome.ROUTED, orders, Tell(notice) if channels else None)
 
 
 def heard(table: Table, notice: PushNotice, sender: str, now: float) -> tuple[Table, Routed]:
@@ -161,22 +160,22 @@ def heard(table: Table, notice: PushNotice, sender: str, now: float) -> tuple[Ta
     An empty branch in the notice means any branch, an empty head an unknown one.
     """
     if any(notice.tree == member.tree for member in table.members.values()):
-        return _counted(table, Routed(Outcome.OWN_TREE))
+        return table, Routed(Outcome.OWN_TREE)
     channels = frozenset(notice.channels)
     sharing = _sharing(table, channels)
     if not sharing:
-        return _counted(table, Routed(Outcome.UNKNOWN_CHANNEL))
+        return table, Routed(Outcome.UNKNOWN_CHANNEL)
     if not any(notice.branch in ("", table.members[key].branch) for key in sharing):
-        return _counted(table, Routed(Outcome.OTHER_BRANCH))
+        return table, Routed(Outcome.OTHER_BRANCH)
     orders = _orders(table, sharing, Head(notice.branch, notice.head))
     if not orders:
-        return _counted(table, Routed(Outcome.KNOWN_HEAD))
+        return table, Routed(Outcome.KNOWN_HEAD)
     known = frozenset().union(*(table.members[key].channels for key in sharing))
     table, paid = _spend(table, (min(channels & known), sender), now)
     if paid:
-        return _counted(table, Routed(Outcome.ROUTED, orders))
+        return table, Routed(Outcome.ROUTED, orders)
     later = {key: table.pulls.get(key, now + LATER) for key, _ in orders}
-    return _counted(replace(table, pulls={**table.pulls, **later}), Routed(Outcome.TOO_MANY))
+    return replace(table, pulls={**table.pulls, **later}), Routed(Outcome.TOO_MANY)
 
 
 def pull_all(table: Table, now: float, spread: float, jitter: Sequence[float]) -> Table:
@@ -236,11 +235,6 @@ def _spend(table: Table, key: tuple[Channel, str], now: float) -> tuple[Table, b
     if len(buckets) > BUCKETS:
         del buckets[next(iter(buckets))]
     return replace(table, buckets=buckets), paid
-
-
-def _counted(table: Table, routed: Routed) -> tuple[Table, Routed]:
-    counts = {**table.counts, routed.outcome: table.counts.get(routed.outcome, 0) + 1}
-    return replace(table, counts=counts), routed
 
 
 def _without(mapping: Mapping[K, V], key: K) -> dict[K, V]:
