@@ -21,8 +21,6 @@ class Batch:
     watched."""
     rules_changed: bool = False
     """What is ignored may have changed; TreeWatch.rearm with a new answer is due."""
-    unwatched: int = 0
-    """How many folders are not watched, though they should be (as last counted)."""
 
 
 @dataclass(slots=True)

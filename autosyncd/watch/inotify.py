@@ -207,7 +207,6 @@ class TreeWatch:
             nested=tuple(found.nested),
             rules_changed=any(name in RULE_NAMES for _, name in found.written)
             or found.rules_changed,
-            unwatched=self._watches.unwatched,
         )
 
 
