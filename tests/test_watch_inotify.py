@@ -31,8 +31,8 @@ def root(tmp_path: Path) -> Path:
 def start(root: Path) -> Iterator[Start]:
     watches = []
 
-    def begin(*ignored: bytes, **more: object) -> TreeWatch:
-        watch = TreeWatch(os.fsencode(root), ignored, **more)  # type: ignore[arg-type]
+    def begin(*ignored: bytes) -> TreeWatch:
+        watch = TreeWatch(os.fsencode(root), ignored)
         watch.arm()
         watches.append(watch)
         return watch
@@ -635,23 +635,6 @@ def test_the_repositorys_own_rules(start: Start, root: Path) -> None:
     (root / ".git/info/other").write_text("x")
     assert watch.read() == Batch()
     assert watch.watched == 1
-
-
-def test_rules_elsewhere(start: Start, root: Path, tmp_path: Path) -> None:
-    (tmp_path / "config").mkdir()
-    watch = start(rule_files=[os.fsencode(tmp_path / "config/ignore")])
-    (tmp_path / "config/new").write_text("x")
-    (tmp_path / "config/new").rename(tmp_path / "config/ignore")
-    assert watch.read() == Batch(rules_changed=True)
-
-
-def test_rules_in_a_folder_of_the_tree_that_is_ignored(start: Start, root: Path) -> None:
-    (root / "config").mkdir()
-    watch = start(rule_files=[os.fsencode(root / "config/ignore")])
-    watch.rearm({b"config"})
-    assert watch.watched == 1
-    (root / "config/ignore").write_text("x")
-    assert watch.read() == Batch(rules_changed=True)
 
 
 def test_new_rules(start: Start, root: Path) -> None:

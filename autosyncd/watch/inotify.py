@@ -25,8 +25,7 @@ class TreeWatch:
     judged() list folders, some 30 µs each, and call `tick` with their count every few hundred.
 
     `root` is absolute and no symlink. `ignored`: folders (relative) that git ignores and in which
-    nothing is tracked. `rule_files`: absolute paths of further files that say what is ignored; the
-    repository's own info/exclude and info/attributes are always among them.
+    nothing is tracked. Files of rules are noticed in the tree and in its `.git/info`.
     """
 
     def __init__(
@@ -34,14 +33,12 @@ class TreeWatch:
         root: bytes,
         ignored: Collection[bytes] = (),
         *,
-        rule_files: Collection[bytes] = (),
         instance: Instance | None = None,
         tick: Callable[[int], None] = lambda _folders: None,
     ) -> None:
         self._watches = Watches(root, _normal(ignored), instance or Instance(), tick)
         info = os.path.join(root, GIT, b"info")
-        own = (os.path.join(info, b"exclude"), os.path.join(info, b"attributes"))
-        self._rule_files = (*own, *rule_files)
+        self._rule_files = (os.path.join(info, b"exclude"), os.path.join(info, b"attributes"))
         self._rules: dict[int, set[bytes]] = {}
         self._unjudged: set[int] = set()
         self._gone = False
