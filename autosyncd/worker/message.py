@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from autosyncd.vcs.changes import Change, ChangeKind, ChangeSet
 
 BODY_PATHS = 20
-SUBJECT_LIMIT = 100
+"""Changes that a message lists; the rest is counted."""
 _VERBS = {
     ChangeKind.ADDED: "add",
     ChangeKind.MODIFIED: "edit",
