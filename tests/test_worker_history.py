@@ -43,6 +43,7 @@ from autosyncd.vcs.outcomes import (
     Why,
 )
 from autosyncd.worker import events as ev
+from autosyncd.worker.commands import Quit, Report, Run
 from autosyncd.worker.handover import pack, unpack
 from autosyncd.worker.machine import deadline, step
 from autosyncd.worker.state import State
@@ -103,12 +104,12 @@ class World:
         known = unpack(pack(machine.state, {}), {})
         machine.state, commands = step(known, event, now=self.now, policy=machine.policy)
         for command in commands:
-            if isinstance(command, ev.Run):
+            if isinstance(command, Run):
                 assert machine.running is None, "one verb at a time"
                 machine.running = command.verb
-            elif isinstance(command, ev.Quit):
+            elif isinstance(command, Quit):
                 machine.quit = True
-            elif isinstance(command, ev.Report) and isinstance(command.message, Announce):
+            elif isinstance(command, Report) and isinstance(command.message, Announce):
                 self.announce(1 - who, command.message.head)
 
     def announce(self, to: int, head: Head) -> None:
@@ -126,17 +127,17 @@ class World:
         verb, machine.running = machine.running, None
         match verb:
             case Inspect():
-                self.hear(who, ev.Inspected(READY))
+                self.hear(who, ev.InspectEnded(READY))
             case Identify():
                 self.hear(who, ev.IdentifyEnded(AtHead(head_of(self.machines[who]))))
             case Judge(folders):
-                self.hear(who, ev.Judged(folders, frozenset()))
+                self.hear(who, ev.JudgeEnded(folders, frozenset()))
             case Housekeep():
-                self.hear(who, ev.Kept(packed=trouble is not None))
+                self.hear(who, ev.HousekeepEnded(packed=trouble is not None))
             case Snapshot():
-                self.hear(who, ev.Snapped(Snapshotted(new=trouble is not None)))
+                self.hear(who, ev.SnapshotEnded(Snapshotted(new=trouble is not None)))
             case Sweep():
-                self.hear(who, ev.Swept(left=trouble is not None))
+                self.hear(who, ev.SweepEnded(left=trouble is not None))
             case CommitOrder():
                 self.hear(who, ev.CommitEnded(self._commit(machine, verb, trouble)))
             case SyncOrder():
@@ -285,14 +286,14 @@ def test_a_stop_always_comes_to_an_end(
             if isinstance(verb, CommitOrder):
                 ended = ev.CommitEnded(Aborted())
             elif isinstance(verb, Inspect):
-                ended = ev.Inspected(Aborted())
+                ended = ev.InspectEnded(Aborted())
             elif isinstance(verb, Housekeep):
-                ended = ev.Kept(packed=False)
+                ended = ev.HousekeepEnded(packed=False)
             elif isinstance(verb, Snapshot):
-                ended = ev.Snapped(Snapshotted(new=True))
+                ended = ev.SnapshotEnded(Snapshotted(new=True))
             elif isinstance(verb, Sweep):
-                ended = ev.Swept(left=True)
+                ended = ev.SweepEnded(left=True)
             elif isinstance(verb, Judge):
-                ended = ev.Judged(verb.folders, frozenset())
+                ended = ev.JudgeEnded(verb.folders, frozenset())
             world.hear(0, ended)
     assert machine.quit

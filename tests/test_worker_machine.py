@@ -59,6 +59,18 @@ from autosyncd.vcs.outcomes import (
 )
 from autosyncd.worker import events as ev
 from autosyncd.worker.atrest import HOUSEKEEP_AGAIN, HOUSEKEEP_EVERY
+from autosyncd.worker.commands import (
+    AbortNetwork,
+    Command,
+    Interrupt,
+    Quit,
+    Remember,
+    Report,
+    Run,
+    Say,
+    SettleWatches,
+    SetWatches,
+)
 from autosyncd.worker.machine import deadline, step
 from autosyncd.worker.state import State
 
@@ -83,21 +95,21 @@ class Conversation:
 
     def __init__(self, policy: RepoConfig = POLICY) -> None:
         self.policy, self.now, self.state = policy, 1000.0, State()
-        self.commands: list[ev.Command] = []
+        self.commands: list[Command] = []
         self.status = (Status.STARTING, "")
 
     def hear(self, event: ev.Event) -> "Conversation":
         self.state, self.commands = step(self.state, event, now=self.now, policy=self.policy)
         for command in self.commands:
-            if isinstance(command, ev.Report) and isinstance(command.message, StatusChanged):
+            if isinstance(command, Report) and isinstance(command.message, StatusChanged):
                 self.status = (command.message.status, command.message.reason)
         by_the_way: dict[Verb, ev.Event] = {
-            Sweep(): ev.Swept(left=False),
-            Housekeep(): ev.Kept(packed=False),
+            Sweep(): ev.SweepEnded(left=False),
+            Housekeep(): ev.HousekeepEnded(packed=False),
         }
         for verb, end in by_the_way.items():
-            if ev.Run(verb) in self.commands:
-                before = [one for one in self.commands if one != ev.Run(verb)]
+            if Run(verb) in self.commands:
+                before = [one for one in self.commands if one != Run(verb)]
                 self.hear(end)
                 self.commands = before + self.commands
         return self
@@ -108,11 +120,11 @@ class Conversation:
 
     @property
     def runs(self) -> list[object]:
-        return [command.verb for command in self.commands if isinstance(command, ev.Run)]
+        return [command.verb for command in self.commands if isinstance(command, Run)]
 
     @property
     def reports(self) -> list[object]:
-        found = [one.message for one in self.commands if isinstance(one, ev.Report)]
+        found = [one.message for one in self.commands if isinstance(one, Report)]
         return [message for message in found if not isinstance(message, StatusChanged)]
 
     @property
@@ -123,7 +135,7 @@ class Conversation:
 def started(policy: RepoConfig = POLICY) -> Conversation:
     """In sync, at rest."""
     talk = Conversation(policy).hear(ev.Tick())
-    talk.hear(ev.Inspected(READY)).hear(ev.CommitEnded(NOTHING)).hear(ev.SyncEnded(Synced(HEAD)))
+    talk.hear(ev.InspectEnded(READY)).hear(ev.CommitEnded(NOTHING)).hear(ev.SyncEnded(Synced(HEAD)))
     talk.later(2)
     talk.state = replace(talk.state, housekeep_due=math.inf)
     assert not talk.runs
@@ -137,8 +149,8 @@ def changed(*paths: bytes) -> ev.Changed:
 def test_a_start_looks_commits_everything_and_syncs_in_this_order() -> None:
     talk = Conversation()
     assert talk.hear(ev.Tick()).runs == [Inspect()]
-    assert talk.hear(ev.Inspected(READY)).runs == [CommitOrder(EVERYTHING, gentle=True)]
-    assert ev.SetWatches(frozenset()) in talk.commands
+    assert talk.hear(ev.InspectEnded(READY)).runs == [CommitOrder(EVERYTHING, gentle=True)]
+    assert SetWatches(frozenset()) in talk.commands
     assert talk.hear(ev.CommitEnded(NOTHING)).runs == [SyncOrder(fetch=True)]
     talk.hear(ev.SyncEnded(Synced(HEAD)))
     assert talk.status == (Status.IDLE, "")
@@ -146,9 +158,9 @@ def test_a_start_looks_commits_everything_and_syncs_in_this_order() -> None:
 
 
 def test_watches_are_set_before_everything_is_looked_at() -> None:
-    talk = Conversation().hear(ev.Tick()).hear(ev.Inspected(READY))
+    talk = Conversation().hear(ev.Tick()).hear(ev.InspectEnded(READY))
     kinds = [type(command) for command in talk.commands]
-    assert kinds.index(ev.SetWatches) < kinds.index(ev.Run)
+    assert kinds.index(SetWatches) < kinds.index(Run)
 
 
 def test_an_edit_is_committed_after_the_quiet_time_and_pushed_a_moment_later() -> None:
@@ -206,8 +218,8 @@ def test_what_changes_during_a_commit_is_committed_next() -> None:
 def test_a_new_folder_is_judged_before_anything_is_committed() -> None:
     talk = started().hear(ev.Changed(Scope(frozenset({b"d"})), frozenset({b"d"})))
     assert talk.runs == [Judge(frozenset({b"d"}))]
-    talk.hear(ev.Judged(frozenset({b"d"}), frozenset()))
-    assert ev.SettleWatches(frozenset(), frozenset({b"d"})) in talk.commands
+    talk.hear(ev.JudgeEnded(frozenset({b"d"}), frozenset()))
+    assert SettleWatches(frozenset(), frozenset({b"d"})) in talk.commands
 
 
 def test_a_failed_commit_forgets_nothing() -> None:
@@ -363,7 +375,7 @@ def test_while_the_person_is_busy_it_waits_says_why_and_goes_on(why: Why) -> Non
         talk.later(talk.due_in)
         if talk.runs == [Snapshot()]:
             snapshots += 1
-            talk.hear(ev.Snapped(Snapshotted(new=True)))
+            talk.hear(ev.SnapshotEnded(Snapshotted(new=True)))
             continue
         assert talk.runs == [CommitOrder(Scope(frozenset({b"a"})))]
         talk.hear(ev.CommitEnded(Waiting(why, "You are in the middle of a merge.")))
@@ -382,7 +394,7 @@ def test_a_snapshot_that_is_not_on_the_remote_yet_is_tried_again() -> None:
         talk.later(talk.due_in)
         if talk.runs == [Snapshot()]:
             snapshots.append(talk.now)
-            talk.hear(ev.Snapped(Snapshotted(left=len(snapshots) < 4)))
+            talk.hear(ev.SnapshotEnded(Snapshotted(left=len(snapshots) < 4)))
         else:
             talk.hear(ev.CommitEnded(busy))
     assert all(60 <= later - before <= 90 for before, later in pairwise(snapshots))
@@ -398,7 +410,7 @@ def test_staged_content_is_waited_for_and_then_committed_first() -> None:
     began = talk.now
     while not (talk.runs and getattr(talk.runs[0], "ignore_staged", False)):
         if talk.runs == [Snapshot()]:
-            talk.hear(ev.Snapped(Snapshotted(new=True)))
+            talk.hear(ev.SnapshotEnded(Snapshotted(new=True)))
         elif talk.runs:
             talk.hear(ev.CommitEnded(staged))
         else:
@@ -410,11 +422,11 @@ def test_staged_content_is_waited_for_and_then_committed_first() -> None:
 def test_a_repository_that_vanishes_halts_and_comes_back() -> None:
     talk = started().hear(ev.RootGone())
     assert talk.runs == [Inspect()]
-    talk.hear(ev.Inspected(Waiting(Why.GONE, "/home/alice/notes isn't there.")))
+    talk.hear(ev.InspectEnded(Waiting(Why.GONE, "/home/alice/notes isn't there.")))
     assert talk.status == (Status.HALTED, "/home/alice/notes isn't there.")
     assert Problem("gone", "/home/alice/notes isn't there.") in talk.reports
     assert 0 < talk.due_in <= 30
-    talk.later(talk.due_in).hear(ev.Inspected(READY))
+    talk.later(talk.due_in).hear(ev.InspectEnded(READY))
     assert Solved("gone") in talk.reports
     assert talk.runs == [CommitOrder(EVERYTHING)]
 
@@ -425,30 +437,30 @@ def test_a_root_that_git_finds_and_the_kernel_does_not_is_looked_for_more_and_mo
     while talk.now < end:
         assert talk.runs == [Inspect()]
         looks += 1
-        talk.hear(ev.Inspected(READY)).hear(ev.RootGone()).hear(ev.CommitEnded(NOTHING))
+        talk.hear(ev.InspectEnded(READY)).hear(ev.RootGone()).hear(ev.CommitEnded(NOTHING))
         if not talk.runs:
             assert "can't be watched" in talk.status[1] or looks < 4
             talk.later(talk.due_in)
     assert 10 < looks < 40
     assert "unwatchable" in talk.state.problems
-    talk.hear(ev.Inspected(READY))
+    talk.hear(ev.InspectEnded(READY))
     talk.now += 7200
     assert Solved("unwatchable") in talk.hear(ev.CommitEnded(NOTHING)).reports
 
 
 def test_a_path_that_leads_elsewhere_now_begins_there_anew() -> None:
     talk = started().hear(ev.RootGone())
-    talk.hear(ev.Inspected(Waiting(Why.GONE, "/home/alice/notes isn't there.")))
-    talk.later(talk.due_in).hear(ev.Inspected(Relinked("it goes on there.")))
+    talk.hear(ev.InspectEnded(Waiting(Why.GONE, "/home/alice/notes isn't there.")))
+    talk.later(talk.due_in).hear(ev.InspectEnded(Relinked("it goes on there.")))
     assert Solved("gone") in talk.reports
-    assert ev.Say("it goes on there.") in talk.commands
-    assert ev.Quit(elsewhere=True) in talk.commands
+    assert Say("it goes on there.") in talk.commands
+    assert Quit(elsewhere=True) in talk.commands
     assert talk.runs == []
     assert talk.hear(changed(b"a")).commands == []
 
 
 def test_what_is_no_repository_fails_and_is_looked_at_again() -> None:
-    talk = Conversation().hear(ev.Tick()).hear(ev.Inspected(Unfit("not a git repository")))
+    talk = Conversation().hear(ev.Tick()).hear(ev.InspectEnded(Unfit("not a git repository")))
     assert talk.status == (Status.FAILED, "not a git repository")
     assert 5 < talk.due_in <= 60
     assert talk.later(talk.due_in).runs == [Inspect()]
@@ -467,7 +479,7 @@ def test_a_question_halts_and_resume_goes_on_with_the_answer() -> None:
     assert talk.hear(PullOrder(NEWS)).runs == []
     talk.hear(Resume())
     assert Solved("mass-deletion") in talk.reports
-    assert ev.Remember(-math.inf, frozenset({"mass-deletion"})) in talk.commands
+    assert Remember(-math.inf, frozenset({"mass-deletion"})) in talk.commands
     order = CommitOrder(Scope(frozenset({b"a", b"b"})), frozenset({"mass-deletion"}))
     assert talk.runs == [order]
 
@@ -562,7 +574,7 @@ def test_an_answer_holds_for_one_sync_only() -> None:
     talk.hear(ev.CommitEnded(Question("mass-deletion", "gone."))).hear(Resume())
     talk.hear(ev.CommitEnded(MADE)).later(3).hear(ev.SyncEnded(Synced(HEAD, pushed=True)))
     assert talk.state.allowed == frozenset()
-    assert any(isinstance(one, ev.Remember) and not one.allowed for one in talk.commands)
+    assert any(isinstance(one, Remember) and not one.allowed for one in talk.commands)
 
 
 def test_a_pause_touches_nothing_and_ends_by_itself() -> None:
@@ -595,7 +607,7 @@ def test_a_description_becomes_the_next_commits_message_once() -> None:
 
 
 def test_without_a_remote_it_only_commits() -> None:
-    talk = Conversation().hear(ev.Tick()).hear(ev.Inspected(ALONE))
+    talk = Conversation().hear(ev.Tick()).hear(ev.InspectEnded(ALONE))
     talk.hear(ev.CommitEnded(MADE))
     assert talk.runs == []
     assert talk.status == (Status.IDLE, "")
@@ -606,10 +618,10 @@ def test_without_a_remote_it_only_commits() -> None:
 
 @pytest.mark.parametrize("ask", [SyncNow(), Retry()])
 def test_a_remote_that_is_added_later_is_noticed_when_a_person_asks(ask: ev.Event) -> None:
-    talk = Conversation().hear(ev.Tick()).hear(ev.Inspected(ALONE)).hear(ev.CommitEnded(NOTHING))
+    talk = Conversation().hear(ev.Tick()).hear(ev.InspectEnded(ALONE)).hear(ev.CommitEnded(NOTHING))
     assert talk.later(2).hear(ask).runs == [Identify()]
     who = Identity(HERE.tree, (), "origin", "main", None, HERE.url)
-    assert who in talk.hear(ev.Identified(HERE)).reports
+    assert who in talk.hear(ev.IdentityChanged(HERE)).reports
     assert talk.hear(ev.IdentifyEnded(AtHead(HEAD))).runs == [SyncOrder(fetch=True)]
     assert talk.hear(ev.SyncEnded(Synced(HEAD, pushed=True))).runs == []
     assert talk.status == (Status.IDLE, "")
@@ -620,7 +632,7 @@ def test_another_remote_is_not_blamed_for_what_the_old_one_did() -> None:
     talk.hear(ev.CommitEnded(MADE)).later(3)
     talk.hear(ev.SyncEnded(Synced(HEAD, refused="protected branch")))
     talk.hear(PullOrder(NEWS)).hear(ev.SyncEnded(Away(AwayKind.NOT_FOUND, "no such repository.")))
-    talk.later(1).hear(ev.Identified(replace(HERE, url="/other.git")))
+    talk.later(1).hear(ev.IdentityChanged(replace(HERE, url="/other.git")))
     assert {Solved("push-refused"), Solved("remote-not-found")} <= set(talk.reports)
     assert talk.runs == [SyncOrder(fetch=True)]
     assert talk.status == (Status.SETTLING, "")
@@ -630,14 +642,14 @@ def test_a_remote_that_is_named_and_is_not_there_is_said_and_looked_for() -> Non
     text = "There is no remote called upstream; add it with: git remote add upstream URL"
     missing = replace(HERE, remote=None, url="", missing=text)
     talk = Conversation(replace(POLICY, remote="upstream")).hear(ev.Tick())
-    talk.hear(ev.Inspected(replace(ALONE, identity=missing)))
+    talk.hear(ev.InspectEnded(replace(ALONE, identity=missing)))
     assert Problem("remote-not-found", text) in talk.reports
     talk.hear(ev.CommitEnded(NOTHING)).later(1)
     assert talk.status == (Status.RETRYING, text)
     assert talk.later(30).runs == [Identify()]
     assert talk.hear(ev.IdentifyEnded(AtHead(HEAD))).runs == []
     assert talk.later(30).runs == [Identify()]
-    talk.hear(ev.Identified(replace(HERE, remote="upstream")))
+    talk.hear(ev.IdentityChanged(replace(HERE, remote="upstream")))
     assert Solved("remote-not-found") in talk.reports
     assert talk.hear(ev.IdentifyEnded(AtHead(HEAD))).runs == [SyncOrder(fetch=True)]
 
@@ -645,7 +657,7 @@ def test_a_remote_that_is_named_and_is_not_there_is_said_and_looked_for() -> Non
 def test_another_channel_is_told_and_nothing_else_is_done() -> None:
     talk = started()
     known = replace(HERE, channels=(Channel("c" * 64),))
-    assert talk.hear(ev.Identified(known)).reports == [
+    assert talk.hear(ev.IdentityChanged(known)).reports == [
         Identity(HERE.tree, known.channels, "origin", "main", None, HERE.url)
     ]
     assert talk.runs == []
@@ -654,7 +666,7 @@ def test_another_channel_is_told_and_nothing_else_is_done() -> None:
 
 def test_a_remote_that_is_removed_leaves_a_tree_that_only_commits() -> None:
     talk = started().hear(PullOrder(NEWS)).hear(ev.SyncEnded(Away(AwayKind.NETWORK, "away.")))
-    talk.hear(ev.Identified(replace(HERE, remote=None, url="")))
+    talk.hear(ev.IdentityChanged(replace(HERE, remote=None, url="")))
     assert talk.status == (Status.IDLE, "")
     talk.hear(changed(b"a")).later(2)
     assert talk.hear(ev.CommitEnded(MADE)).runs == []
@@ -662,7 +674,7 @@ def test_a_remote_that_is_removed_leaves_a_tree_that_only_commits() -> None:
 
 
 def test_a_reload_looks_again_at_what_can_not_be_worked_in() -> None:
-    talk = Conversation().hear(ev.Tick()).hear(ev.Inspected(Unfit("not a git repository")))
+    talk = Conversation().hear(ev.Tick()).hear(ev.InspectEnded(Unfit("not a git repository")))
     assert talk.later(1).runs == []
     assert talk.hear(Retry()).runs == [Inspect()]
 
@@ -731,8 +743,8 @@ def test_what_is_noted_of_a_tree_is_said_again_only_if_it_is_news() -> None:
     talk = started()
     for note, said in ((noted, 1), (noted, 0), (replace(READY, note="other"), 1), (READY, 0)):
         talk.hear(ev.RootGone())
-        talk.hear(ev.Inspected(note))
-        assert [type(one) for one in talk.commands].count(ev.Say) == said
+        talk.hear(ev.InspectEnded(note))
+        assert [type(one) for one in talk.commands].count(Say) == said
         talk.hear(ev.CommitEnded(NOTHING)).hear(ev.SyncEnded(Synced(HEAD)))
 
 
@@ -786,29 +798,29 @@ def test_a_stop_commits_what_has_settled_and_quits() -> None:
     talk = started().hear(changed(b"a"))
     talk.now += 2
     talk.hear(ev.Stop())
-    assert ev.AbortNetwork() in talk.commands
+    assert AbortNetwork() in talk.commands
     assert talk.runs == [CommitOrder(Scope(frozenset({b"a"})))]
-    assert ev.Quit() in talk.hear(ev.CommitEnded(MADE)).commands
+    assert Quit() in talk.hear(ev.CommitEnded(MADE)).commands
 
 
 def test_a_stop_does_not_commit_what_is_still_being_written() -> None:
     talk = started().hear(changed(b"a"))
     talk.hear(ev.Stop())
     assert talk.runs == []
-    assert ev.Quit() in talk.commands
+    assert Quit() in talk.commands
 
 
 def test_a_stop_in_the_middle_of_a_sync_waits_for_its_end() -> None:
     talk = started().hear(PullOrder(NEWS)).hear(ev.Stop())
-    assert ev.Quit() not in talk.commands
-    assert ev.Quit() in talk.hear(ev.SyncEnded(Synced(HEAD))).commands
+    assert Quit() not in talk.commands
+    assert Quit() in talk.hear(ev.SyncEnded(Synced(HEAD))).commands
 
 
 def test_a_halted_repository_stops_without_doing_what_it_asked_about() -> None:
     talk = started().hear(changed(b"a")).later(2)
     talk.hear(ev.CommitEnded(Question("mass-deletion", "gone."))).hear(ev.Stop())
     assert talk.runs == []
-    assert ev.Quit() in talk.commands
+    assert Quit() in talk.commands
 
 
 def test_an_incomplete_watch_is_told_and_made_up_for_by_looking_every_minute() -> None:
@@ -886,10 +898,10 @@ def was_kept(talk: Conversation) -> bool:
 @pytest.mark.parametrize("event", [changed(b"a"), PullOrder(NEWS), SyncNow(), Woke()])
 def test_housekeeping_gives_way_at_once_and_comes_again(event: ev.Event) -> None:
     talk = housekeeping()
-    assert ev.Interrupt() in talk.hear(event).commands
-    assert ev.Interrupt() not in talk.hear(changed(b"b")).commands
+    assert Interrupt() in talk.hear(event).commands
+    assert Interrupt() not in talk.hear(changed(b"b")).commands
     assert talk.runs == []
-    ended = talk.hear(ev.Kept(packed=False)).now
+    ended = talk.hear(ev.HousekeepEnded(packed=False)).now
     seen = list(talk.runs)
     while not was_kept(talk):
         if not talk.runs:
@@ -913,25 +925,25 @@ def test_a_tree_that_never_rests_is_packed_at_last() -> None:
         talk.state = replace(talk.state, housekeep_due=talk.now)
         talk.state, talk.commands = step(talk.state, ev.Tick(), now=talk.now, policy=talk.policy)
         assert talk.runs == [Housekeep()]
-        given_way = ev.Interrupt() in talk.hear(changed(b"%d" % number)).commands
+        given_way = Interrupt() in talk.hear(changed(b"%d" % number)).commands
         interrupted += given_way
-        talk.hear(ev.Kept(packed=not given_way))
+        talk.hear(ev.HousekeepEnded(packed=not given_way))
         talk.now += 0.5
     assert interrupted == 15  # every fourth was left to finish
-    assert ev.Interrupt() not in talk.commands
+    assert Interrupt() not in talk.commands
 
 
 @pytest.mark.parametrize("event", [ev.Stop(), ev.Paused(math.inf)])
 def test_housekeeping_always_gives_way_to_the_end(event: ev.Event) -> None:
     talk = housekeeping()
     talk.state = replace(talk.state, interruptions=99)
-    assert ev.Interrupt() not in talk.hear(changed(b"a")).commands
-    assert ev.Interrupt() in talk.hear(event).commands
+    assert Interrupt() not in talk.hear(changed(b"a")).commands
+    assert Interrupt() in talk.hear(event).commands
 
 
 def test_a_poll_is_no_reason_to_give_way() -> None:
     talk = housekeeping()
-    assert ev.Interrupt() not in talk.later(7200).commands
+    assert Interrupt() not in talk.later(7200).commands
 
 
 def test_housekeeping_waits_for_the_push_that_is_due_in_a_moment() -> None:
@@ -946,7 +958,7 @@ def test_housekeeping_waits_for_the_push_that_is_due_in_a_moment() -> None:
 
 
 def test_without_a_remote_housekeeping_comes_all_the_same() -> None:
-    talk = Conversation().hear(ev.Tick()).hear(ev.Inspected(ALONE))
+    talk = Conversation().hear(ev.Tick()).hear(ev.InspectEnded(ALONE))
     talk.hear(ev.CommitEnded(MADE))
     talk.state = replace(talk.state, housekeep_due=talk.now + 5)
     assert not was_kept(talk)

@@ -3,6 +3,7 @@
 from autosyncd.link.messages import PullOrder, SyncNow, Woke
 from autosyncd.vcs.orders import Housekeep
 from autosyncd.worker import events as ev
+from autosyncd.worker.commands import Interrupt
 from autosyncd.worker.state import Activity
 from autosyncd.worker.turn import Turn
 
@@ -28,11 +29,11 @@ def give_way(turn: Turn, event: ev.Event) -> None:
         return
     if isinstance(event, ALWAYS if state.interruptions >= INTERRUPTIONS else URGENT):
         turn.change(interrupting=True)
-        turn.command(ev.Interrupt())
+        turn.command(Interrupt())
 
 
-def kept(turn: Turn, event: ev.Kept) -> None:
-    """Housekeep has ended."""
+def housekeep_ended(turn: Turn, event: ev.HousekeepEnded) -> None:
+    """It was packed, or there was nothing to pack, or it gave way."""
     state = turn.state
     interrupted = state.interrupting and not event.packed
     turn.change(

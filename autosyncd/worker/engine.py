@@ -32,14 +32,14 @@ class Mailbox:
     """Events from the engine to the loop; readable (fileno) while there are any."""
 
     def __init__(self) -> None:
-        self._events: deque[ev.Event] = deque()
+        self._events: deque[ev.VerbEnded | ev.Interim] = deque()
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
 
     def fileno(self) -> int:
         """What to select on."""
         return self._wake
 
-    def post(self, event: ev.Event) -> None:
+    def post(self, event: ev.VerbEnded | ev.Interim) -> None:
         """From any thread."""
         self._events.append(event)
         self.wake()
@@ -53,7 +53,7 @@ class Mailbox:
         """Something was posted and not taken."""
         return bool(self._events)
 
-    def take(self) -> list[ev.Event]:
+    def take(self) -> list[ev.VerbEnded | ev.Interim]:
         """Everything posted so far; never waits."""
         try:
             os.eventfd_read(self._wake)
@@ -85,7 +85,7 @@ class Herald:
 
     def identified(self, identity: Identified) -> None:
         """The remote, its address or the channels are not what was last said."""
-        self._mailbox.post(ev.Identified(identity))
+        self._mailbox.post(ev.IdentityChanged(identity))
 
 
 class Engine:
@@ -129,20 +129,20 @@ class Engine:
         finally:
             self._vcs.close()
 
-    def _perform(self, verb: Verb) -> ev.Event:
+    def _perform(self, verb: Verb) -> ev.VerbEnded:
         match verb:
             case Inspect():
-                return ev.Inspected(self._vcs.inspect())
+                return ev.InspectEnded(self._vcs.inspect())
             case Identify():
                 return ev.IdentifyEnded(self._vcs.identify())
             case Judge(folders):
-                return ev.Judged(folders, self._vcs.judge(folders))
+                return ev.JudgeEnded(folders, self._vcs.judge(folders))
             case Housekeep():
-                return ev.Kept(self._vcs.housekeep())
+                return ev.HousekeepEnded(self._vcs.housekeep())
             case Snapshot():
-                return ev.Snapped(self._vcs.snapshot())
+                return ev.SnapshotEnded(self._vcs.snapshot())
             case Sweep():
-                return ev.Swept(self._vcs.sweep())
+                return ev.SweepEnded(self._vcs.sweep())
             case CommitOrder():
                 return ev.CommitEnded(self._vcs.commit(verb))
             case SyncOrder():

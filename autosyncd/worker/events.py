@@ -1,10 +1,9 @@
-"""Pure: what a worker's machine hears, and what it orders. Orders from the supervisor are heard too."""
+"""Pure: what a worker's machine hears. Orders from the supervisor are heard too."""
 
 from dataclasses import dataclass
 
 from autosyncd.link.messages import (
     Describe,
-    Message,
     Online,
     PullOrder,
     Resume,
@@ -13,18 +12,16 @@ from autosyncd.link.messages import (
     Woke,
 )
 from autosyncd.model import Head
-from autosyncd.vcs import outcomes
 from autosyncd.vcs.changes import Scope
-from autosyncd.vcs.orders import Stage, Verb
+from autosyncd.vcs.orders import Stage
 from autosyncd.vcs.outcomes import (
     CommitOutcome,
+    Identified,
     IdentifyOutcome,
     InspectOutcome,
     Snapshotted,
     SyncOutcome,
 )
-
-# events
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +65,10 @@ class Recalled:
 
 
 @dataclass(frozen=True, slots=True)
-class Inspected:
+class InspectEnded:
     """The verb Inspect is done."""
 
     outcome: InspectOutcome
-
-
-@dataclass(frozen=True, slots=True)
-class Identified:
-    """The tree is known by something else now; the verb may still be running."""
-
-    identity: outcomes.Identified
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +79,7 @@ class IdentifyEnded:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgeEnded:
     """The verb Judge is done: these of the asked folders are ignored."""
 
     asked: frozenset[bytes]
@@ -111,24 +101,36 @@ class SyncEnded:
 
 
 @dataclass(frozen=True, slots=True)
-class Swept:
+class SweepEnded:
     """The verb Sweep is done; `left`: somebody still writes to an old version."""
 
     left: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Snapped:
+class SnapshotEnded:
     """The verb Snapshot is done."""
 
     outcome: Snapshotted
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class HousekeepEnded:
     """The verb Housekeep is done; `packed`: there was something to do."""
 
     packed: bool
+
+
+VerbEnded = (
+    InspectEnded
+    | IdentifyEnded
+    | JudgeEnded
+    | CommitEnded
+    | SyncEnded
+    | SweepEnded
+    | SnapshotEnded
+    | HousekeepEnded
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +141,21 @@ class StageReached:
 
 
 @dataclass(frozen=True, slots=True)
+class IdentityChanged:
+    """The tree is known by something else now; the verb may still be running."""
+
+    identity: Identified
+
+
+@dataclass(frozen=True, slots=True)
 class Pushed:
     """A push was proved; the verb may still be running."""
 
     head: Head
+
+
+Interim = StageReached | IdentityChanged | Pushed
+"""What a verb says before it ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,23 +176,14 @@ class Tick:
 
 
 Event = (
-    Changed
+    VerbEnded
+    | Interim
+    | Changed
     | RulesChanged
     | RootGone
     | BranchMoved
     | WatchState
     | Recalled
-    | Inspected
-    | Identified
-    | IdentifyEnded
-    | Judged
-    | CommitEnded
-    | SyncEnded
-    | Swept
-    | Snapped
-    | Kept
-    | StageReached
-    | Pushed
     | Paused
     | Stop
     | Tick
@@ -190,75 +194,4 @@ Event = (
     | Describe
     | Woke
     | Online
-)
-
-# commands
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """Let the engine run a verb; its end is an event."""
-
-    verb: Verb
-
-
-@dataclass(frozen=True, slots=True)
-class SetWatches:
-    """Watch everything but these folders; from here on the watch's events are complete."""
-
-    ignored: frozenset[bytes]
-    head_log: bytes = b""
-    """A file whose writing means BranchMoved."""
-
-
-@dataclass(frozen=True, slots=True)
-class SettleWatches:
-    """The judgement of new folders: watch the kept ones through, drop the ignored."""
-
-    ignored: frozenset[bytes]
-    kept: frozenset[bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class AbortNetwork:
-    """End the running verb if it waits for the network; local git finishes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Interrupt:
-    """End the running Housekeep; it may come again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """Tell the supervisor."""
-
-    message: Message
-
-
-@dataclass(frozen=True, slots=True)
-class Remember:
-    """What must survive a restart: a pause, and questions that were answered."""
-
-    paused_until: float
-    allowed: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Say:
-    """One line for the journal."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Quit:
-    """The worker is done."""
-
-    elsewhere: bool = False
-    """Only here: another machine, which knows nothing, begins where the repository is now."""
-
-
-Command = (
-    Run | SetWatches | SettleWatches | AbortNetwork | Interrupt | Report | Remember | Say | Quit
 )

@@ -16,6 +16,7 @@ from autosyncd.vcs.outcomes import (
 from autosyncd.worker import events as ev
 from autosyncd.worker.asking import look_now, look_when_quiet
 from autosyncd.worker.atrest import HOUSEKEEP_FIRST
+from autosyncd.worker.commands import Quit, Say, SetWatches
 from autosyncd.worker.setbacks import fail, wait
 from autosyncd.worker.state import GONE_AGAIN, NEVER, SWEEP_FIRST, Activity, look_after
 from autosyncd.worker.synced import SYNC_PROBLEMS
@@ -29,7 +30,7 @@ TOLD_AFTER = 3
 """Times in a row that the root is gone and is found again, after which a person is told."""
 
 
-def inspected(turn: Turn, event: ev.Inspected) -> None:
+def inspect_ended(turn: Turn, event: ev.InspectEnded) -> None:
     """The tree was looked at: it can be worked in, or is looked at again later."""
     outcome = event.outcome
     turn.change(activity=Activity.IDLE)
@@ -67,12 +68,12 @@ def _ready(turn: Turn, ready: Ready) -> None:
     )
     turn.solved("unfit", "gone")
     look_now(turn)
-    turn.command(ev.SetWatches(ready.ignored, ready.head_log))
+    turn.command(SetWatches(ready.ignored, ready.head_log))
     _report_identity(turn, ready.identity)
     _miss_remote(turn, ready.identity)
     if ready.note and ready.note != turn.state.noted:  # a tree comes back as it went
         turn.change(noted=ready.note)
-        turn.command(ev.Say(ready.note))
+        turn.command(Say(ready.note))
 
 
 def _report_identity(turn: Turn, who: Identified) -> None:
@@ -93,8 +94,8 @@ def _relinked(turn: Turn, text: str) -> None:
         return
     turn.solved(*sorted(turn.state.problems))
     turn.change(activity=Activity.STOPPED)
-    turn.command(ev.Say(text))
-    turn.command(ev.Quit(elsewhere=True))
+    turn.command(Say(text))
+    turn.command(Quit(elsewhere=True))
 
 
 def look_again(turn: Turn, _event: SyncNow | Retry) -> None:
@@ -109,7 +110,7 @@ def look_again(turn: Turn, _event: SyncNow | Retry) -> None:
 
 
 def identify_ended(turn: Turn, event: ev.IdentifyEnded) -> None:
-    """What was news was told meanwhile (identified)."""
+    """What was news was told meanwhile (identity_changed)."""
     turn.change(activity=Activity.IDLE)
     if turn.state.remote is None and turn.state.sync_trouble:  # it is missing still
         turn.change(identify_due=turn.now + MISSING_AGAIN)
@@ -134,7 +135,7 @@ def at_head(turn: Turn, head: Head | None) -> None:
     turn.change(unpushed=True, first_unpushed=now, last_commit=now, last_activity=now)
 
 
-def identified(turn: Turn, event: ev.Identified) -> None:
+def identity_changed(turn: Turn, event: ev.IdentityChanged) -> None:
     """Others know the tree by other channels now. If there is another remote, or none, nothing that was
     found out about the old one holds."""
     who, now = event.identity, turn.now
@@ -159,7 +160,7 @@ def identified(turn: Turn, event: ev.Identified) -> None:
     _miss_remote(turn, who)
     look_now(turn)
     here = "there is no remote any more; commits stay here"
-    turn.command(ev.Say(f"the remote is {who.remote} now: {who.url}" if who.remote else here))
+    turn.command(Say(f"the remote is {who.remote} now: {who.url}" if who.remote else here))
 
 
 def root_gone(turn: Turn, _event: ev.RootGone) -> None:

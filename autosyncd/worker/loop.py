@@ -26,6 +26,18 @@ from autosyncd.watch.batch import Batch
 from autosyncd.watch.instance import Instance
 from autosyncd.worker import events as ev
 from autosyncd.worker import memory as memories
+from autosyncd.worker.commands import (
+    AbortNetwork,
+    Command,
+    Interrupt,
+    Quit,
+    Remember,
+    Report,
+    Run,
+    Say,
+    SettleWatches,
+    SetWatches,
+)
 from autosyncd.worker.engine import Engine, Mailbox
 from autosyncd.worker.handover import Handover, pack, unpack
 from autosyncd.worker.keeper import START_OVER
@@ -190,9 +202,9 @@ class Worker:
 
     def _hear_engine(self) -> None:
         for event in self._mailbox.take():
-            if not isinstance(event, ev.StageReached | ev.Pushed | ev.Identified):
+            if isinstance(event, ev.VerbEnded):
                 self._engine.busy = False
-            if isinstance(event, ev.Inspected) and isinstance(event.outcome, Ready):
+            if isinstance(event, ev.InspectEnded) and isinstance(event.outcome, Ready):
                 self._recall(event.outcome.state_folder)
             self._turn(event)
 
@@ -224,25 +236,25 @@ class Worker:
         for command in commands:
             self._carry_out(command)
 
-    def _carry_out(self, command: ev.Command) -> None:
+    def _carry_out(self, command: Command) -> None:
         match command:
-            case ev.Run(verb):
+            case Run(verb):
                 self._engine.order(verb)
-            case ev.Report(message):
+            case Report(message):
                 self._reports.post(message)
-            case ev.SetWatches(ignored, head_log):
+            case SetWatches(ignored, head_log):
                 self._noticed(replace(self._watching.arm(ignored, head_log), rules_changed=False))
-            case ev.SettleWatches(ignored, kept):
+            case SettleWatches(ignored, kept):
                 self._noticed(self._watching.judged(ignored, kept))
-            case ev.AbortNetwork():
+            case AbortNetwork():
                 self._engine.abort(network_only=True)
-            case ev.Interrupt():
+            case Interrupt():
                 self._engine.interrupt()
-            case ev.Remember(until, allowed):
+            case Remember(until, allowed):
                 self._remember(until, allowed)
-            case ev.Say(text):
+            case Say(text):
                 log.info("%s", text, extra=fields(repo=self._config.name))
-            case ev.Quit(elsewhere):
+            case Quit(elsewhere):
                 self._quit, self._elsewhere = True, elsewhere
 
     def _recall(self, state_folder: bytes) -> None:

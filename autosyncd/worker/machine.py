@@ -37,6 +37,7 @@ from autosyncd.vcs.orders import (
 from autosyncd.vcs.outcomes import AwayKind
 from autosyncd.worker import asking, atrest, looking, outcomes, synced
 from autosyncd.worker import events as ev
+from autosyncd.worker.commands import AbortNetwork, Command, Quit, Remember, Run, Say, SettleWatches
 from autosyncd.worker.setbacks import snapshots_help
 from autosyncd.worker.state import NEVER, SNAPSHOT_AFTER, SNAPSHOT_AGAIN, Activity, State
 from autosyncd.worker.status import status_of
@@ -46,7 +47,7 @@ from autosyncd.worker.work import work
 
 def step(
     state: State, event: ev.Event, *, now: float, policy: RepoConfig
-) -> tuple[State, list[ev.Command]]:
+) -> tuple[State, list[Command]]:
     """What becomes of the state, and what is to be done, in this order."""
     before = status_of(state, now, policy)
     turn = Turn(state, now, policy)
@@ -70,10 +71,10 @@ def _begin_work(turn: Turn) -> None:
     verb, _ = work(turn.state, turn.now, turn.policy)
     if verb is not None:
         _BEGINNINGS[type(verb)](turn, verb)
-        turn.command(ev.Run(verb))
+        turn.command(Run(verb))
     elif turn.state.stopping and turn.state.activity is Activity.IDLE:
         turn.change(activity=Activity.STOPPED)
-        turn.command(ev.Quit())
+        turn.command(Quit())
 
 
 def _begin_inspect(turn: Turn, _verb: Inspect) -> None:
@@ -120,11 +121,11 @@ def _begin_snapshot(turn: Turn, _verb: Snapshot) -> None:
     turn.change(activity=Activity.SNAPPING, snapshot_due=NEVER)
 
 
-def _snapped(turn: Turn, event: ev.Snapped) -> None:
+def _snapshot_ended(turn: Turn, event: ev.SnapshotEnded) -> None:
     again = turn.now + SNAPSHOT_AGAIN if event.outcome.left else turn.state.snapshot_due
     turn.change(activity=Activity.IDLE, snapshot_due=min(again, turn.state.snapshot_due))
     if event.outcome.new:
-        turn.command(ev.Say("a snapshot was taken while git is in use"))
+        turn.command(Say("a snapshot was taken while git is in use"))
 
 
 # it changes
@@ -165,9 +166,9 @@ def _recalled(turn: Turn, event: ev.Recalled) -> None:
     turn.change(paused_until=event.paused_until, allowed=turn.state.allowed | event.allowed)
 
 
-def _judged(turn: Turn, event: ev.Judged) -> None:
+def _judge_ended(turn: Turn, event: ev.JudgeEnded) -> None:
     turn.change(activity=Activity.IDLE)
-    turn.command(ev.SettleWatches(event.ignored, event.asked - event.ignored))
+    turn.command(SettleWatches(event.ignored, event.asked - event.ignored))
 
 
 # it syncs
@@ -225,7 +226,7 @@ def _sync_now(turn: Turn, event: SyncNow) -> None:
 
 def _paused(turn: Turn, event: ev.Paused) -> None:
     turn.change(paused_until=event.until)
-    turn.command(ev.Remember(event.until, turn.state.allowed))
+    turn.command(Remember(event.until, turn.state.allowed))
 
 
 def _resume(turn: Turn, _event: Resume) -> None:
@@ -242,7 +243,7 @@ def _resume(turn: Turn, _event: Resume) -> None:
     )
     if question is not None:
         turn.solved(question.kind)
-    turn.command(ev.Remember(-NEVER, frozenset(allowed)))
+    turn.command(Remember(-NEVER, frozenset(allowed)))
 
 
 def _describe(turn: Turn, event: Describe) -> None:
@@ -252,7 +253,7 @@ def _describe(turn: Turn, event: Describe) -> None:
 def _stop(turn: Turn, _event: ev.Stop) -> None:
     """Children of the network end at once, local git finishes, then what has settled is committed."""
     turn.change(stopping=True, last_scan=turn.now)
-    turn.command(ev.AbortNetwork())
+    turn.command(AbortNetwork())
 
 
 def _tick(_turn: Turn, _event: ev.Tick) -> None:
@@ -260,10 +261,10 @@ def _tick(_turn: Turn, _event: ev.Tick) -> None:
 
 
 _HANDLERS: dict[type, Callable[[Turn, Any], None]] = {
-    ev.Inspected: looking.inspected,
-    ev.Identified: looking.identified,
+    ev.InspectEnded: looking.inspect_ended,
+    ev.IdentityChanged: looking.identity_changed,
     ev.IdentifyEnded: looking.identify_ended,
-    ev.Judged: _judged,
+    ev.JudgeEnded: _judge_ended,
     ev.CommitEnded: outcomes.commit_ended,
     ev.SyncEnded: synced.sync_ended,
     ev.Changed: _changed,
@@ -272,9 +273,9 @@ _HANDLERS: dict[type, Callable[[Turn, Any], None]] = {
     ev.BranchMoved: looking.branch_moved,
     ev.WatchState: _watch_state,
     ev.Recalled: _recalled,
-    ev.Swept: synced.swept,
-    ev.Snapped: _snapped,
-    ev.Kept: atrest.kept,
+    ev.SweepEnded: synced.sweep_ended,
+    ev.SnapshotEnded: _snapshot_ended,
+    ev.HousekeepEnded: atrest.housekeep_ended,
     ev.StageReached: _stage_reached,
     ev.Pushed: _pushed,
     ev.Paused: _paused,

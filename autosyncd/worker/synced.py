@@ -20,6 +20,7 @@ from autosyncd.vcs.outcomes import (
 )
 from autosyncd.worker import asking
 from autosyncd.worker import events as ev
+from autosyncd.worker.commands import Remember, Say
 from autosyncd.worker.setbacks import name_of, some_names, wait
 from autosyncd.worker.state import (
     NEVER,
@@ -83,7 +84,7 @@ def _synced(turn: Turn, synced: Synced) -> None:
     _hold(turn, synced.held)
     _tell_in_the_way(turn, frozenset(synced.in_the_way))
     if synced.note:
-        turn.command(ev.Say(synced.note))
+        turn.command(Say(synced.note))
     _tell_news(turn, synced)
 
 
@@ -91,7 +92,7 @@ def _agreed(turn: Turn, synced: Synced, *, pushing: bool) -> None:
     """The remote was asked, and agrees with what is here."""
     _back_in_touch(turn)
     if turn.state.allowed:
-        turn.command(ev.Remember(turn.state.paused_until, frozenset()))
+        turn.command(Remember(turn.state.paused_until, frozenset()))
     turn.change(last_sync=turn.now, hurry=False, allowed=frozenset())
     if pushing:
         _tell_refused(turn, synced)
@@ -134,7 +135,7 @@ def _tell_news(turn: Turn, synced: Synced) -> None:
         turn.report(Conflict(len(names), cut_paths(names)))
 
 
-def swept(turn: Turn, event: ev.Swept) -> None:
+def sweep_ended(turn: Turn, event: ev.SweepEnded) -> None:
     """Old versions were let go of; what somebody still writes to is looked at again."""
     sweeps = turn.state.sweeps + 1
     due = turn.now + min(SWEEP_FIRST * 2 ** min(sweeps, 5), 60.0) if event.left else NEVER

@@ -5,7 +5,7 @@ from typing import Any
 
 from autosyncd.link.messages import Message, Problem, Solved, cut
 from autosyncd.model import RepoConfig
-from autosyncd.worker import events as ev
+from autosyncd.worker.commands import Command, Report
 from autosyncd.worker.state import State
 
 
@@ -16,19 +16,19 @@ class Turn:
     state: State
     now: float
     policy: RepoConfig
-    commands: list[ev.Command] = field(default_factory=list)
+    commands: list[Command] = field(default_factory=list)
 
     def change(self, **fields: Any) -> None:
         """The state with these fields changed."""
         self.state = replace(self.state, **fields)
 
-    def command(self, command: ev.Command) -> None:
+    def command(self, command: Command) -> None:
         """Order something."""
         self.commands.append(command)
 
     def report(self, message: Message) -> None:
         """Tell the supervisor."""
-        self.commands.append(ev.Report(message))
+        self.commands.append(Report(message))
 
     def problem(self, kind: str, text: str) -> None:
         """A person should know; told again only when it was solved meanwhile."""
