@@ -3,8 +3,8 @@
     state, commands = step(state, event, now=clock.now(), policy=config)
     wait until deadline(state, now=..., policy=config), then step(state, Tick(), ...)
 
-Each event has one handler, below, in the order of a life: it starts, looks, changes, commits, syncs,
-is paused, is asked, ends. What is due next is decided in one place, work.work().
+Each event has one handler, here or in the file of its subject (_HANDLERS says where). What is due next
+is decided in one place, work.work(), and begun in one, beginnings.begin().
 """
 
 from collections.abc import Callable
@@ -22,22 +22,12 @@ from autosyncd.link.messages import (
     Woke,
 )
 from autosyncd.model import RepoConfig
-from autosyncd.vcs.changes import EVERYTHING, NOTHING_CHANGED
-from autosyncd.vcs.orders import (
-    CommitOrder,
-    Housekeep,
-    Identify,
-    Inspect,
-    Judge,
-    Snapshot,
-    Sweep,
-    SyncOrder,
-    Verb,
-)
+from autosyncd.vcs.changes import EVERYTHING
 from autosyncd.vcs.outcomes import AwayKind
-from autosyncd.worker import asking, atrest, looking, outcomes, synced
+from autosyncd.worker import asking, atrest, looking, outcomes, synced, wishes
 from autosyncd.worker import events as ev
-from autosyncd.worker.commands import AbortNetwork, Command, Quit, Remember, Run, Say, SettleWatches
+from autosyncd.worker.beginnings import begin
+from autosyncd.worker.commands import AbortNetwork, Command, Quit, Say, SettleWatches
 from autosyncd.worker.setbacks import snapshots_help
 from autosyncd.worker.state import NEVER, SNAPSHOT_AFTER, SNAPSHOT_AGAIN, Activity, State
 from autosyncd.worker.status import status_of
@@ -70,62 +60,10 @@ def deadline(state: State, *, now: float, policy: RepoConfig) -> float:
 def _begin_work(turn: Turn) -> None:
     verb, _ = work(turn.state, turn.now, turn.policy)
     if verb is not None:
-        _BEGINNINGS[type(verb)](turn, verb)
-        turn.command(Run(verb))
+        begin(turn, verb)
     elif turn.state.stopping and turn.state.activity is Activity.IDLE:
         turn.change(activity=Activity.STOPPED)
         turn.command(Quit())
-
-
-def _begin_inspect(turn: Turn, _verb: Inspect) -> None:
-    turn.change(activity=Activity.INSPECTING)
-
-
-def _begin_identify(turn: Turn, _verb: Identify) -> None:
-    turn.change(activity=Activity.IDENTIFYING, identify_due=NEVER)
-
-
-def _begin_judge(turn: Turn, _verb: Judge) -> None:
-    turn.change(activity=Activity.JUDGING, unjudged=frozenset())
-
-
-def _begin_commit(turn: Turn, verb: CommitOrder) -> None:
-    """What is looked at now is no longer "changed"; what changes from here on is, again."""
-    state = turn.state
-    asking.begin(turn)
-    turn.change(
-        activity=Activity.COMMITTING,
-        stage=None,
-        working=verb.scope,
-        scope=NOTHING_CHANGED,
-        last_scan=turn.now if verb.scope.everything else state.last_scan,
-    )
-
-
-def _begin_sync(turn: Turn, verb: SyncOrder) -> None:
-    asking.begin(turn)
-    turn.change(
-        activity=Activity.SYNCING,
-        stage=None,
-        pull_ordered=turn.state.pull_ordered and verb.local,
-        syncing=verb,
-        held_due=NEVER,
-    )
-
-
-def _begin_sweep(turn: Turn, _verb: Sweep) -> None:
-    turn.change(activity=Activity.SWEEPING, sweep_due=NEVER)
-
-
-def _begin_snapshot(turn: Turn, _verb: Snapshot) -> None:
-    turn.change(activity=Activity.SNAPPING, snapshot_due=NEVER)
-
-
-def _snapshot_ended(turn: Turn, event: ev.SnapshotEnded) -> None:
-    again = turn.now + SNAPSHOT_AGAIN if event.outcome.left else turn.state.snapshot_due
-    turn.change(activity=Activity.IDLE, snapshot_due=min(again, turn.state.snapshot_due))
-    if event.outcome.new:
-        turn.command(Say("a snapshot was taken while git is in use"))
 
 
 # it changes
@@ -171,6 +109,13 @@ def _judge_ended(turn: Turn, event: ev.JudgeEnded) -> None:
     turn.command(SettleWatches(event.ignored, event.asked - event.ignored))
 
 
+def _snapshot_ended(turn: Turn, event: ev.SnapshotEnded) -> None:
+    again = turn.now + SNAPSHOT_AGAIN if event.outcome.left else turn.state.snapshot_due
+    turn.change(activity=Activity.IDLE, snapshot_due=min(again, turn.state.snapshot_due))
+    if event.outcome.new:
+        turn.command(Say("a snapshot was taken while git is in use"))
+
+
 # it syncs
 
 
@@ -208,46 +153,7 @@ def _try_soon(turn: Turn) -> None:
         turn.change(sync_not_before=-NEVER)
 
 
-# it is asked
-
-
-def _sync_now(turn: Turn, event: SyncNow) -> None:
-    state = turn.state
-    turn.change(
-        hurry=bool(state.scope) or state.unpushed,
-        pull_ordered=True,
-        last_activity=turn.now,
-        not_before=-NEVER,
-        sync_not_before=-NEVER,
-        refused_until=-NEVER,
-    )
-    looking.look_again(turn, event)
-
-
-def _paused(turn: Turn, event: ev.Paused) -> None:
-    turn.change(paused_until=event.until)
-    turn.command(Remember(event.until, turn.state.allowed))
-
-
-def _resume(turn: Turn, _event: Resume) -> None:
-    """End a pause; to a halted repository it means: go on, the answer is yes."""
-    question = turn.state.question
-    allowed = turn.state.allowed | ({question.kind} if question else set())
-    turn.change(
-        paused_until=-NEVER,
-        question=None,
-        hurry=turn.state.hurry or question is not None,
-        allowed=frozenset(allowed),
-        not_before=-NEVER,
-        sync_not_before=-NEVER,
-    )
-    if question is not None:
-        turn.solved(question.kind)
-    turn.command(Remember(-NEVER, frozenset(allowed)))
-
-
-def _describe(turn: Turn, event: Describe) -> None:
-    turn.change(description=event.text)
+# it ends
 
 
 def _stop(turn: Turn, _event: ev.Stop) -> None:
@@ -278,24 +184,14 @@ _HANDLERS: dict[type, Callable[[Turn, Any], None]] = {
     ev.HousekeepEnded: atrest.housekeep_ended,
     ev.StageReached: _stage_reached,
     ev.Pushed: _pushed,
-    ev.Paused: _paused,
+    ev.Paused: wishes.paused,
     ev.Stop: _stop,
     ev.Tick: _tick,
     PullOrder: _pull_order,
-    SyncNow: _sync_now,
-    Resume: _resume,
+    SyncNow: wishes.sync_now,
+    Resume: wishes.resume,
     Retry: looking.look_again,
-    Describe: _describe,
+    Describe: wishes.describe,
     Woke: _woke,
     Online: _online,
-}
-_BEGINNINGS: dict[type[Verb], Callable[[Turn, Any], None]] = {
-    Inspect: _begin_inspect,
-    Identify: _begin_identify,
-    Judge: _begin_judge,
-    CommitOrder: _begin_commit,
-    SyncOrder: _begin_sync,
-    Sweep: _begin_sweep,
-    Snapshot: _begin_snapshot,
-    Housekeep: atrest.begin_housekeep,
 }
