@@ -245,8 +245,11 @@ def test_all_committed_while_a_file_is_held(
         desktop.git("push", "-q")
     if first == "commit":
         made = desktop.commit()
-        assert isinstance(made, CommitMade | NothingToCommit)
+        assert isinstance(made, CommitMade)
         assert [(one.path, one.kind) for one in made.left_out] == [(b"app.log", "taken-back")]
+        told = desktop.git("show", "-s", "--format=%s", made.head.commit)
+        assert (made.subject, made.files) == (told, 1)
+        assert made.head.commit != desktop.git("rev-parse", "HEAD")
     outcome = desktop.sync()
     assert isinstance(outcome, Synced), outcome
     assert outcome.held

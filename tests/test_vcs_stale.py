@@ -275,6 +275,9 @@ def test_both_edits_are_there_in_the_end_and_it_is_told(machines: tuple[Clone, C
     made = desktop.commit("f")
     assert isinstance(made, CommitMade)  # so that it is synced soon
     assert stale(made) == [b"f"]
+    assert (made.files, made.subject) == (1, "notes: edit of the version before an incoming change")
+    assert desktop.git("show", "-s", "--format=%s", made.head.commit) == made.subject
+    assert desktop.git("show", f"{made.head.commit}:f") + "\n" == edited(OLD, 8)
     synced = desktop.sync(fetch=False)
     assert isinstance(synced, Synced)
     assert synced.pushed

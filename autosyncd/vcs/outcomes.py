@@ -39,7 +39,8 @@ class LeftOut:
 
     path: bytes
     kind: str
-    """nested, large, secret, unreadable, name, stale (saved over what came in: merged instead)."""
+    """nested, large, secret, unreadable, name; and of what is merged instead: stale (saved over what
+    came in), taken-back (committed without it)."""
     text: str
 
 
@@ -137,6 +138,7 @@ class CommitMade:
     """A commit was made and is durable."""
 
     head: Head
+    """It may be beside the branch, where the next Sync merges it."""
     files: int
     subject: str
     left_out: tuple[LeftOut, ...] = ()

@@ -11,7 +11,7 @@ from autosyncd.vcs.git.history import Author
 from autosyncd.vcs.git.remotes import doubts
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.updating import held
-from autosyncd.vcs.git.updating.overwritten import OLDER, SetAside
+from autosyncd.vcs.git.updating.overwritten import SetAside
 from autosyncd.vcs.orders import CommitOrder
 from autosyncd.vcs.outcomes import CommitMade, LeftOut, NothingToCommit, Question
 
@@ -38,7 +38,7 @@ class Attempt:
     missed_on: str | None = None
     """What the branch was at when they were made."""
     aside: list[SetAside] = field(default_factory=list)
-    """Saves of an older version, which the next Sync merges."""
+    """Commits beside the branch, which the next Sync merges."""
 
     def look_back(self, head: str | None) -> None:
         """Where somebody has taken commits back meanwhile (amend, reset), a commit on top of those
@@ -85,9 +85,11 @@ class Attempt:
     def nothing(
         self, head: str | None, left_out: tuple[LeftOut, ...] = ()
     ) -> CommitMade | NothingToCommit:
-        """The branch need not move. What was set aside is a commit to be synced all the same."""
-        at = Head(self.repository.memory.branch, head) if head else None
-        if not self.aside or at is None:
-            return NothingToCommit(at, left_out)
-        subject = f"{self.committer.config.name}: {OLDER}"
-        return CommitMade(at, len(self.aside), subject, left_out)
+        """The branch need not move. What was set aside is a commit to be synced all the same: of
+        several the last is named."""
+        branch = self.repository.memory.branch
+        if not self.aside:
+            return NothingToCommit(Head(branch, head) if head else None, left_out)
+        last = self.aside[-1]
+        files = sum(one.commit == last.commit for one in self.aside)
+        return CommitMade(Head(branch, last.commit), files, last.subject, left_out)

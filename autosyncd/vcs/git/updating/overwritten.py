@@ -49,13 +49,15 @@ TOLD = (
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """A save that is to be merged."""
+    """A version of a file that is to be merged."""
 
     path: bytes
     commit: str
-    """It, on the version that it was made from."""
-    kind: str = "stale"
-    told: str = TOLD
+    """The commit beside the branch that has it."""
+    subject: str
+    kind: str
+    """Of the notice: stale, or taken-back."""
+    told: str
 
     @property
     def notice(self) -> LeftOut:
@@ -146,12 +148,13 @@ class _Save:
             return None
         mine = Version(before.mode, saved.encode())
         tree = tree_with(repository, repository.tree_of(base.commit), {self.path: mine})
-        commit = make_commit(repository, tree, [base.commit], f"{name}: {OLDER}", author)
+        subject = f"{name}: {OLDER}"
+        commit = make_commit(repository, tree, [base.commit], subject, author)
         merged = merge(repository, self.head, commit)
         both = held.version_in(repository, merged.tree, self.path)
         if merged.conflicts or both is None or both.oid in (mine.oid, current.oid):
             return None
-        return SetAside(self.path, commit)
+        return SetAside(self.path, commit, subject, "stale", TOLD)
 
     def _hash(self, *options: str) -> str | None:
         """The blob that git makes of the bytes; None when a filter fails."""

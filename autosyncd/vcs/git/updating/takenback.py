@@ -52,7 +52,8 @@ def bring_back(repository: Repository, author: Author, name: str) -> tuple[SetAs
     commit = _commit(repository, found, record, head, author, name)
     held.keep_side(repository, commit)
     held.record(repository, record | dict.fromkeys(found, head))
-    return tuple(SetAside(path, commit, "taken-back", TOLD) for path in sorted(found))
+    subject = repository.git("show", "-s", "--format=%s", commit).text  # it may be a merge
+    return tuple(SetAside(path, commit, subject, "taken-back", TOLD) for path in sorted(found))
 
 
 def _commit(
