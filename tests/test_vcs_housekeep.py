@@ -1,5 +1,6 @@
 """Packing and cleaning, and what it may never do: be in the way, or throw content away."""
 
+import logging
 import os
 import signal
 import threading
@@ -17,6 +18,7 @@ from autosyncd.vcs.git.housekeep import (
     Gathered,
     is_due,
 )
+from autosyncd.vcs.git.updating import sweep
 from autosyncd.vcs.outcomes import Ready, Synced
 from autosyncd.vcs.priority import NICENESS
 from tests.trees import Clone, World, make_world
@@ -390,3 +392,23 @@ def test_logs_of_refs_do_not_grow_for_ever(laptop: Clone) -> None:
     log.write_text(f"{zero} {commit} Alice <a@example.org> 1600000000 +0000\tlong ago\n{young}")
     assert laptop.driver.housekeep() is True
     assert log.read_text() == young
+
+
+def test_why_it_failed_is_in_the_log(
+    laptop: Clone, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its outcome, and that of Sweep, has no place for it."""
+
+    def fails(*_: object, **options: object) -> bool:
+        raise OSError("what the disk says")
+
+    monkeypatch.setattr(housekeep, "housekeep", fails)
+    monkeypatch.setattr(sweep, "sweep_all", fails)
+    caplog.set_level(logging.DEBUG, "autosyncd")
+    assert laptop.driver.housekeep() is False
+    assert laptop.driver.sweep() is True
+    assert [message.partition(":")[0] for message in caplog.messages] == [
+        "Housekeep was not done",
+        "Sweep was not done",
+    ]
+    assert all("what the disk says" in message for message in caplog.messages)

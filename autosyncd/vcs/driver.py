@@ -1,8 +1,8 @@
 """Pure: the one door to version control.
 
 A driver is plain synchronous code that runs in a worker's engine thread, one verb (orders.py) at a time.
-Every expected outcome is a value (outcomes.py); a driver raises only ChildAborted (shutdown) and what
-is a bug.
+Every expected outcome is a value (outcomes.py), that it was ended on purpose among them; a driver raises
+only what is a bug.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,6 +1,7 @@
 """git behind the door of vcs/driver.py: each verb, with what can go wrong turned into a value."""
 
 import contextlib
+import logging
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from autosyncd.vcs.git.repository import Repository
 
 T = TypeVar("T")
+log = logging.getLogger("autosyncd")
 
 
 class GitDriver:
@@ -164,8 +166,7 @@ class GitDriver:
             remote = remotes.choose(repository, self._config) if self._config.push else None
             return Snapshotted(taken, left=remote is not None and not snapshots.publish(remote))
 
-        outcome = self._guarded(work)
-        return outcome if isinstance(outcome, Snapshotted) else Snapshotted(left=True)
+        return self._without_reason("Snapshot", work) or Snapshotted(left=True)
 
     def housekeep(self) -> bool:
         """Pack what has gathered, when that is worth it; whether it was."""
@@ -177,7 +178,7 @@ class GitDriver:
             with self._runner.interruptible():
                 return housekeeping.housekeep(repository)
 
-        return self._guarded(work) is True
+        return self._without_reason("Housekeep", work) or False
 
     def sweep(self) -> bool:
         """Let go of old versions that nobody writes to any more; True: some are left for later."""
@@ -186,8 +187,12 @@ class GitDriver:
         repository = self._opened[0]
         hasher = Hasher(repository.object_format)
         leases = leases_work(repository.root)
-        swept = self._guarded(lambda: sweeping.sweep_all(repository, hasher, leases=leases))
-        return swept if isinstance(swept, bool) else True
+
+        def work() -> bool:
+            return sweeping.sweep_all(repository, hasher, leases=leases)
+
+        left = self._without_reason("Sweep", work)
+        return True if left is None else left
 
     @property
     def stays(self) -> Mapping[str, object]:
@@ -256,6 +261,16 @@ class GitDriver:
         finally:
             if self._opened is not None:
                 self._opened[0].pause()
+
+    def _without_reason(self, name: str, verb: Callable[[], T]) -> T | None:
+        """Run a verb whose outcome has no place for why it failed; None then. The log has it."""
+        outcome = self._guarded(verb)
+        if isinstance(outcome, Aborted):
+            return None
+        if isinstance(outcome, Waiting | Failed):
+            log.debug("%s was not done: %s", name, outcome.text)
+            return None
+        return outcome
 
     def _is_elsewhere(self) -> bool:
         """Whether the git directory that was opened is no longer that of the tree: `git init
