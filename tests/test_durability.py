@@ -262,7 +262,7 @@ def test_git_killed_for_want_of_memory(world: World, tmp_path: Path, cell: Path)
     head = clone.git("rev-parse", "HEAD")
     clone.driver.close()  # else children that wait for questions count as well
     assert isinstance(clone.reopen(), Ready)
-    clone.driver._opened[0].rest()  # type: ignore[index]
+    clone.driver._opened.repository.rest()  # type: ignore[union-attr]
     cell.write_text(str(600_000))
     clone.edit("b.bin", os.urandom(8_000_000))
     failed = clone.commit()

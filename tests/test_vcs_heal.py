@@ -291,14 +291,14 @@ def test_a_commit_graph(laptop: Clone, damage: Damage) -> None:
     ["memory.json", "held.json", "journal", "lock-owner", "children", "mark", "excludes", "index"],
 )
 def test_our_own_files(laptop: Clone, name: str, damage: Damage) -> None:
-    tree = laptop.driver._opened[0].memory.tree  # type: ignore[index]
+    tree = laptop.driver._opened.repository.memory.tree  # type: ignore[union-attr]
     power_cut(laptop)
     path = laptop.path(f".git/autosync/{name}")
     if not os.path.exists(path):
         _make(path, b"something\nthat was here 1 2 3\n")
     damage(path)
     healed(laptop)
-    assert laptop.driver._opened[0].memory.tree == tree  # type: ignore[index]
+    assert laptop.driver._opened.repository.memory.tree == tree  # type: ignore[union-attr]
 
 
 def _make(path: str, data: bytes) -> None:

@@ -80,7 +80,7 @@ def test_when_packing_is_worth_it(gathered: Gathered, last: float, *, due: bool)
 
 def test_what_has_gathered_is_seen(world: World) -> None:
     laptop = world.clone("laptop")
-    repository = laptop.driver._opened[0]  # type: ignore[index]
+    repository = laptop.driver._opened.repository  # type: ignore[union-attr]
     assert housekeep.gather(repository) == Gathered(0, 0)
     assert laptop.driver.housekeep() is False
     number = 0

@@ -18,7 +18,7 @@ def laptop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Clone:
 
 
 def niceness(laptop: Clone) -> int:
-    repository = laptop.driver._opened[0]  # type: ignore[index]
+    repository = laptop.driver._opened.repository  # type: ignore[union-attr]
     return int(repository.git("-c", "alias.nice=!nice", "nice").text)
 
 
@@ -51,7 +51,7 @@ def test_a_first_commit_is_at_low_priority_and_the_next_is_not(
     laptop.committed("a.txt")
     assert seen
     assert set(seen) == {usual}
-    laptop.driver._opened[0].git.lookup("HEAD")  # type: ignore[index]
-    child = laptop.driver._opened[0].git._lookup._child  # type: ignore[index, union-attr]
+    laptop.driver._opened.repository.git.lookup("HEAD")  # type: ignore[union-attr]
+    child = laptop.driver._opened.repository.git._lookup._child  # type: ignore[union-attr]
     assert child is not None
     assert os.getpriority(os.PRIO_PROCESS, child.number) == usual

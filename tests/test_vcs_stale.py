@@ -582,7 +582,7 @@ def test_both_machines_at_once(machines: tuple[Clone, Clone]) -> None:
 
 def test_what_came_in_is_on_record_and_small(machines: tuple[Clone, Clone]) -> None:
     _, desktop = machines
-    repository = desktop.driver._opened[0]  # type: ignore[index]
+    repository = desktop.driver._opened.repository  # type: ignore[union-attr]
     (one,) = arrivals.read(repository).arrivals
     assert (one.path, one.when) == (b"f", NOW)
     assert desktop.git("cat-file", "blob", one.old.decode()) + "\n" == OLD

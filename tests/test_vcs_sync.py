@@ -79,7 +79,7 @@ def test_a_clone_without_a_commit_gets_a_commit_without_a_file(world: World) -> 
 
 def test_an_index_that_can_not_be_published_keeps_nobody_waiting(world: World) -> None:
     (laptop, _) = world.share({"a.txt": "a\n"})
-    repository = laptop.driver._opened[0]  # type: ignore[index]
+    repository = laptop.driver._opened.repository  # type: ignore[union-attr]
     with pytest.raises(FileNotFoundError), IndexLock(repository) as lock:
         lock.publish(b"/nonexistent/index")
     laptop.edit("a.txt", "again\n")

@@ -2,10 +2,9 @@
 
 import contextlib
 import logging
-import os
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 from autosyncd.errors import ChildAborted
 from autosyncd.model import Head, RepoConfig
@@ -17,21 +16,21 @@ from autosyncd.vcs.git.command import GitFailed
 from autosyncd.vcs.git.committing import commit as committing
 from autosyncd.vcs.git.committing import signing
 from autosyncd.vcs.git.committing.snapshot import Snapshots
-from autosyncd.vcs.git.complaint import failed
 from autosyncd.vcs.git.disk import Hasher
+from autosyncd.vcs.git.guarded import NOT_INSPECTED, guarded, is_elsewhere
 from autosyncd.vcs.git.healing import mark
 from autosyncd.vcs.git.identity import Identity
 from autosyncd.vcs.git.opening import (
     Opened,
     Opening,
     TreeLock,
-    gone,
     ledger,
     relinked,
     together,
 )
 from autosyncd.vcs.git.permission import refused, untakeable
 from autosyncd.vcs.git.remotes import remote as remotes
+from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.updating import sweep as sweeping
 from autosyncd.vcs.git.updating.lease import leases_work
 from autosyncd.vcs.orders import CommitOrder, Stage, SyncOrder
@@ -48,16 +47,20 @@ from autosyncd.vcs.outcomes import (
     Synced,
     SyncOutcome,
     Waiting,
-    Why,
 )
 from autosyncd.vcs.priority import at_low_priority
 from autosyncd.vcs.process import Runner
 
-if TYPE_CHECKING:
-    from autosyncd.vcs.git.repository import Repository
-
 T = TypeVar("T")
 log = logging.getLogger("autosyncd")
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """The tree that is worked in."""
+
+    repository: Repository
+    committer: committing.Committer
 
 
 class GitDriver:
@@ -80,14 +83,15 @@ class GitDriver:
         self._guard, self._compose, self._watcher = guard, compose, watcher
         self._host, self._machine, self._environment = host, machine, environment
         self._runner = Runner()
-        self._opened: tuple[Repository, committing.Committer] | None = None
+        self._opened: _Open | None = None
         self._lock = TreeLock()
         self._identity: Identity | None = None
 
     def inspect(self) -> InspectOutcome:
         """Open the tree, end what a killed predecessor left, and say what tree this is."""
-        if self._opened is not None and self._is_elsewhere():
-            self._opened[0].rest()
+        opened = self._opened
+        if opened is not None and is_elsewhere(self._config.path, opened.repository):
+            opened.repository.rest()
             self._opened = None  # nothing is to be looked for in it
         return self._guarded(self._inspect)
 
@@ -95,8 +99,8 @@ class GitDriver:
         """Say whether the path leads elsewhere now, and where the branch is; tell if the remote or the
         channels are others."""
         if self._opened is None:
-            return _not_inspected()
-        repository = self._opened[0]
+            return NOT_INSPECTED
+        repository = self._opened.repository
 
         def work() -> AtHead:
             self._tell_identity()
@@ -111,22 +115,22 @@ class GitDriver:
         if self._opened is None:
             return frozenset()
         try:
-            return excludes.judge(self._opened[0], folders)
+            return excludes.judge(self._opened.repository, folders)
         except (GitFailed, ChildAborted, OSError):
             return frozenset()
 
     def commit(self, order: CommitOrder) -> CommitOutcome:
         """Bring what changed into history."""
         if self._opened is None:
-            return _not_inspected()
+            return NOT_INSPECTED
         opened = self._opened
         self._watcher.stage(Stage.COMMIT)
 
         def work() -> CommitOutcome:
             self._tell_identity()
-            outcome = committing.commit(*opened, order)
+            outcome = committing.commit(opened.repository, opened.committer, order)
             if isinstance(outcome, NothingToCommit) and untakeable(outcome.left_out):
-                return self._may_not_write() or outcome
+                return refused(opened.repository) or outcome
             return outcome
 
         if not order.gentle:
@@ -134,22 +138,24 @@ class GitDriver:
         try:
             return self._guarded(lambda: at_low_priority(work))
         finally:
-            opened[0].rest()  # children that stay would stay behind everything else
+            opened.repository.rest()  # children that stay would stay behind everything else
 
     def sync(self, order: SyncOrder) -> SyncOutcome:
         """Fetch, merge, publish, and bring the work tree along."""
         if self._opened is None:
-            return _not_inspected()
+            return NOT_INSPECTED
         opened, wait = self._opened, self._runner.stopping.wait
 
         def work() -> SyncOutcome:
             self._tell_identity()
-            outcome = syncing.sync(*opened, order, watcher=self._watcher, wait=wait)
+            outcome = syncing.sync(
+                opened.repository, opened.committer, order, watcher=self._watcher, wait=wait
+            )
             if isinstance(outcome, Synced):
-                note = together(outcome.note, signing.to_tell(opened[0]))
+                note = together(outcome.note, signing.to_tell(opened.repository))
                 return replace(outcome, note=note)
             if isinstance(outcome, Away):  # git tells a fetch that can't be stored in many ways
-                return self._may_not_write() or outcome
+                return refused(opened.repository) or outcome
             return outcome
 
         return self._guarded(work)
@@ -158,7 +164,7 @@ class GitDriver:
         """Make the bytes of the work tree safe beside history."""
         if self._opened is None:
             return Snapshotted()
-        repository, committer = self._opened
+        repository, committer = self._opened.repository, self._opened.committer
         snapshots = Snapshots(repository, self._config, committer.author)
 
         def work() -> Snapshotted:
@@ -172,7 +178,7 @@ class GitDriver:
         """Pack what has gathered, when that is worth it; whether it was."""
         if self._opened is None:
             return False
-        repository = self._opened[0]
+        repository = self._opened.repository
 
         def work() -> bool:
             with self._runner.interruptible():
@@ -184,7 +190,7 @@ class GitDriver:
         """Let go of old versions that nobody writes to any more; True: some are left for later."""
         if self._opened is None:
             return False
-        repository = self._opened[0]
+        repository = self._opened.repository
         hasher = Hasher(repository.object_format)
         leases = leases_work(repository.root)
 
@@ -205,9 +211,9 @@ class GitDriver:
         lock = self._lock.pass_on()
         if self._opened is None:
             return None, lock
-        repository, committer = self._opened
+        repository, author = self._opened.repository, self._opened.committer.author
         repository.rest()
-        return (repository, committer.author, self._identity), lock
+        return (repository, author, self._identity), lock
 
     def take_over(self, known: Any, lock: int | None) -> None:
         """Have the tree open as it was handed over."""
@@ -215,7 +221,7 @@ class GitDriver:
         if known is not None:
             repository, author, self._identity = known
             self._runner.ledger = ledger(repository)
-            self._opened = (repository, self._committer(author))
+            self._opened = self._with_committer(repository, author)
             with contextlib.suppress(OSError):
                 mark.begin(repository, healed=False)
 
@@ -230,7 +236,7 @@ class GitDriver:
     def close(self) -> None:
         """Let another worker have the tree."""
         if self._opened is not None:
-            self._opened[0].rest()
+            self._opened.repository.rest()
         if self._lock.handle is not None:
             self._end_cleanly()
             self._lock.let_go()
@@ -239,28 +245,11 @@ class GitDriver:
         """At rest: nothing need be looked at when it goes on in the same boot."""
         if self._opened is not None:
             with contextlib.suppress(OSError):
-                mark.end(self._opened[0])
+                mark.end(self._opened.repository)
 
     def _guarded(self, verb: Callable[[], T]) -> T | Waiting | Failed | Aborted:
-        """Run a verb; what it can't go on from becomes an outcome."""
-        try:
-            if self._opened is not None:
-                history.settle(self._opened[0])
-            return verb()
-        except ChildAborted:
-            return Aborted()
-        except (GitFailed, OSError) as problem:
-            if not os.path.lexists(self._config.path + "/.git"):
-                return gone(self._config.path)
-            if self._is_elsewhere():
-                text = f"{self._config.path} has another git directory now; it is looked at next."
-                return Waiting(Why.GONE, text)
-            signal = -problem.code if isinstance(problem, GitFailed) else 0
-            found = failed(problem, self._config.path, ended_by=signal)
-            return self._may_not_write(unless=found.kind != "git-failed") or found
-        finally:
-            if self._opened is not None:
-                self._opened[0].pause()
+        repository = self._opened.repository if self._opened is not None else None
+        return guarded(verb, self._config.path, repository)
 
     def _without_reason(self, name: str, verb: Callable[[], T]) -> T | None:
         """Run a verb whose outcome has no place for why it failed; None then. The log has it."""
@@ -272,20 +261,10 @@ class GitDriver:
             return None
         return outcome
 
-    def _is_elsewhere(self) -> bool:
-        """Whether the git directory that was opened is no longer that of the tree: `git init
-        --separate-git-dir` has moved it, say."""
-        there = os.path.lexists(self._config.path + "/.git")
-        return there and self._opened is not None and not os.path.isdir(self._opened[0].state)
-
-    def _may_not_write(self, *, unless: bool = False) -> Failed | None:
-        """Whether it is that we may not write in the repository, where that is not known already."""
-        return None if unless or self._opened is None else refused(self._opened[0])
-
     def _tell_identity(self) -> None:
         if self._opened is None or self._identity is None:
             return
-        news = self._identity.news(self._opened[0], self._config, self._machine)
+        news = self._identity.news(self._opened.repository, self._config, self._machine)
         if news is not None:
             self._watcher.identified(news)
 
@@ -301,13 +280,11 @@ class GitDriver:
         ).run()
         if not isinstance(opened, Opened):
             return opened
-        self._opened = (opened.repository, self._committer(opened.author))
+        self._opened = self._with_committer(opened.repository, opened.author)
         self._identity = Identity(opened.ready.identity, opened.settings)
+        opened.repository.pause()
         return opened.ready
 
-    def _committer(self, author: history.Author) -> committing.Committer:
-        return committing.Committer(self._config, self._guard, self._compose, author)
-
-
-def _not_inspected() -> Failed:
-    return Failed("not-inspected", "The tree was not looked at yet; that is done first.")
+    def _with_committer(self, repository: Repository, author: history.Author) -> _Open:
+        committer = committing.Committer(self._config, self._guard, self._compose, author)
+        return _Open(repository, committer)

@@ -12,6 +12,7 @@ from autosyncd.vcs.git import excludes, history, lock
 from autosyncd.vcs.git.committing import hooks
 from autosyncd.vcs.git.condition import current_branch
 from autosyncd.vcs.git.disk import Hasher
+from autosyncd.vcs.git.guarded import gone
 from autosyncd.vcs.git.healing import heal, mark
 from autosyncd.vcs.git.healing.refill import refill
 from autosyncd.vcs.git.identity import identify, stamps
@@ -19,7 +20,7 @@ from autosyncd.vcs.git.remotes import remote as remotes
 from autosyncd.vcs.git.repository import NotARepository, Repository, open_repository
 from autosyncd.vcs.git.updating import held, sweep
 from autosyncd.vcs.git.updating.lease import leases_work
-from autosyncd.vcs.outcomes import Ready, Relinked, Unfit, Waiting, Why
+from autosyncd.vcs.outcomes import Ready, Relinked, Unfit, Waiting
 from autosyncd.vcs.process import Runner
 
 LET_GO_WITHIN = 1.0
@@ -177,11 +178,6 @@ def relinked(written: str, path: str) -> Relinked | None:
     """Where the configured path leads to, if that is not where it is worked any more."""
     real = os.path.realpath(written)
     return None if real == path else Relinked(f"{written} leads to {real} now; it goes on there.")
-
-
-def gone(path: str) -> Waiting:
-    """The tree isn't there, or no repository is in it."""
-    return Waiting(Why.GONE, f"{path} isn't there; it goes on when it comes back.")
 
 
 def together(*notes: str) -> str:
