@@ -35,6 +35,7 @@ from autosyncd.transport.events import (
 
 __all__ = [
     "CONNECT_WITHIN",
+    "TRY_NEXT_ADDRESS_AFTER",
     "Command",
     "Connect",
     "Connection",
@@ -65,6 +66,8 @@ __all__ = [
 
 CONNECT_WITHIN = 30.0
 """Seconds from the first packet until the session is good."""
+TRY_NEXT_ADDRESS_AFTER = 0.25
+"""Seconds until the next of a host's addresses is tried beside the first (RFC 8305)."""
 PING_AFTER = 30.0
 """Seconds of silence after which the server is asked whether it is there."""
 ANSWER_WITHIN = 10.0

@@ -32,8 +32,6 @@ UNREAD_LIMIT = 1024 * 1024
 """Bytes of one stanza; servers send 256 KiB at most."""
 DEPTH_LIMIT = 200
 """Open elements at the end of a packet; each costs far more memory than its bytes."""
-TRY_NEXT_ADDRESS_AFTER = 0.25
-"""Seconds until the next of a host's addresses is tried beside the first (RFC 8305)."""
 
 
 class Owner(Protocol):
@@ -94,7 +92,7 @@ class Client(slixmpp.ClientXMPP):
                 server.port,
                 ssl=self._context if server.direct else None,
                 server_hostname=domain if server.direct else None,
-                happy_eyeballs_delay=TRY_NEXT_ADDRESS_AFTER,
+                happy_eyeballs_delay=life.TRY_NEXT_ADDRESS_AFTER,
             )
         except (OSError, UnicodeError) as error:
             return _as_event(error)

@@ -1,20 +1,19 @@
 """The transport over an account on an XMPP server, one connection for all repositories.
 
-connection.py decides when to connect, ping and back off, login.py whether a server will do,
-session.py what is said to whom; client.py is the library. Here they are put together, with a loop.
+living.py keeps the connection up, login.py decides whether a server will do, session.py what is
+said to whom; client.py is the library. Here they are put together.
 """
 
-import asyncio
 import logging
 import secrets
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
 from math import inf
-from random import SystemRandom
 from typing import TYPE_CHECKING
 
 from autosyncd import clock
 from autosyncd.transport import connection as life
+from autosyncd.transport import events
+from autosyncd.transport.living import LivingTransport
 from autosyncd.transport.reflector_quota import Complaints
 from autosyncd.transport.xmpp import servers
 from autosyncd.transport.xmpp.attempt import converse
@@ -25,6 +24,7 @@ from autosyncd.transport.xmpp.sending import Recent
 from autosyncd.transport.xmpp.session import Session
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from xml.etree.ElementTree import Element
 
     from autosyncd.model import Channel, PushNotice, XmppConfig
@@ -36,11 +36,9 @@ log = logging.getLogger("autosyncd")
 
 LETTERS = 20
 """Messages for people that wait for a session; beyond it the oldest is dropped."""
-LONGEST_SLEEP = 60.0
-"""Seconds; the loop's clock stands still while the machine is suspended, the deadlines' doesn't."""
 
 
-class XmppTransport:
+class XmppTransport(LivingTransport):
     """A Transport (base.py). Every method is to be called from the loop that runs `run`."""
 
     name = "xmpp"
@@ -50,54 +48,27 @@ class XmppTransport:
         config: "XmppConfig",
         listener: "Listener",
         *,
-        now: Callable[[], float] = clock.now,
-        jitter: Callable[[], float] = lambda: SystemRandom().uniform(-1, 1),
         daemon: str = "",
         lookup: servers.Lookup = servers.srv,
     ) -> None:
+        super().__init__(listener)
         self._config = config
-        self._listener = listener
-        self._now = now
-        self._jitter = jitter
         self._lookup = lookup
         self._daemon = daemon or daemon_id()
         self._suffix = ""
-        self._connection = life.Connection()
         self._interests = Interests(config.jid)
         self._recent = Recent()
         self._letters: deque[tuple[str, str]] = deque(maxlen=LETTERS)
-        self._attempt: asyncio.Task[life.Event] | None = None
-        self._ending: set[asyncio.Task[life.Event]] = set()
         self._client: Client | None = None
         self._session: Session | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._reported: tuple[bool, str] | None = None
         self._dropped: Counter[Drop] = Counter()
         self._complaints = Complaints()
-        self._over = asyncio.Event()
-        self._bug: BaseException | None = None
-
-    async def run(self) -> None:
-        """See base.py. Keeps trying for ever, but for a refusal that only a person can mend."""
-        try:
-            self._happen(life.Start())
-            await self._over.wait()
-        finally:
-            self._happen(life.Stop())
-            if self._ending:
-                await asyncio.wait(self._ending)
-        if self._bug is not None:
-            raise self._bug
-
-    def stop(self) -> None:
-        """See base.py."""
-        self._over.set()
 
     def announce(self, notice: "PushNotice") -> None:
         """See base.py."""
-        self._recent.put(notice, now=self._now())
+        self._recent.put(notice, now=clock.now())
         if self._session is not None:
-            self._session.announce(notice, now=self._now())
+            self._session.announce(notice, now=clock.now())
             self._set_timer()
 
     def subscribe(self, channels: "Mapping[Channel, Interest]") -> None:
@@ -115,107 +86,55 @@ class XmppTransport:
         self._session.write(to, text)
         self._set_timer()
 
-    def network(self, *, online: bool) -> None:
-        """See base.py."""
-        self._happen(life.NetworkUp() if online else life.NetworkDown())
+    # What living.py asks for
 
-    def retry(self) -> None:
-        """See base.py."""
-        self._happen(life.Retry())
+    async def _converse(self) -> events.Event:
+        resource = f"autosyncd-{self._daemon}{self._suffix}"
+        return await converse(self._config, resource, self, self._lookup)
 
-    def woke(self) -> None:
-        """See base.py."""
-        self._happen(life.Woke())
+    def _open_session(self) -> None:
+        if self._session is None:
+            return
+        self._session.begin(now=clock.now())
+        while self._letters:
+            self._session.write(*self._letters.popleft())
+        self._listener.connected()
 
-    # The life of the connection
-
-    def _happen(self, event: life.Event) -> None:
-        self._connection, commands = life.step(
-            self._connection, event, now=self._now(), jitter=self._jitter()
-        )
-        for command in commands:
-            self._obey(command)
-        self._set_timer()
-
-    def _obey(self, command: life.Command) -> None:
-        match command:
-            case life.Connect():
-                resource = f"autosyncd-{self._daemon}{self._suffix}"
-                attempt = converse(self._config, resource, self, self._lookup)
-                self._attempt = asyncio.create_task(attempt)
-                self._attempt.add_done_callback(self._ended)
-            case life.Disconnect():
-                self._disconnect()
-            case life.Ping() if self._session is not None:
-                self._session.ping(now=self._now())
-            case life.OpenSession() if self._session is not None:
-                self._open_session(self._session)
-            case life.Rename():
-                self._suffix = f"-{secrets.token_hex(2)}"
-            case life.Report():
-                self._report(command)
-
-    def _set_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        due = life.deadline(self._connection)
-        due = inf if due is None else due
+    def _ping(self) -> None:
         if self._session is not None:
-            due = min(due, self._session.due(now=self._now()))
-        if due < inf:
-            wait = min(max(due - self._now(), 0.0), LONGEST_SLEEP)
-            self._timer = asyncio.get_running_loop().call_later(wait, self._tick)
+            self._session.ping(now=clock.now())
 
-    def _tick(self) -> None:
-        self._timer = None
-        if self._session is not None:
-            self._session.flush(now=self._now())
-        self._happen(life.Tick())
-
-    def _disconnect(self) -> None:
-        attempt, self._attempt = self._attempt, None
+    def _let_go(self) -> None:
         self._session = None
         client, self._client = self._client, None
         if client is not None:
             client.drop()
-        if attempt is not None and not attempt.done():
-            self._ending.add(attempt)
-            attempt.cancel()
 
-    def _ended(self, attempt: "asyncio.Task[life.Event]") -> None:
-        self._ending.discard(attempt)
-        if not attempt.cancelled() and attempt.exception() is not None:
-            self._bug = attempt.exception()
-            self._over.set()
-        elif attempt is self._attempt and not attempt.cancelled():
-            self._happen(attempt.result())
+    def _unusable(self, reason: str) -> str:
+        fatal = self._connection.state is life.TransportState.FATAL
+        then = "at the next reload" if fatal else "by itself"
+        reason = reason[:1].lower() + reason[1:].rstrip(".")
+        account = self._config.jid
+        return f"The XMPP account {account} can't be used: {reason}; it is tried again {then}."
 
-    def _open_session(self, session: Session) -> None:
-        session.begin(now=self._now())
-        while self._letters:
-            session.write(*self._letters.popleft())
-        self._listener.connected()
+    def _obey(self, command: events.Command) -> None:
+        if isinstance(command, events.Rename):
+            self._suffix = f"-{secrets.token_hex(2)}"
+        super()._obey(command)
 
-    def _report(self, report: life.Report) -> None:
-        text = ""
-        if not report.online:
-            fatal = self._connection.state is life.TransportState.FATAL
-            then = "at the next reload" if fatal else "by itself"
-            reason = report.reason[:1].lower() + report.reason[1:].rstrip(".")
-            text = f"The XMPP account {self._config.jid} can't be used: {reason}; "
-            text += f"it is tried again {then}."
-        if self._reported != (report.online, text):
-            self._reported = (report.online, text)
-            self._listener.changed(online=report.online, reason=text)
-        if report.alarming:
-            self._listener.alarm(text)
+    def _due(self) -> float:
+        return inf if self._session is None else self._session.due(now=clock.now())
+
+    def _tick(self) -> None:
+        if self._session is not None:
+            self._session.flush(now=clock.now())
+        super()._tick()
 
     # What the attempt and its client tell (attempt.py: Patron)
 
     def underway(self, within: float) -> None:
         """The attempt has come to a step that may take so long."""
-        self._happen(life.Underway(within))
+        self._happen(events.Underway(within))
 
     def greeted(self, client: "Client") -> None:
         """Logged in, and all is as it should be."""
@@ -228,26 +147,26 @@ class XmppTransport:
             client.say,
             self._listener,
             self._dropped,
-            now=self._now(),
+            now=clock.now(),
         )
-        self._happen(life.Greeted())
+        self._happen(events.Greeted())
 
     def spoke(self) -> None:
         """Something came in."""
         if self._session is not None:
-            self._happen(life.Spoke())
+            self._happen(events.Spoke())
 
     def received(self, xml: "Element") -> None:
         """A stanza came in."""
         if self._session is None:
             return
-        self._session.received(xml, now=self._now())
+        self._session.received(xml, now=clock.now())
         self._complain()
         self._set_timer()
 
     def _complain(self) -> None:
         """Say what was not obeyed, each kind at most once a minute."""
-        now = self._now()
+        now = clock.now()
         for line in self._complaints.due(now=now):
             log.info("XMPP: not obeyed: %s", line)
         for kind, count in self._dropped.items():
