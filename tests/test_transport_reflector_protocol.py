@@ -28,13 +28,7 @@ from autosyncd.transport.reflector_protocol import (
     paused_until,
     take,
 )
-from autosyncd.transport.reflector_quota import (
-    COMPLAIN_EVERY,
-    Complaints,
-    Doorway,
-    Limits,
-    Timeouts,
-)
+from autosyncd.transport.reflector_quota import Doorway, Limits, Timeouts
 
 
 def drain(talk: Conversation) -> tuple[Conversation, list[Command]]:
@@ -201,17 +195,3 @@ def test_timeouts_run_out_in_order() -> None:
     timeouts.forget(2)
     assert timeouts.due(now=14.0) == [3, 1]
     assert 2 not in timeouts
-
-
-def test_trouble_gets_one_line_a_minute_with_a_count() -> None:
-    complaints = Complaints()
-    assert complaints.deadline() is None
-    assert [complaints.note("full", now=float(now)) for now in range(5)] == [True] + [False] * 4
-    assert complaints.note("slow", now=5.0), "another kind has its own line"
-    assert complaints.deadline() == COMPLAIN_EVERY
-    assert complaints.due(now=COMPLAIN_EVERY) == ["full: 4 more in the last minute"]
-    assert complaints.due(now=COMPLAIN_EVERY + 5) == []
-    assert complaints.deadline() == 2 * COMPLAIN_EVERY
-    assert complaints.due(now=2 * COMPLAIN_EVERY) == []
-    assert complaints.deadline() is None
-    assert complaints.note("full", now=3 * COMPLAIN_EVERY)

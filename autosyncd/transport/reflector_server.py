@@ -13,6 +13,7 @@ from functools import partial
 
 from autosyncd import clock
 from autosyncd.transport import reflector_protocol as protocol
+from autosyncd.transport.complaints import Complaints
 from autosyncd.transport.reflector_entrance import Entrance
 from autosyncd.transport.reflector_peer import (
     READ,
@@ -24,7 +25,7 @@ from autosyncd.transport.reflector_peer import (
     tune,
     turn_away,
 )
-from autosyncd.transport.reflector_quota import Complaints, Doorway, Limits, Timeouts
+from autosyncd.transport.reflector_quota import Doorway, Limits, Timeouts
 
 log = logging.getLogger("autosync-reflector")
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from autosyncd import clock
 from autosyncd.transport import connection as life
 from autosyncd.transport import events
+from autosyncd.transport.complaints import Complaints
 from autosyncd.transport.living import LivingTransport
-from autosyncd.transport.reflector_quota import Complaints
 from autosyncd.transport.xmpp import servers
 from autosyncd.transport.xmpp.attempt import converse
 from autosyncd.transport.xmpp.hearing import ORDINARY
