@@ -64,7 +64,7 @@ def entry(*paths: str) -> str:
 
 def test_nothing_configured_is_no_problem(machine):
     found = machine.load()
-    assert (found.repositories, found.problems, found.sources) == ((), (), ())
+    assert (found.repositories, found.problems, found.kept) == ((), (), ())
     assert found.outside == OutsideConfig()
 
 
@@ -77,7 +77,7 @@ def test_files_are_read_in_order(machine):
         machine.write(f"autosync.d/{ignored}", entry("~/ignored"))
     found = machine.load()
     assert names(found) == ["m", "system", "a", "z"]
-    assert [os.path.basename(one) for one in found.sources] == [
+    assert [os.path.basename(one.file) for one in found.kept] == [
         "autosync.yaml", "0.yaml", "a.yaml", "z.yaml"
     ]  # fmt: skip
     assert found.origins[0] == f"{main}:2"

@@ -262,7 +262,7 @@ def test_every_setting_shown_reads_back_as_itself():
         "repositories: [{path: /a, exclude: ['*.iso', \"it's\"], poll_every: 90s, large_file: 1536B,"
         " alerts: none, branch: main, channel: c, safety: {max_deleted: 12.5%}}]"
     )
-    lines = describe(Settled((config,), OutsideConfig(), (), (), (), ("f:1",)))
+    lines = describe(Settled((config,), OutsideConfig(), (), (), origins=("f:1",)))
     shown = [line[2:] for line in lines if line.startswith("  ") and "safety." not in line]
     safety = [line.strip().removeprefix("safety.") for line in lines if "safety." in line]
     text = "repositories:\n-\n" + "".join(f"  {line}\n" for line in shown)

@@ -104,7 +104,7 @@ class Stage:
         outside = changes.pop("outside", OutsideConfig())
         repositories = tuple(RepoConfig(f"{self.paths}/{name}", name, **changes) for name in names)
         found = tuple(ConfigProblem("a.yaml", 1, text) for text in problems)
-        config = Configuration(repositories, outside, found, (), ())
+        config = Configuration(repositories, outside, found, ())
         new = self.folder / "config.new"
         new.write_bytes(pickle.dumps(config))
         new.rename(self.folder / "config")
@@ -753,7 +753,7 @@ def test_a_storm_of_sighups_ends_with_the_newest_configuration(stage):
         changing = RepoConfig("/trees/dotfiles", "dotfiles", commit_after=1.0 + number)
         come_and_go = RepoConfig(f"/trees/t{number % 3}", f"t{number % 3}")
         entries = (notes, changing, *([come_and_go] if number % 2 else []))
-        new = Configuration(entries, OutsideConfig(), (), (), ())
+        new = Configuration(entries, OutsideConfig(), (), ())
         fresh = stage.folder / "config.new"
         fresh.write_bytes(pickle.dumps(new))
         fresh.rename(stage.folder / "config")

@@ -46,9 +46,7 @@ def load(
     guarded = _guarded(where, sources)
     choice = choose(sources, guarded)
     main = next((one.fresh.parsed for one in sources if one.fresh.parsed.file in where.main), None)
-    found = tuple(one.fresh.parsed.file for one in sources)
-    found = tuple(one for one in found if one not in where.folders)
-    return replace(_settled(choice, main, previous), sources=found, guarded=guarded)
+    return replace(_settled(choice, main, previous), guarded=guarded)
 
 
 def with_links(configuration: Configuration) -> Configuration:
@@ -168,7 +166,6 @@ def _settled(
         outside=held.outside if held else before,
         problems=problems,
         notes=choice.notes,
-        sources=(),
         origins=tuple(origins),
         given=tuple(given),
         top=held.parsed.top if held else Given(),

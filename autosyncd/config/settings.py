@@ -18,8 +18,6 @@ class Configuration:
     """Of every file; a file with a problem is left out as a whole."""
     notes: tuple[str, ...]
     """Sentences worth an info line: what was skipped or kept, and why."""
-    sources: tuple[str, ...]
-    """The files that were found, in reading order."""
     origins: tuple[str, ...] = ()
     """file:line of each repository's entry, in the order of `repositories`."""
     given: tuple[tuple[Given, ...], ...] = ()
