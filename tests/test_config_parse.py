@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from autosyncd.config import document, schema
 from autosyncd.config.describe import describe
-from autosyncd.config.parse import PROBLEMS_LIMIT, Given, parse
+from autosyncd.config.given import Given
+from autosyncd.config.parse import PROBLEMS_LIMIT, parse
 from autosyncd.config.settings import Configuration as Settled
 from autosyncd.config.settings import repository
 from autosyncd.config.transports import transports

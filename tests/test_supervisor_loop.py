@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from autosyncd import clock
-from autosyncd.config.parse import ConfigProblem
+from autosyncd.config.given import ConfigProblem
 from autosyncd.config.settings import Configuration
 from autosyncd.errors import LinkClosed
 from autosyncd.link.channel import Link

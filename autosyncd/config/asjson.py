@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Any
 
 from autosyncd.config.describe import password_source, place_of, server_text, settings
-from autosyncd.config.parse import ConfigProblem
+from autosyncd.config.given import ConfigProblem
 from autosyncd.config.settings import Configuration
 from autosyncd.model import OutsideConfig
 

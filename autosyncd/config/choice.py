@@ -8,7 +8,7 @@ edit never stops a repository of another file.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from autosyncd.config.parse import ConfigProblem, Given, ParsedFile
+from autosyncd.config.given import ConfigProblem, Given, ParsedFile
 from autosyncd.model import OutsideConfig
 
 

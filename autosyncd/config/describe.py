@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 
 from autosyncd.config import schema
-from autosyncd.config.parse import Given
+from autosyncd.config.given import Given
 from autosyncd.config.schema import Many, One, Section
 from autosyncd.config.settings import Configuration
 from autosyncd.model import OutsideConfig, RepoConfig, Safety, XmppConfig

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from autosyncd.config import schema
 from autosyncd.config.document import BYTES_LIMIT
-from autosyncd.config.parse import ConfigProblem, ParsedFile, parse, unreadable
+from autosyncd.config.given import ConfigProblem, ParsedFile, unreadable
+from autosyncd.config.parse import parse
 from autosyncd.config.places import Places, is_drop_in
 from autosyncd.config.values import Mistake
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from autosyncd.config.choice import Candidate, Choice, Source, Version, choose, inside
 from autosyncd.config.files import read_all, read_source
+from autosyncd.config.given import ConfigProblem, Given, ParsedFile
 from autosyncd.config.overlap import neighbours, objection
-from autosyncd.config.parse import ConfigProblem, Given, ParsedFile
 from autosyncd.config.places import Places, expand_given, foreign_home, hops, places
 from autosyncd.config.settings import Configuration, repository
 from autosyncd.config.transports import transports

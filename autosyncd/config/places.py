@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from autosyncd.config.choice import inside
-from autosyncd.config.parse import ConfigProblem, Given
+from autosyncd.config.given import ConfigProblem, Given
 from autosyncd.config.values import Mistake, shown
 
 _VARIABLE = re.compile(r"\$(?:(\$)|(\w+)|\{(\w+)\})", re.ASCII)

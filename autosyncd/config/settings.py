@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from autosyncd.config.parse import ConfigProblem, Given, ParsedFile
+from autosyncd.config.given import ConfigProblem, Given, ParsedFile
 from autosyncd.model import OutsideConfig, RepoConfig, Safety
 
 

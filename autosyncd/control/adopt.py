@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from autosyncd.config.choice import inside
+from autosyncd.config.given import Given
 from autosyncd.config.load import default_name, load
-from autosyncd.config.parse import Given
 from autosyncd.config.places import places
 from autosyncd.config.settings import Configuration, repository
 from autosyncd.config.write import entry_yaml, remove_drop_in, write_drop_in

@@ -6,8 +6,8 @@ import sys
 
 from autosyncd.config.asjson import as_json, refused
 from autosyncd.config.describe import describe
+from autosyncd.config.given import ConfigProblem
 from autosyncd.config.load import load, with_links
-from autosyncd.config.parse import ConfigProblem
 from autosyncd.config.places import as_written
 from autosyncd.config.settings import Configuration
 from autosyncd.errors import ConfigError
