@@ -42,7 +42,8 @@ from autosyncd.messenger.commands import (
 )
 from autosyncd.messenger.letters import GATHER, Letters, Write
 from autosyncd.messenger.loop import Ear
-from autosyncd.messenger.outside import Due, Outside, deadline, printable, step
+from autosyncd.messenger.outside import Due, Outside, deadline, step
+from autosyncd.messenger.printable import printable
 from autosyncd.model import AlertKind, PushNotice, Status
 from autosyncd.transport.base import Interest
 

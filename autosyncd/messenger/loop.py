@@ -41,6 +41,7 @@ from autosyncd.messenger.commands import (
 )
 from autosyncd.messenger.letters import Letters, Write
 from autosyncd.messenger.outside import Outside, Stimulus
+from autosyncd.messenger.printable import printable
 from autosyncd.model import AlertKind, OutsideConfig, PushNotice
 from autosyncd.transport.base import Listener, Transport, Writer
 
@@ -63,7 +64,7 @@ class Ear:
         self._feed(Connected(self._transport))
 
     def changed(self, *, online: bool, reason: str) -> None:
-        self._feed(TransportChanged(self._transport, online, cut(outside.printable(reason))))
+        self._feed(TransportChanged(self._transport, online, cut(printable(reason))))
         if online:
             self._feed(Withdraw("", self._transport))
 

@@ -8,14 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from autosyncd.link.messages import (
-    Message,
-    Online,
-    Retry,
-    Shutdown,
-    Woke,
-    cut,
-)
+from autosyncd.link.messages import Message, Online, Retry, Shutdown, Woke
 from autosyncd.link.outside import (
     Alert,
     Asked,
@@ -31,6 +24,7 @@ from autosyncd.link.outside import (
     Withdraw,
 )
 from autosyncd.messenger import bubbles, letters
+from autosyncd.messenger.believing import believable
 from autosyncd.messenger.bubbles import Bubbles
 from autosyncd.messenger.commands import (
     Announce,
@@ -48,12 +42,7 @@ from autosyncd.messenger.commands import (
 )
 from autosyncd.messenger.interests import union
 from autosyncd.messenger.letters import Letters
-from autosyncd.model import Channel
-from autosyncd.transport.base import Interest
-
-NAME_LIMIT = 255
-"""Characters of a branch, head, tree, source or host in a notice; a longer one is no notice."""
-CHANNELS_LIMIT = 8
+from autosyncd.messenger.printable import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,26 +71,6 @@ class Outside:
 
 
 Answer = tuple[Outside, tuple[Command, ...]]
-
-
-def printable(text: str) -> str:
-    r"""The text as D-Bus takes it: valid UTF-8 without NUL.
-
-    A byte of a file name that is no UTF-8 (os.fsdecode made a lone surrogate of it) is written as
-    `\xff`, so that two names stay two names.
-    """
-    if text.isascii() and "\0" not in text:
-        return text
-    return "".join(map(_printable_character, text))
-
-
-def _printable_character(character: str) -> str:
-    code = ord(character)
-    if 0xDC80 <= code <= 0xDCFF:
-        return f"\\x{code - 0xDC00:02x}"
-    if 0xD800 <= code <= 0xDFFF:
-        return f"\\u{code:04x}"
-    return character if code else "\\x00"
 
 
 def step(state: Outside, message: Stimulus, *, now: float) -> Answer:
@@ -231,22 +200,11 @@ def _ordered(state: Outside, message: Subscribe | Tell | Retry | Shutdown) -> An
 def _reported(state: Outside, message: Heard | Asked) -> Answer:
     match message:
         case Heard():
-            return state, _believable(message, union(state.subscriptions.values()))
+            heard = believable(message, union(state.subscriptions.values()))
+            return state, (Report(heard),) if heard else ()
         case Asked(repository=""):
             return state, (Report(message),)
         case Asked(repository=shown):
             if shown not in state.names:
                 return state, ()
             return state, (Report(replace(message, repository=state.names[shown])),)
-
-
-def _believable(heard: Heard, wanted: Mapping[Channel, Interest]) -> tuple[Command, ...]:
-    """The report of a notice, if it is for us and short enough for a link, whoever wrote it."""
-    notice = heard.notice
-    ours = tuple(channel for channel in notice.channels if channel in wanted)[:CHANNELS_LIMIT]
-    if not ours or len(notice.branch) > NAME_LIMIT or len(notice.head) > NAME_LIMIT:
-        return ()
-    if len(notice.tree) > NAME_LIMIT or len(notice.source or "") > NAME_LIMIT:
-        return ()
-    notice = replace(notice, channels=ours, host=cut(notice.host, NAME_LIMIT))
-    return (Report(replace(heard, notice=notice, sender=cut(heard.sender, NAME_LIMIT))),)
