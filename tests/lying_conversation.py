@@ -40,6 +40,7 @@ class Lie(Enum):
     BIND_WITHOUT_LOGIN = "inside TLS it offers resource binding without SASL"
     BIND_DURING_LOGIN = "it answers the client's SCRAM with an offer to bind"
     UNPROVED_LOGIN = "it accepts any password, since it does not know the right one"
+    SUCCESS_INSTEAD_OF_CHALLENGE = "it lets in whoever begins to log in, and proves nothing itself"
     OTHER_NAME = "its certificate is another domain's"
     EXPIRED = "its certificate has expired"
     UNKNOWN_CA = "its certificate is signed by nobody whom the client knows"
@@ -235,6 +236,8 @@ class Conversation:
         nonce = dict(part.split("=", 1) for part in bare.split(","))["r"] + secrets.token_hex(8)
         salt = secrets.token_bytes(12)
         challenge = f"r={nonce},s={base64.b64encode(salt).decode()},i={ITERATIONS}"
+        if self._lie is Lie.SUCCESS_INSTEAD_OF_CHALLENGE:
+            return challenge
         self._say(f"<challenge xmlns='{SASL}'>{_encoded(challenge)}</challenge>")
         unproved, _, proof = _decoded(await self._next()).rpartition(",p=")
         if self._lie is Lie.UNPROVED_LOGIN:

@@ -49,6 +49,7 @@ BEFORE_LOGIN = {
     Lie.BIND_WITHOUT_LOGIN: ("it asks for no password", TransportState.BACKOFF, True),
     Lie.BIND_DURING_LOGIN: ("it asks for no password", TransportState.BACKOFF, True),
     Lie.UNPROVED_LOGIN: ("it can't prove that it knows", TransportState.BACKOFF, True),
+    Lie.SUCCESS_INSTEAD_OF_CHALLENGE: ("it can't prove that", TransportState.BACKOFF, True),
     Lie.OTHER_NAME: ("its certificate is not accepted, Hostname", TransportState.BACKOFF, True),
     Lie.EXPIRED: ("its certificate is not accepted, certificate has", TransportState.BACKOFF, True),
     Lie.UNKNOWN_CA: ("its certificate is not accepted", TransportState.BACKOFF, True),

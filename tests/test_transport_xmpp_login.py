@@ -17,6 +17,7 @@ from autosyncd.transport.xmpp import login
 from autosyncd.transport.xmpp.identity import daemon_id
 from autosyncd.transport.xmpp.servers import Record, Server, find, srv
 
+GOOD = "r=abc,s=QSXCR+Q6sek8bf92,i=4096"
 STARTTLS = f"<starttls xmlns='{login.TLS}'/>"
 
 
@@ -81,6 +82,37 @@ def test_no_server_sets_more_work_than_an_honest_one(challenge, answer):
     assert login.is_too_much(xml) is answer
     xml.text = "\u00e9 not base64"
     assert not login.is_too_much(xml)
+
+
+def objection(word: str, said: str, mechanism: str, *, challenged: bool) -> object:
+    text = b64encode(said.encode()).decode()
+    xml = fromstring(f"<{word} xmlns='{login.SASL}'>{text}</{word}>")  # noqa: S314
+    return login.objection(xml, mechanism, challenged=challenged)
+
+
+@pytest.mark.parametrize(
+    ("word", "said", "mechanism", "challenged"),
+    [
+        ("success", GOOD, "SCRAM-SHA-1", False),  # a challenge in the place of its proof
+        ("success", "v=QSXC", "SCRAM-SHA-1", False),
+        ("success", GOOD, "SCRAM-SHA-256-PLUS", True),
+        ("success", "", "SCRAM-SHA-1", True),
+        ("success", "e=other-error", "SCRAM-SHA-1", True),
+        ("challenge", GOOD, "SCRAM-SHA-1", True),  # a second one
+        ("challenge", "v=QSXC", "SCRAM-SHA-1", True),
+        ("challenge", "", "PLAIN", False),
+        ("success", "v=QSXC", "", False),  # nobody has begun
+        ("challenge", GOOD, "", False),
+    ],
+)
+def test_a_login_goes_by_the_rules_or_ends(word, said, mechanism, challenged):
+    assert isinstance(objection(word, said, mechanism, challenged=challenged), Unacceptable)
+
+
+def test_a_login_that_goes_by_the_rules_goes_on():
+    assert objection("challenge", GOOD, "SCRAM-SHA-1", challenged=False) is None
+    assert objection("success", "v=QSXC,x=more", "SCRAM-SHA-1", challenged=True) is None
+    assert objection("success", "", "PLAIN", challenged=False) is None
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,7 @@ class Client(slixmpp.ClientXMPP):
         self._unread = 0
         self._dropped = False
         self._online = False
+        self._challenged = False
         self._accepted = False
         """The server says that the login is good."""
         self._filtering: asyncio.Task[None] | None = None
@@ -176,20 +177,26 @@ class Client(slixmpp.ClientXMPP):
             return self._takes(xml)
         if not self._encrypted:
             return xml.tag in login.IN_CLEAR
-        if xml.tag == f"{{{login.SASL}}}failure":
-            self._end(login.failed(xml))
+        if xml.tag in login.WORDS:
+            return self._believes(xml)
+        return self._proved and xml.tag == "{jabber:client}iq"
+
+    def _believes(self, word: "Element") -> bool:
+        used = self._mechanisms.mech
+        mechanism = used.name if used is not None and not self._accepted else ""
+        objection = login.objection(word, mechanism, challenged=self._challenged)
+        if objection is not None:
+            self._end(objection)
             return False
-        if xml.tag == f"{{{login.SASL}}}challenge" and login.is_too_much(xml):
-            self._end(life.Unacceptable("its login asks for more work than any honest server's"))
-            return False
-        self._accepted = self._accepted or xml.tag == f"{{{login.SASL}}}success"
-        return xml.tag.startswith(f"{{{login.SASL}}}") or xml.tag == "{jabber:client}iq"
+        self._challenged = self._challenged or word.tag == login.CHALLENGE
+        self._accepted = self._accepted or word.tag == login.SUCCESS
+        return True
 
     def _takes(self, features: "Element") -> bool:
         verdict = login.judge(
             features,
             encrypted=self._encrypted,
-            authenticated=self.authenticated,
+            authenticated=self._proved,
             allow_plain=self._allow_plain,
         )
         if not isinstance(verdict, login.GoOn):
@@ -210,11 +217,19 @@ class Client(slixmpp.ClientXMPP):
         checked = self._context.check_hostname and self._context.verify_mode is ssl.CERT_REQUIRED
         return checked and tls.server_hostname in names
 
+    @property
+    def _proved(self) -> bool:
+        """Logged in; and where that was by SCRAM, the server has proved that it knows the password."""
+        used = self._mechanisms.mech
+        if not self.authenticated or used is None:
+            return False
+        return used.name not in login.MECHANISMS or used._mutual_auth is True
+
     def _check(self, _event: object) -> None:
         """The library calls a session started that was never encrypted and never logged in."""
         if self._ending.done():
             return
-        if not self._encrypted or not self.authenticated:
+        if not self._encrypted or not self._proved:
             self._end(life.Unacceptable("it asks for no password, so it may be anybody"))
         elif self.boundjid.bare != self.requested_jid.bare or not self.boundjid.resource:
             self._end(life.Unacceptable("it logged us in as somebody else"))

@@ -21,6 +21,8 @@ TLS = "urn:ietf:params:xml:ns:xmpp-tls"
 SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
 STREAM_ERRORS = "urn:ietf:params:xml:ns:xmpp-streams"
 FEATURES = f"{{{STREAM}}}features"
+FAILURE, CHALLENGE, SUCCESS = (f"{{{SASL}}}{word}" for word in ("failure", "challenge", "success"))
+WORDS = frozenset({FAILURE, CHALLENGE, SUCCESS})
 STREAM_ERROR = f"{{{STREAM}}}error"
 IN_CLEAR = frozenset({FEATURES, f"{{{TLS}}}proceed"})
 """The only words of a server that are obeyed before TLS is up."""
@@ -29,6 +31,7 @@ MECHANISMS = frozenset(
 )
 ITERATIONS_LIMIT = 200_000
 """Rounds of hashing a server may ask for: two seconds of work. Servers ask for 10,000 or fewer."""
+_SIGNATURE = re.compile(rb"v=[A-Za-z0-9+/]+={0,2}(?:,.*)?", re.DOTALL)
 _FINAL = {
     "not-authorized": "the password is wrong, or there is no such account",
     "account-disabled": "the account is disabled",
@@ -71,12 +74,31 @@ def judge(
 
 def is_too_much(challenge: "Element") -> bool:
     """Whether a SCRAM challenge asks for more work than any honest server (RFC 5802, section 5.1)."""
-    try:
-        text = base64.b64decode(challenge.text or "", validate=True)
-    except (binascii.Error, ValueError):
-        return False  # the library can't read it either
+    text = _decoded(challenge)
     found = re.search(rb"(?:\A|,)i=(\d+)", text)
     return found is not None and int(found[1][:12]) > ITERATIONS_LIMIT
+
+
+def objection(
+    word: "Element", mechanism: str, *, challenged: bool
+) -> Refused | Unacceptable | Lost | None:
+    """Why a word of the server during the login ends it; None: the library may see it.
+
+    The library takes a success for a challenge and a challenge as often as it comes. By SCRAM (RFC
+    5802, section 5) there is one challenge, then a success that holds the server's own proof.
+    """
+    if word.tag == FAILURE:
+        return failed(word)
+    if mechanism not in MECHANISMS:
+        expected = mechanism and word.tag == SUCCESS
+        return None if expected else Unacceptable("it logs in by no rule that is known")
+    if word.tag == CHALLENGE and not challenged:
+        if is_too_much(word):
+            return Unacceptable("its login asks for more work than any honest server's")
+        return None
+    if word.tag == SUCCESS and challenged and _SIGNATURE.fullmatch(_decoded(word)):
+        return None
+    return Unacceptable("it can't prove that it knows the password")
 
 
 def failed(failure: "Element") -> Refused | Lost:
@@ -96,6 +118,14 @@ def ended(error: "Element") -> Displaced | Lost:
             "or where the server lets only some in at a time (ejabberd: ten)"
         )
     return Lost(f"it ended the connection: {condition}")
+
+
+def _decoded(word: "Element") -> bytes:
+    """What is said in base64, read as leniently as the library does; nothing if it can't be read."""
+    try:
+        return base64.b64decode((word.text or "").encode())
+    except (binascii.Error, UnicodeEncodeError):
+        return b""
 
 
 def _condition(xml: "Element", namespace: str) -> str:
