@@ -148,6 +148,22 @@ CLASHES = {
         edit("x/a.txt", DESKTOP),
         ("now a file\n", DESKTOP),
     ),
+    "folder renamed, a folder in it became a file": Clash(
+        {"old/f.txt": LINES, "old/g.txt": OTHER, "old/x/in": "inside\n"},
+        both(
+            move("old/f.txt", "far/new/f.txt"),
+            edit("far/new/f.txt", LAPTOP),
+            delete("old/g.txt"),
+            delete("old/x"),
+        ),
+        both(
+            delete("old/x"),
+            edit("old/x", "now a file\n"),
+            edit("old/f.txt", DESKTOP),
+            edit("old/g.txt", OTHER + "desktop\n"),
+        ),
+        (LAPTOP, DESKTOP, "now a file\n", OTHER + "desktop\n"),
+    ),
     "link and folder": Clash(
         {"a": "a"}, link("x", "a"), edit("x/inside.txt", "inside\n"), ("-> a", "inside\n")
     ),

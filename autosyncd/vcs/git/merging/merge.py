@@ -53,8 +53,9 @@ def merge(repository: Repository, ours: str, theirs: str) -> Merged:
     tree, stages = _merge_tree(apart, first, second)
     if not stages:
         return Merged(tree)
-    if _synthetic(repository, stages, (first, second)):
-        # a rename met a rename: git has put markers into a blob; path by path it never does
+    if _synthetic(repository, stages, (first, second)) or _has_hole(repository, tree):
+        # a rename met a rename, and git has put markers into a blob; or a renamed folder met a file
+        # of the name of one in it, and git has put in nothing: path by path it never does
         tree, stages = merge_by_path(repository, apart, first, second)
     since = ("rev-list", "--left-right", "--count", f"{first}...{second}", "--")
     left, right = map(int, apart(*since).text.split())
@@ -102,6 +103,13 @@ def _synthetic(
         if wanted - {record.split(b"\t", 1)[0].split(b" ")[2] for record in listed.records}:
             return True
     return False
+
+
+def _has_hole(repository: Repository, tree: str) -> bool:
+    """Whether an entry is there without an object (git 2.39 makes such): no index could hold it."""
+    listed = repository.git("ls-tree", "-r", "-z", tree, timeout=LONG)
+    infos = (record.split(b"\t", 1)[0] for record in listed.records)
+    return any(not info.split(b" ")[2].strip(b"0") for info in infos)
 
 
 def _names_in(
