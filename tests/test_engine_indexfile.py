@@ -83,7 +83,7 @@ def test_of_another_kind_nothing_is_known(tree: Path, kind: str) -> None:
     assert index.entries is None
     assert not index.are_plain(every(tree))
     placed = {path: (one, os.lstat(tree / os.fsdecode(path))) for path, one in every(tree).items()}
-    assert index.write_times(placed) == set()
+    assert index.write_times(os.fsencode(tree), placed) == set()
     git(tree, "status")
 
 
@@ -91,7 +91,8 @@ def test_there_is_none_yet(tmp_path: Path) -> None:
     index = IndexFile(os.fsencode(tmp_path / "index"), "sha1")
     assert (index.entries, index.tree) == (0, None)
     assert index.are_plain({})
-    assert index.write_times({b"a": (Version(b"100644", b"0" * 40), os.lstat(tmp_path))}) == set()
+    placed = {b"a": (Version(b"100644", b"0" * 40), os.lstat(tmp_path))}
+    assert index.write_times(os.fsencode(tmp_path), placed) == set()
 
 
 def test_times_are_written(tree: Path) -> None:
@@ -101,7 +102,7 @@ def test_times_are_written(tree: Path) -> None:
         git(tree, "update-index", "--cacheinfo", f"100644,{oid},{name}")
     assert git(tree, *PLUMBING).splitlines() == sorted(NAMES, key=os.fsencode)
     placed = {path: (one, os.lstat(tree / os.fsdecode(path))) for path, one in every(tree).items()}
-    assert index_of(tree).write_times(placed) == set(placed)
+    assert index_of(tree).write_times(os.fsencode(tree), placed) == set(placed)
     assert git(tree, *PLUMBING) == ""
     git(tree, "fsck", "--strict")
     assert git(tree, "status", "--porcelain") == ""
@@ -109,9 +110,24 @@ def test_times_are_written(tree: Path) -> None:
     assert git(tree, "status", "--porcelain") == "M a"
 
 
+def test_what_was_edited_since_it_was_looked_at_has_no_times(tree: Path) -> None:
+    """To the same size and in the same second: git would take it for what it was."""
+    oid = version(tree).oid.decode()
+    git(tree, "update-index", "--cacheinfo", f"100644,{oid},a", "--cacheinfo", f"100644,{oid},b")
+    placed = {path: (one, os.lstat(tree / os.fsdecode(path))) for path, one in every(tree).items()}
+    before = os.stat(tree / ".git/index")
+    (tree / "a").write_text("2\n")
+    seconds = placed[b"a"][1].st_mtime_ns // 10**9 * 10**9
+    os.utime(tree / "a", ns=(seconds, seconds + 1))
+    assert b"a" not in index_of(tree).write_times(os.fsencode(tree), placed)
+    assert os.stat(tree / ".git/index").st_mtime_ns == before.st_mtime_ns, "it hides nothing else"
+    os.utime(tree / ".git/index", (2_000_000_000, 2_000_000_000))
+    assert git(tree, "status", "--porcelain") == "M a"
+
+
 def test_times_of_another_version_are_not_written(tree: Path) -> None:
     placed = {b"a": (version(tree, "2\n"), os.lstat(tree / "a"))}
-    assert index_of(tree).write_times(placed) == set()
+    assert index_of(tree).write_times(os.fsencode(tree), placed) == set()
 
 
 # in a whole update

@@ -3,6 +3,7 @@
 import os
 import random
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from autosyncd.vcs.git.indexfile import IndexFile
 from autosyncd.vcs.outcomes import CommitMade, Waiting, Why
 from tests.test_vcs_quick import Ways, refuse_the_quick_way, settled, tree_of_everything
 from tests.trees import Clone, World, make_world
+from tests.waiting import eventually
 
 FILES = ("a.txt", "notes/b.txt", "notes/deep/c.txt", "other/d.txt", "other/e.txt")
 
@@ -389,6 +391,28 @@ def test_an_edit_in_the_instant_in_which_the_index_is_written_is_not_hidden(
         laptop.commit("notes/b.txt")
     os.utime(laptop.path(".git/index"), (2_000_000_100, 2_000_000_100))
     assert "other/d.txt" in laptop.git("status", "--porcelain")
+
+
+def test_an_edit_in_the_second_of_its_commit_is_seen_by_stat_alone(laptop: Clone, way: str) -> None:
+    """git compares whole seconds: an edit to the same size shows only as long as the index is not
+    younger than that second, however often it is rewritten for other files."""
+    file, index = laptop.path("notes/b.txt"), laptop.path(".git/index")
+    laptop.edit("other/e.txt", "the first that is committed is written by git\n")
+    laptop.commit("other/e.txt")
+    for turn in range(20):
+        laptop.edit("notes/b.txt", f"{turn:02}\n")
+        laptop.commit("notes/b.txt")
+        if int(os.stat(file).st_mtime) == int(os.stat(index).st_mtime):
+            break
+    then = os.stat(file).st_mtime_ns
+    laptop.edit("notes/b.txt", "in\n")
+    os.utime(file, ns=(then, then + 1))
+    eventually(lambda: time.time() > then / 1e9 + 1)
+    laptop.edit("other/e.txt", "a second later\n")
+    laptop.commit("other/e.txt")
+    assert laptop.git("status", "--porcelain") == " M notes/b.txt"
+    laptop.commit()
+    assert laptop.git("show", "HEAD:notes/b.txt") == "in"
 
 
 @pytest.mark.slow

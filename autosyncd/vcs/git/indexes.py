@@ -32,14 +32,13 @@ def bring_along(
     files looked like (lstat(2)) when they were read, `folders` which trees are others now.
 
     An index that has come about here is rewritten without git, where no entry comes or goes. The first
-    time git does it: it looks again at files that are as young as the index (racy-git.txt), and a
-    younger index would hide what was edited in that instant.
+    time git does it: it looks again at files that are as young as the index (racy-git.txt).
     """
-    index = repository.private_index
+    index, root = repository.private_index, repository.root
     steady = repository.steady is not None and repository.steady == signature(repository)
     if folders is not None and steady:
         own = IndexFile(repository.index, repository.object_format)
-        if own.write_changed(index, pairs, seen, folders):
+        if own.write_changed(root, index, pairs, seen, folders):
             return
     copy_own(repository)
     changes = {path: pair[1] for path, pair in pairs.items()}
@@ -47,7 +46,7 @@ def bring_along(
     placed = {
         path: (one, seen[path]) for path, one in changes.items() if one is not None and path in seen
     }
-    timed = IndexFile(index, repository.object_format).write_times(placed)
+    timed = IndexFile(index, repository.object_format).write_times(root, placed)
     refresh(repository, index, sorted(placed.keys() - timed))
 
 

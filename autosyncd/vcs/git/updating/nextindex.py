@@ -55,7 +55,8 @@ def complete(repository: Repository, written: Iterable[bytes], placed: Placed) -
     """Let the private index know the files that lie there, so that nobody need read them again."""
     index = repository.private_index
     ours = {path: placed[path] for path in written if path in placed}
-    known = IndexFile(index, repository.object_format).write_times(ours)
+    own = IndexFile(index, repository.object_format)
+    known = own.write_times(repository.root, ours)
     indexes.refresh(repository, index, sorted(path for path in written if path not in known))
 
 
