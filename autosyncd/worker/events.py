@@ -175,6 +175,10 @@ class Tick:
     """A deadline has passed."""
 
 
+Order = PullOrder | SyncNow | Resume | Retry | Describe | Woke | Online
+"""What the supervisor says and the machine hears as it is; the loop makes Paused and Stop of the
+rest."""
+
 Event = (
     VerbEnded
     | Interim
@@ -187,11 +191,5 @@ Event = (
     | Paused
     | Stop
     | Tick
-    | PullOrder
-    | SyncNow
-    | Resume
-    | Retry
-    | Describe
-    | Woke
-    | Online
+    | Order
 )

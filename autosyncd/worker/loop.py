@@ -9,7 +9,7 @@ import logging
 import math
 import os
 import signal
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 from types import FrameType
 
@@ -19,13 +19,10 @@ from autosyncd.link.channel import Link
 from autosyncd.link.messages import Pause, Shutdown
 from autosyncd.model import RepoConfig
 from autosyncd.service.journal import fields
-from autosyncd.vcs.changes import Scope
 from autosyncd.vcs.driver import Vcs
 from autosyncd.vcs.outcomes import Ready
-from autosyncd.watch.batch import Batch
 from autosyncd.watch.instance import Instance
 from autosyncd.worker import events as ev
-from autosyncd.worker import memory as memories
 from autosyncd.worker.commands import (
     AbortNetwork,
     Command,
@@ -42,6 +39,7 @@ from autosyncd.worker.engine import Engine, Mailbox
 from autosyncd.worker.handover import Handover, pack, unpack
 from autosyncd.worker.keeper import START_OVER
 from autosyncd.worker.machine import deadline, step
+from autosyncd.worker.memory import MemoryFile
 from autosyncd.worker.reports import Reports
 from autosyncd.worker.state import NEVER, State
 from autosyncd.worker.watching import Watching
@@ -64,7 +62,7 @@ class Knowledge:
 
     state: State
     watching: Watching
-    state_folder: bytes | None
+    memory: MemoryFile
     vcs: object
     """The driver's own."""
 
@@ -76,12 +74,12 @@ class Worker:
         self, config: RepoConfig, link: Link, mailbox: Mailbox, vcs: Vcs, instance: Instance
     ) -> None:
         self._config, self._link, self._mailbox = config, link, mailbox
-        self._vcs, self._instance, self._kept = vcs, instance, instance.fileno()
+        self._vcs, self._instance, self._watch_fd = vcs, instance, instance.fileno()
         self._reports = Reports(config, link)
         self._tick = self._reports.alive_if_due
         self._state = State()
         self._watching = Watching(os.fsencode(config.path), instance, self._tick)
-        self._state_folder: bytes | None = None
+        self._memory = MemoryFile(config.name)
         self._rest_due = NEVER
         self._grace_ends = NEVER
         self._quit = self._alone = self._elsewhere = False
@@ -120,13 +118,13 @@ class Worker:
     def _take_over(self, left: Handover) -> None:
         known = unpack(left.knowledge, self._stays())
         self._state, self._watching = known.state, known.watching
-        self._state_folder = known.state_folder
+        self._memory = known.memory
         self._vcs.take_over(known.vcs, left.lock)
 
     def _hand_over(self) -> Handover:
         """There is nothing to do: this process may end."""
         known, lock = self._vcs.hand_over()
-        knowledge = Knowledge(self._state, self._watching, self._state_folder, known)
+        knowledge = Knowledge(self._state, self._watching, self._memory, known)
         due = deadline(self._state, now=clock.now(), policy=self._config)
         return Handover(self._config.path, pack(knowledge, self._stays()), due, lock)
 
@@ -141,12 +139,16 @@ class Worker:
             not busy
             and due - now > WORTH_RESTING
             and self._grace_ends == self._watching.patience == NEVER
-            and self._watching.fileno() in (None, self._kept)
+            and self._watching.fileno() in (None, self._watch_fd)
             and self._watching.folders <= FOLDERS_TO_HAND_OVER
         )
 
     def _terminated(self, _number: int, _frame: FrameType | None) -> None:
-        """The supervisor is gone (keeper.py), or the engine: leave no child behind, and go."""
+        """The supervisor is gone (keeper.py)."""
+        self._leave()
+
+    def _leave(self) -> None:
+        """There is no supervisor any more, or no engine: leave no child behind, and go."""
         self._alone = True
         self._mailbox.wake()
 
@@ -197,44 +199,33 @@ class Worker:
                 case Pause(until):
                     left = math.inf if until is None else until - clock.wall()
                     self._turn(ev.Paused(clock.now() + left))
+                case _ if isinstance(order, ev.Order):
+                    self._turn(order)
                 case _:
-                    self._turn(order)  # type: ignore[arg-type]
+                    raise TypeError(f"A {type(order).__name__} is no order to a worker.")
 
     def _hear_engine(self) -> None:
         for event in self._mailbox.take():
             if isinstance(event, ev.VerbEnded):
                 self._engine.busy = False
             if isinstance(event, ev.InspectEnded) and isinstance(event.outcome, Ready):
-                self._recall(event.outcome.state_folder)
+                recalled = self._memory.recall(event.outcome.state_folder)
+                if recalled is not None:
+                    self._turn(recalled)
             self._turn(event)
 
     def _hear_kernel(self) -> None:
-        self._noticed(self._watching.read())
+        self._turn(*self._watching.read())
         if self._watching.branch_moved():
             self._turn(ev.BranchMoved())
 
-    def _noticed(self, batch: Batch) -> None:
-        """The watch's news as events of the machine."""
-        if batch.gone:
-            self._turn(ev.RootGone())
-        elif batch.rules_changed:
-            self._turn(ev.RulesChanged())
-        elif batch.rescan:
-            self._noticed(self._watching.rearm())
-            self._turn(ev.Changed(Scope(everything=True)))
-        changed = batch.changed.union(batch.nested)  # which are to be named, if only once
-        if changed or batch.new_folders:
-            self._turn(ev.Changed(Scope(changed), batch.new_folders))
-        news = self._watching.completeness()
-        if news is not None:
-            self._turn(news)
-
     # what is done
 
-    def _turn(self, event: ev.Event) -> None:
-        self._state, commands = step(self._state, event, now=clock.now(), policy=self._config)
-        for command in commands:
-            self._carry_out(command)
+    def _turn(self, *events: ev.Event) -> None:
+        for event in events:
+            self._state, commands = step(self._state, event, now=clock.now(), policy=self._config)
+            for command in commands:
+                self._carry_out(command)
 
     def _carry_out(self, command: Command) -> None:
         match command:
@@ -243,43 +234,21 @@ class Worker:
             case Report(message):
                 self._reports.post(message)
             case SetWatches(ignored, head_log):
-                self._noticed(replace(self._watching.arm(ignored, head_log), rules_changed=False))
+                self._turn(*self._watching.arm(ignored, head_log))
             case SettleWatches(ignored, kept):
-                self._noticed(self._watching.judged(ignored, kept))
+                self._turn(*self._watching.judged(ignored, kept))
             case AbortNetwork():
                 self._engine.abort(network_only=True)
             case Interrupt():
                 self._engine.interrupt()
             case Remember(until, allowed):
-                self._remember(until, allowed)
+                self._memory.remember(until, allowed)
             case Say(text):
                 log.info("%s", text, extra=fields(repo=self._config.name))
             case Quit(elsewhere):
                 self._quit, self._elsewhere = True, elsewhere
 
-    def _recall(self, state_folder: bytes) -> None:
-        """Only once: what was remembered before this process began."""
-        if self._state_folder is not None:
-            return
-        self._state_folder = state_folder
-        memory = memories.recall(state_folder)
-        left = memories.paused_for(memory, clock.wall())
-        until = -NEVER if left is None else clock.now() + left
-        if left is not None or memory.allowed:
-            self._turn(ev.Recalled(until, frozenset(memory.allowed)))
-
-    def _remember(self, until: float, allowed: frozenset[str]) -> None:
-        if self._state_folder is None:
-            return
-        left = until - clock.now()
-        memory = memories.Memory(clock.wall() + left if left > 0 else None, sorted(allowed))
-        try:
-            memories.remember(self._state_folder, memory)
-        except OSError as reason:
-            text = f"The pause or answer can't be remembered over a restart: {reason}"
-            log.warning("%s", text, extra=fields(repo=self._config.name))
-
     def _engine_crashed(self, bug: BaseException) -> None:
         """From the engine's thread, a bug: say it and end; the supervisor starts another worker."""
         self._crash = bug
-        self._terminated(0, None)
+        self._leave()

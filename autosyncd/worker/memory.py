@@ -1,10 +1,17 @@
 """What a worker must still know after a restart: a pause, and questions that were answered."""
 
 import json
+import logging
 import math
 import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+
+from autosyncd import clock
+from autosyncd.service.journal import fields
+from autosyncd.worker.events import Recalled
+
+log = logging.getLogger("autosyncd")
 
 
 @dataclass(slots=True)
@@ -16,18 +23,50 @@ class Memory:
     allowed: list[str] = field(default_factory=list)
 
 
-def recall(state_folder: bytes) -> Memory:
+class MemoryFile:
+    """Where the memory of one repository lies; that is known once its tree was looked at."""
+
+    def __init__(self, repository: str) -> None:
+        self._repository = repository
+        self._file: Path | None = None
+
+    def recall(self, state_folder: bytes) -> Recalled | None:
+        """What was remembered before this worker began, if anything was; only the first call says it."""
+        if self._file is not None:
+            return None
+        self._file = Path(os.fsdecode(state_folder), "worker.json")
+        memory = _read(self._file)
+        left = _paused_for(memory, clock.wall())
+        if left is None and not memory.allowed:
+            return None
+        until = -math.inf if left is None else clock.now() + left
+        return Recalled(until, frozenset(memory.allowed))
+
+    def remember(self, paused_until: float, allowed: frozenset[str]) -> None:
+        """Write it down (`paused_until`: seconds of clock.now()). A full disk costs the memory, not the
+        worker."""
+        if self._file is None:
+            return
+        left = paused_until - clock.now()
+        memory = Memory(clock.wall() + left if left > 0 else None, sorted(allowed))
+        try:
+            _write(self._file, memory)
+        except OSError as reason:
+            text = f"The pause or answer can't be remembered over a restart: {reason}"
+            log.warning("%s", text, extra=fields(repo=self._repository))
+
+
+def _read(file: Path) -> Memory:
     """What was remembered; nothing when there is nothing readable."""
     try:
-        stored = json.loads(_file(state_folder).read_text(encoding="utf-8"))
+        stored = json.loads(file.read_text(encoding="utf-8"))
         return Memory(**stored)
     except (OSError, ValueError, TypeError):
         return Memory()
 
 
-def remember(state_folder: bytes, memory: Memory) -> None:
-    """Write it down, whole or not at all. A full disk costs the memory, not the worker."""
-    file = _file(state_folder)
+def _write(file: Path, memory: Memory) -> None:
+    """Whole or not at all."""
     if memory == Memory():
         file.unlink(missing_ok=True)
         return
@@ -36,12 +75,8 @@ def remember(state_folder: bytes, memory: Memory) -> None:
     fresh.rename(file)
 
 
-def paused_for(memory: Memory, wall: float) -> float | None:
+def _paused_for(memory: Memory, wall: float) -> float | None:
     """Seconds a remembered pause still lasts; None: it is over, or there was none."""
     if memory.paused_until is None or memory.paused_until <= wall:
         return None
     return math.inf if memory.paused_until == math.inf else memory.paused_until - wall
-
-
-def _file(state_folder: bytes) -> Path:
-    return Path(os.fsdecode(state_folder), "worker.json")

@@ -1,18 +1,25 @@
-"""The worker's hold on the watch: armed once the tree was looked at, made right after every doubt."""
+"""The worker's hold on the watch: armed once the tree was looked at, made right after every doubt.
+
+What it tells is told as events of the machine, in the order in which the machine is to hear them.
+"""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from autosyncd import clock
+from autosyncd.vcs.changes import EVERYTHING, Scope
 from autosyncd.watch.batch import Batch
 from autosyncd.watch.inotify import TreeWatch
 from autosyncd.watch.instance import Instance
 from autosyncd.watch.limits import unreliable
-from autosyncd.worker.events import WatchState
+from autosyncd.worker.events import Changed, Event, RootGone, RulesChanged, WatchState
 from autosyncd.worker.headlog import Tapped
 
 RENAME_PATIENCE = 0.01
 """Seconds to wait for the other half of a rename."""
+REARMS_AT_ONCE = 3
+"""Times in a row that the watches are made right, in a tree whose folders never stop moving."""
 
 
 class Watching:
@@ -41,32 +48,35 @@ class Watching:
         """Seconds until settle_if_due() has something to do (infinity: nothing)."""
         return max(0.0, self._settle_at - clock.now())
 
-    def arm(self, ignored: frozenset[bytes], head_log: bytes) -> Batch:
+    def arm(self, ignored: frozenset[bytes], head_log: bytes) -> list[Event]:
         """Watch everything but these folders; also when there was a watch already."""
         self._ignored = ignored
         self._instance.listen(head_log)
         if self._watch is None:
             self._watch = TreeWatch(self._root, ignored, instance=self._instance, tick=self._tick)
             self._foreign = unreliable(self._root)
-            return self._watch.arm()
-        return self._watch.rearm(ignored)
+            batch = self._watch.arm()
+        else:
+            batch = self._watch.rearm(ignored)
+        # `ignored` is by the rules as they are
+        return self._told(replace(batch, rules_changed=False))
 
     def rearm(self) -> Batch:
         """Make the watches right again after lost events."""
         return self._watch.rearm(self._ignored) if self._watch is not None else Batch()
 
-    def judged(self, ignored: frozenset[bytes], kept: frozenset[bytes]) -> Batch:
+    def judged(self, ignored: frozenset[bytes], kept: frozenset[bytes]) -> list[Event]:
         """git's answer about new folders."""
         self._ignored |= ignored
-        return self._watch.judged(ignored, kept) if self._watch is not None else Batch()
+        return self._told(self._watch.judged(ignored, kept)) if self._watch is not None else []
 
-    def read(self) -> Batch:
+    def read(self) -> list[Event]:
         """All that the kernel has to tell now."""
         if self._watch is None:
-            return Batch()
+            return []
         batch = self._watch.read()
         self._settle_at = clock.now() + RENAME_PATIENCE if self._watch.unsettled else float("inf")
-        return batch
+        return self._told(batch)
 
     def branch_moved(self) -> bool:
         """Whether the branch was moved since this was asked last."""
@@ -78,7 +88,30 @@ class Watching:
             self._watch.settle()
             self._settle_at = float("inf")
 
-    def completeness(self) -> WatchState | None:
+    def close(self) -> None:
+        """End all watches."""
+        if self._watch is not None:
+            self._watch.close()
+
+    def _told(self, batch: Batch) -> list[Event]:
+        """Where events were lost, the watches are made right first: whoever looks at everything
+        afterwards misses nothing."""
+        told: list[Event] = []
+        for _ in range(REARMS_AT_ONCE):
+            if not batch.rescan or batch.gone or batch.rules_changed:
+                break
+            rearmed = self.rearm()
+            told += [Changed(EVERYTHING), *_changed(batch)]
+            batch = rearmed
+        if batch.gone:
+            told.append(RootGone())
+        elif batch.rules_changed or batch.rescan:
+            # what is still not right is armed anew after the quiet time
+            told.append(RulesChanged())
+        news = self._completeness()
+        return [*told, *_changed(batch), *([news] if news is not None else [])]
+
+    def _completeness(self) -> WatchState | None:
         """Whether the watch sees everything, if that is news."""
         if self._watch is None:
             return None
@@ -94,7 +127,8 @@ class Watching:
         self._said = state
         return news
 
-    def close(self) -> None:
-        """End all watches."""
-        if self._watch is not None:
-            self._watch.close()
+
+def _changed(batch: Batch) -> Iterator[Changed]:
+    changed = batch.changed.union(batch.nested)  # which are to be named, if only once
+    if changed or batch.new_folders:
+        yield Changed(Scope(changed), batch.new_folders)
