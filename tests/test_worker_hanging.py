@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 from autosyncd.errors import LinkClosed
+from autosyncd.link import beat
 from autosyncd.link.channel import pair
 from autosyncd.link.messages import Alive, Problem, Solved, StatusChanged
 from autosyncd.model import RepoConfig, Status
-from autosyncd.worker import hanging, main, reports
+from autosyncd.worker import hanging, main
 from autosyncd.worker.hanging import HANGS_AFTER, LOOK_EVERY, Hanging
 from tests.daemons import git
 from tests.testbed.program import require
@@ -151,7 +152,7 @@ def test_a_frozen_file_system_is_told_and_its_worker_is_not_gone_before_it_answe
 ) -> None:
     monkeypatch.setattr(hanging, "LOOK_EVERY", 0.2)
     monkeypatch.setattr(hanging, "HANGS_AFTER", 1.0)
-    monkeypatch.setattr(reports, "ALIVE_EVERY", 0.2)
+    monkeypatch.setattr(beat, "ALIVE_EVERY", 0.2)
     worker = Worker(disk / "tree")
     try:
         worker.hears(Status.IDLE)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from autosyncd import clock
+from autosyncd.link import beat
 from autosyncd.link.channel import Link, pair
 from autosyncd.link.messages import Alive, Online, Problem
 from autosyncd.worker import keeper as keepers
@@ -129,7 +130,7 @@ def test_what_is_due_begins_one_without_any_news(kept):
 
 
 def test_a_sleeping_worker_says_that_it_lives(kept, monkeypatch):
-    monkeypatch.setattr(keepers, "ALIVE_EVERY", 0.02)
+    monkeypatch.setattr(beat, "ALIVE_EVERY", 0.02)
     one = kept(counting)
     one.says("shift 1")
     eventually(lambda: Alive() in one.link.inbox.receive())

@@ -10,6 +10,7 @@ from autosyncd.desktop.alerts import Alerts
 from autosyncd.desktop.bus import BusUser, hold, session_address, system_address
 from autosyncd.desktop.session import Session
 from autosyncd.errors import LinkClosed
+from autosyncd.link.beat import next_beat
 from autosyncd.link.channel import Link
 from autosyncd.link.messages import (
     Alive,
@@ -45,7 +46,6 @@ from autosyncd.messenger.printable import printable
 from autosyncd.model import AlertKind, OutsideConfig, PushNotice
 from autosyncd.transport.base import Listener, Transport, Writer
 
-ALIVE_EVERY = 60.0
 STOP_WITHIN = 2.0
 """Seconds that the transports have to say goodbye."""
 
@@ -181,12 +181,11 @@ class Messenger:
             asyncio.get_running_loop().remove_writer(self._link.outbox.fileno())
 
     def _tick(self) -> None:
-        """Say that the loop turns: at once, then at each full minute of the machine's clock, so
-        that all processes wake the processor together."""
+        """Say that the loop turns: at once, then at each beat."""
         self._post(Alive())
         self.feed(outside.Due())
-        wait = ALIVE_EVERY - clock.now() % ALIVE_EVERY
-        asyncio.get_running_loop().call_later(wait, self._tick)
+        now = clock.now()
+        asyncio.get_running_loop().call_later(next_beat(now) - now, self._tick)
 
     def _set_timer(self) -> None:
         if self._timer:

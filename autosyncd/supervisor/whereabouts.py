@@ -13,6 +13,7 @@ from collections.abc import Callable
 from autosyncd import clock
 from autosyncd.config.overlap import Neighbours, objection
 from autosyncd.errors import LinkClosed
+from autosyncd.link.beat import next_beat
 from autosyncd.link.channel import Link
 from autosyncd.link.messages import Alive, Located, Problem, Shutdown, Solved, StatusChanged, cut
 from autosyncd.model import RepoConfig, Status
@@ -23,8 +24,6 @@ WorkerEntry = Callable[[RepoConfig, Link, Find], int]
 
 KIND = "path"
 """The kind of problem that is reported."""
-ALIVE_EVERY = 60.0
-"""Seconds; aligned over all processes, as the workers' is."""
 
 
 def find(config: RepoConfig, neighbours: Neighbours, link: Link) -> str | None:
@@ -50,11 +49,12 @@ def find(config: RepoConfig, neighbours: Neighbours, link: Link) -> str | None:
 
 
 def _wait(link: Link) -> bool:
-    """Until an order or a minute has come; False: the process is to end."""
+    """Until an order or the next beat has come; False: the process is to end."""
     link.outbox.flush()
     watched = select.poll()
     watched.register(link.inbox, select.POLLIN)
-    watched.poll((ALIVE_EVERY - clock.now() % ALIVE_EVERY) * 1000)
+    now = clock.now()
+    watched.poll((next_beat(now) - now) * 1000)
     try:
         orders = link.inbox.receive()
     except LinkClosed:

@@ -21,12 +21,11 @@ from types import FrameType
 
 from autosyncd import clock
 from autosyncd.errors import LinkClosed
+from autosyncd.link.beat import next_beat
 from autosyncd.link.channel import Link
 from autosyncd.link.lifeline import end_with_parent
 from autosyncd.worker.handover import Handover, receive, send
 
-ALIVE_EVERY = 60.0
-"""Seconds; aligned over all workers, so that an idle machine wakes once for all of them."""
 FAILED = 1
 """Exit status of a shift that came to an unexpected end."""
 START_OVER = 75
@@ -77,8 +76,7 @@ class Keeper:
         """Until there is news, or something is due."""
         while True:
             now = clock.now()
-            alive = (now // ALIVE_EVERY + 1) * ALIVE_EVERY
-            wait = max(0.0, min(due, alive) - now)
+            wait = max(0.0, min(due, next_beat(now)) - now)
             if self._news.poll(wait * 1000 + 1) or clock.now() >= due:
                 return
             self._link.outbox.say_alive()

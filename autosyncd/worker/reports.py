@@ -6,12 +6,12 @@ import traceback
 from dataclasses import replace
 
 from autosyncd import clock
+from autosyncd.link.beat import next_beat
 from autosyncd.link.channel import Link
 from autosyncd.link.messages import Alive, Message, Problem, Solved, StatusChanged, cut
 from autosyncd.model import RepoConfig, Status
 from autosyncd.service.journal import Event, fields
 from autosyncd.worker.hanging import Hanging
-from autosyncd.worker.keeper import ALIVE_EVERY
 
 log = logging.getLogger("autosyncd")
 
@@ -40,7 +40,7 @@ class Reports:
         """Also called by a long look at many folders, with their number."""
         now = clock.now()
         if now >= self._alive_due:
-            self._alive_due = (now // ALIVE_EVERY + 1) * ALIVE_EVERY
+            self._alive_due = next_beat(now)
             if not self._hanging.hangs:  # else the supervisor ends us, and waits until we are gone
                 self.post(Alive())
 
