@@ -65,7 +65,7 @@ from autosyncd.model import (
 )
 from autosyncd.service import journal
 from autosyncd.service.notify import Notifier
-from autosyncd.supervisor import children, process, repositories
+from autosyncd.supervisor import beginning, children, process
 from autosyncd.supervisor.child import Limits
 from autosyncd.supervisor.frame import Entries, Frame
 from autosyncd.supervisor.loop import Supervisor
@@ -422,8 +422,8 @@ def slow_forks(monkeypatch, seconds: float) -> None:
         return process.fork_all(wanted)
 
     monkeypatch.setattr(children, "fork_all", slowly)
-    monkeypatch.setattr(repositories, "BEGIN_FIRST", 1)
-    monkeypatch.setattr(repositories, "BEGIN_MOST", 1)
+    monkeypatch.setattr(beginning, "BEGIN_FIRST", 1)
+    monkeypatch.setattr(beginning, "BEGIN_MOST", 1)
 
 
 def test_readiness_orders_and_the_end_do_not_wait_for_slow_forks(stage, monkeypatch):

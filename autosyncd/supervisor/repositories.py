@@ -5,13 +5,11 @@ it, there is never a second worker for one path.
 """
 
 import logging
-from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
 from math import inf
 
 from autosyncd import clock
-from autosyncd.link.channel import Link
+from autosyncd.config.overlap import Neighbours
 from autosyncd.link.messages import (
     Announce,
     Conflict,
@@ -31,6 +29,7 @@ from autosyncd.link.outside import (
 from autosyncd.model import AlertKind, RepoConfig, Status
 from autosyncd.service.journal import Event, fields
 from autosyncd.supervisor import news, routing
+from autosyncd.supervisor.beginning import Beginning
 from autosyncd.supervisor.child import Child, Life, Limits
 from autosyncd.supervisor.children import Children
 from autosyncd.supervisor.herald import Herald
@@ -40,14 +39,10 @@ from autosyncd.supervisor.record import Record
 from autosyncd.supervisor.requests import order_of
 from autosyncd.supervisor.routing import Routed, Table
 from autosyncd.supervisor.summary import Line
-from autosyncd.supervisor.whereabouts import WorkerEntry, find
+from autosyncd.supervisor.whereabouts import WorkerEntry
 
 SPREAD = 5.0
 """Seconds over which "pull all" is spread."""
-BEGIN_FOR = 0.5
-"""Seconds in one turn for beginning workers: the loop has a clock, signals and systemd to heed."""
-BEGIN_FIRST, BEGIN_MOST = 8, 128
-"""How many begin in the first turn, and in one at most: those made together share most memory."""
 log = logging.getLogger("autosyncd")
 
 
@@ -59,14 +54,11 @@ class Repositories:
     ) -> None:
         self._children = children
         self._herald = herald
-        self._entry = entry
         self._limits = limits
         self._host = host
         self._views: dict[str, View] = {}
         self._leads = Leads()
-        self._to_begin: deque[str] = deque()
-        """Paths whose worker is to be made, or replaced."""
-        self._at_once = BEGIN_FIRST
+        self._beginning = Beginning(children, entry, limits, self._around)
         self._table = Table()
         self._record = Record()
 
@@ -170,7 +162,7 @@ class Repositories:
 
     def asked(self, request: Asked) -> None:
         """The person asks for something that workers do."""
-        self._begin(len(self._to_begin))  # all shall hear it
+        self._begun(self._beginning.all())  # all shall hear it
         order = order_of(request, clock.wall())
         if order is None:
             log.warning("%r was asked for, which nobody here can do.", request.verb)
@@ -190,10 +182,7 @@ class Repositories:
 
     def tick(self) -> None:
         """Begin workers, give the pulls whose time has come, write what is to be written."""
-        if self._to_begin:
-            began = clock.now()
-            a_second = self._begin(self._at_once) / max(clock.now() - began, 0.001)
-            self._at_once = max(1, min(int(BEGIN_FOR * a_second), BEGIN_MOST))
+        self._begun(self._beginning.tick())
         self._record.tick(clock.now())
         self._table, orders = routing.due(self._table, clock.now())
         for path, order in orders:
@@ -201,7 +190,7 @@ class Repositories:
 
     def deadline(self) -> float:
         """When tick() has something to do."""
-        if self._to_begin:
+        if self._beginning.waiting:
             return -inf
         return min(routing.deadline(self._table), self._record.deadline())
 
@@ -213,44 +202,29 @@ class Repositories:
         """Its next worker, by all that is known now."""
         self._views[config.path] = View(config, clock.wall())
         self._show(config.path)
-        if config.path not in self._to_begin:
-            self._to_begin.append(config.path)
+        self._beginning.add(config)
 
     def _names(self) -> dict[str, str]:
         return {path: view.config.name for path, view in self._views.items()}
 
-    def _begin(self, most: int) -> int:
-        """Make the next workers, and say how many; one that runs by an older configuration ends
-        first."""
-        paths = [self._to_begin.popleft() for _ in range(min(most, len(self._to_begin)))]
-        configs = [self._views[path].config for path in paths]
-        entries = {c.path: (c.name, partial(self._work, c)) for c in configs}
-        self._children.keep_all(entries, self._limits)
+    def _around(self, path: str) -> Neighbours:
+        return self._leads.around(path, self._names())
+
+    def _begun(self, paths: Iterable[str]) -> None:
+        """Their workers were made, but where an older process does not end: that is to be seen."""
         for path in paths:
             child = self._children[path]
-            if (
-                child.life is Life.KILLING
-            ):  # an older process that does not end is what is to be seen
+            if child.life is Life.KILLING:
                 self._views[path] = news.lived(self._views[path], child, self._limits, clock.wall())
                 self._show(path)
-        return len(paths)
 
     def _failed(self, path: str) -> bool:
         """Whether the worker, which may be well itself, can't work on its repository."""
         well = path in self._children and self._children[path].life in (Life.RUNNING, Life.FATAL)
         return well and self._views[path].status is Status.FAILED
 
-    def _work(self, config: RepoConfig, link: Link) -> int:
-        """In the forked child, with all that is known at this moment."""
-
-        def where() -> str | None:
-            return find(config, self._leads.around(config.path, self._names()), link)
-
-        return self._entry(config, link, where)
-
     def _end(self, path: str) -> None:
-        if path in self._to_begin:
-            self._to_begin.remove(path)
+        self._beginning.drop(path)
         if path in self._children:
             self._children.stop(path)
 
