@@ -1,8 +1,8 @@
 """Pure: questions that a person must answer before anything is done, and their end without an answer.
 
 Files are put back, or what came in is taken back where it was done: then there is nothing to ask any
-more. So whatever asked is run again when something has changed, without the answer: it does what it
-would ask about as little as the first time.
+more. So whatever asked is run again when something has changed: it is run without the answer, so it
+still does nothing of what it would ask about.
 """
 
 import shlex
@@ -68,7 +68,7 @@ def look_when_quiet(turn: Turn) -> None:
 
 
 def look_now(turn: Turn) -> None:
-    """As soon as nothing else forbids it."""
+    """Run again what has asked, as soon as nothing else forbids it."""
     if turn.state.question is not None:
         turn.change(relook_due=turn.now)
 

@@ -18,7 +18,7 @@ from autosyncd.worker.asking import look_now, look_when_quiet
 from autosyncd.worker.atrest import HOUSEKEEP_FIRST
 from autosyncd.worker.commands import Quit, Say, SetWatches
 from autosyncd.worker.setbacks import fail, wait
-from autosyncd.worker.state import GONE_AGAIN, NEVER, SWEEP_FIRST, Activity, look_after
+from autosyncd.worker.state import GONE_AGAIN, LOOK_MOST, NEVER, SWEEP_FIRST, Activity, look_after
 from autosyncd.worker.synced import SYNC_PROBLEMS
 from autosyncd.worker.turn import Turn
 
@@ -26,6 +26,8 @@ MOMENT = 0.2
 """Seconds from the first of several moves of the branch until it is asked where it is."""
 MISSING_AGAIN = 30.0
 """Seconds until a remote that is missing is looked for again."""
+UNFIT_AGAIN = LOOK_MOST
+"""Seconds until a tree that can't be worked in is looked at again."""
 TOLD_AFTER = 3
 """Times in a row that the root is gone and is found again, after which a person is told."""
 
@@ -38,7 +40,7 @@ def inspect_ended(turn: Turn, event: ev.InspectEnded) -> None:
         case Ready():
             _ready(turn, outcome)
         case Unfit(text):
-            turn.change(unfit=text, inspect_due=turn.now + look_after(10))
+            turn.change(unfit=text, inspect_due=turn.now + UNFIT_AGAIN)
             turn.problem("unfit", text)
         case Relinked(text):
             _relinked(turn, text)

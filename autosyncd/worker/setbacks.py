@@ -62,6 +62,7 @@ def snapshots_help(state: State) -> bool:
 
 
 def fail(turn: Turn, kind: str, text: str) -> None:
+    """Say what went wrong, and try again; slower and slower, as long as it goes wrong."""
     looks = turn.state.looks + 1
     turn.change(looks=looks, trouble=text, not_before=turn.now + retry_after(looks))
     look_now(turn)

@@ -41,6 +41,8 @@ SYNC_PROBLEMS = (
     *("sync-failed", "diverged", "push-refused", "push-full"),
 )
 """Kinds of problems that are about one remote."""
+HELD_AGAIN = look_after(6)
+"""Seconds (23) until files that somebody has open are tried again, though they don't change."""
 WORTH_AN_ALERT = 8
 """Failed tries in a row (a quarter of an hour) before a remote that is away is told to a person."""
 
@@ -100,7 +102,7 @@ def _agreed(turn: Turn, synced: Synced, *, pushing: bool) -> None:
 
 def _hold(turn: Turn, held: tuple[str, ...]) -> None:
     """Files that somebody has open are tried again when they change, and now and then."""
-    due = turn.now + look_after(6) if held else NEVER
+    due = turn.now + HELD_AGAIN if held else NEVER
     turn.change(held=held, held_due=due)
 
 
@@ -150,8 +152,8 @@ def _back_in_touch(turn: Turn) -> None:
 def _tell_refused(turn: Turn, synced: Synced) -> None:
     """The remote did not take the push, and pulls go on; or there is no such trouble (any more)."""
     refused = synced.refused or synced.full
-    wait = REFUSED_EVERY if synced.refused else RETRY_MOST
-    until = turn.now + wait if refused else -NEVER
+    every = REFUSED_EVERY if synced.refused else RETRY_MOST
+    until = turn.now + every if refused else -NEVER
     turn.change(refused=refused, refused_until=until, unpushed=bool(refused))
     for kind, text in (("push-refused", synced.refused), ("push-full", synced.full)):
         if text:
