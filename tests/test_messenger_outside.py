@@ -154,7 +154,7 @@ def test_all_repositories_are_asked_with_an_empty_name_and_unknown_ones_never():
 
 
 def test_the_network_and_the_end_of_a_suspend_are_reported_and_told_to_the_transports():
-    online = Online(yes=False, metered=True)
+    online = Online(yes=False)
     assert play(online)[1] == (Report(online), Network(online=False))
     assert play(Woke())[1] == (Report(Woke()), Wake())
 

@@ -1,8 +1,8 @@
 """What the system bus tells of this machine: it wakes up, the network comes and goes.
 
 Sleep is logind's signal PrepareForSleep (org.freedesktop.login1(5)), the network NetworkManager's
-properties State and Metered. Without a system bus, or without NetworkManager, nothing is reported:
-then the machine counts as online.
+property State. Without a system bus, or without NetworkManager, nothing is reported: then the machine
+counts as online.
 """
 
 import asyncio
@@ -23,8 +23,6 @@ PROPERTIES = "org.freedesktop.DBus.Properties"
 CONNECTED = 50
 """NM_STATE_CONNECTED_LOCAL and all above it: a remote in the same building may be in reach."""
 UNKNOWN = 0
-METERED = (1, 3)
-"""NM_METERED_YES and NM_METERED_GUESS_YES."""
 LOOK_AGAIN_AFTER = 3.0
 """Seconds; NetworkManager says "disconnected" shortly before the routes are gone."""
 SIGNALS = (
@@ -104,7 +102,7 @@ class Session:
         connected = state >= CONNECTED or state == UNKNOWN
         # an interface that NetworkManager was told to leave alone is no connection in its eyes
         routed = not connected and self._has_route()
-        self._tell(Online(connected or routed, _number(properties, "Metered") in METERED))
+        self._tell(Online(connected or routed))
         return not routed
 
     def _tell(self, online: Online) -> None:

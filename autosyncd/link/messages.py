@@ -91,7 +91,6 @@ class Online(Message):
     """The network came or went (from the messenger, passed on to every worker)."""
 
     yes: bool
-    metered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
