@@ -8,9 +8,14 @@ from autosyncd.transport.connection import (
     BACKOFF_LONG,
     BACKOFF_LONGEST,
     BACKOFF_SPREAD,
+    Connection,
+    TransportState,
+    deadline,
+    step,
+)
+from autosyncd.transport.events import (
     Command,
     Connect,
-    Connection,
     Disconnect,
     Displaced,
     Event,
@@ -28,12 +33,9 @@ from autosyncd.transport.connection import (
     Start,
     Stop,
     Tick,
-    TransportState,
     Unacceptable,
     Underway,
     Woke,
-    deadline,
-    step,
 )
 
 Conversation = list[tuple[float, Event, tuple[Command, ...], float | None]]

@@ -12,7 +12,7 @@ from xml.etree.ElementTree import fromstring
 
 import pytest
 
-from autosyncd.transport.connection import Displaced, Lost, Refused, Unacceptable
+from autosyncd.transport.events import Displaced, Lost, Refused, Unacceptable
 from autosyncd.transport.xmpp import login
 from autosyncd.transport.xmpp.identity import daemon_id
 from autosyncd.transport.xmpp.servers import Record, Server, find, srv

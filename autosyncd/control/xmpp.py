@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from autosyncd.control.finding import Finding, hint, ok, problem
 from autosyncd.model import XmppConfig
 from autosyncd.transport import credentials
-from autosyncd.transport.connection import Refused, Unacceptable
+from autosyncd.transport.events import Refused, Unacceptable
 from autosyncd.transport.tls import client_context
 from autosyncd.transport.xmpp.servers import Lookup, Server, find, srv
 from autosyncd.transport.xmpp.stanzas import quoted

@@ -33,37 +33,6 @@ from autosyncd.transport.events import (
     Woke,
 )
 
-__all__ = [
-    "CONNECT_WITHIN",
-    "TRY_NEXT_ADDRESS_AFTER",
-    "Command",
-    "Connect",
-    "Connection",
-    "Disconnect",
-    "Displaced",
-    "Event",
-    "Greeted",
-    "Lost",
-    "NetworkDown",
-    "NetworkUp",
-    "OpenSession",
-    "Ping",
-    "Refused",
-    "Rename",
-    "Report",
-    "Retry",
-    "Spoke",
-    "Start",
-    "Stop",
-    "Tick",
-    "TransportState",
-    "Unacceptable",
-    "Underway",
-    "Woke",
-    "deadline",
-    "step",
-]
-
 CONNECT_WITHIN = 30.0
 """Seconds from the first packet until the session is good."""
 TRY_NEXT_ADDRESS_AFTER = 0.25

@@ -4,7 +4,7 @@ import asyncio
 from typing import TYPE_CHECKING, Protocol
 
 from autosyncd.transport import connection as life
-from autosyncd.transport import credentials
+from autosyncd.transport import credentials, events
 from autosyncd.transport.tls import client_context
 from autosyncd.transport.xmpp import servers
 from autosyncd.transport.xmpp.client import Client, Owner
@@ -26,18 +26,18 @@ class Patron(Owner, Protocol):
 
 async def converse(
     config: "XmppConfig", resource: str, owner: Patron, lookup: servers.Lookup
-) -> life.Event:
+) -> events.Event:
     """What it returns is why it ended. The password is read anew and not kept."""
     owner.underway(credentials.COMMAND_WITHIN + 5)
     password = await credentials.read(config.secret)
     if isinstance(password, credentials.NoPassword):
-        return life.Unacceptable(password.reason, asked=password.asked)
+        return events.Unacceptable(password.reason, asked=password.asked)
     owner.underway(life.CONNECT_WITHIN)
     try:
         client_context(config.ca_file)
     except OSError as error:
-        return life.Unacceptable(error.strerror or str(error))
-    ending: life.Event | None = None
+        return events.Unacceptable(error.strerror or str(error))
+    ending: events.Event | None = None
     domain = config.jid.rpartition("@")[2]
     found = await servers.find(domain, config.server, lookup)
     for server in found:
@@ -58,12 +58,12 @@ async def converse(
         if client.understood:
             return came_to
         # What is wrong with a certificate says more than that another port is closed.
-        if ending is None or isinstance(came_to, life.Unacceptable):
+        if ending is None or isinstance(came_to, events.Unacceptable):
             ending = came_to
-    return ending or life.Lost("its domain says that it has no XMPP server")
+    return ending or events.Lost("its domain says that it has no XMPP server")
 
 
-async def _soon(client: Client, server: servers.Server) -> life.Event:
+async def _soon(client: Client, server: servers.Server) -> events.Event:
     """The whole session, if it begins soon: else the next server has its turn, since each attempt
     begins with the first one."""
     try:
@@ -76,4 +76,6 @@ async def _soon(client: Client, server: servers.Server) -> life.Event:
             client.when_understood = endless
             return await client.converse(server)
     except TimeoutError:
-        return life.Lost(f"{server.host}:{server.port} does not answer within {SPEAK_WITHIN:.0f} s")
+        return events.Lost(
+            f"{server.host}:{server.port} does not answer within {SPEAK_WITHIN:.0f} s"
+        )

@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 from autosyncd.transport import connection as life
+from autosyncd.transport import events
 from autosyncd.transport.tls import in_words
 from autosyncd.transport.xmpp import login
 
@@ -57,7 +58,7 @@ class Client(slixmpp.ClientXMPP):
         self._context = context
         self._owner = owner
         self._allow_plain = allow_plain
-        self._ending: asyncio.Future[life.Event] = asyncio.get_running_loop().create_future()
+        self._ending: asyncio.Future[events.Event] = asyncio.get_running_loop().create_future()
         self._unread = 0
         self._dropped = False
         self._online = False
@@ -76,7 +77,7 @@ class Client(slixmpp.ClientXMPP):
         self.add_event_handler("ssl_invalid_chain", self._end_by_error)
         self.add_event_handler("failed_all_auth", self._end_without_login)
 
-    async def converse(self, server: "Server") -> life.Event:
+    async def converse(self, server: "Server") -> events.Event:
         """From the first packet to the last; what it returns is why it ended."""
         loop = asyncio.get_running_loop()
         self.init_plugins()  # type: ignore[no-untyped-call]
@@ -118,14 +119,14 @@ class Client(slixmpp.ClientXMPP):
             self.transport.abort()
         if self._filtering is not None:
             self._filtering.cancel()
-        self._end(life.Lost("it was dropped"))
+        self._end(events.Lost("it was dropped"))
 
     def disconnect(self, *_: Any, **__: Any) -> "asyncio.Future[None]":
         """The library gives up: after bytes that are no XML, or a login that was not proved."""
         if self._accepted and not self.authenticated:
-            self._end(life.Unacceptable("it can't prove that it knows the password"))
+            self._end(events.Unacceptable("it can't prove that it knows the password"))
         else:
-            self._end(life.Lost("what it sent can't be understood"))
+            self._end(events.Lost("what it sent can't be understood"))
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         done.set_result(None)
         return done
@@ -146,13 +147,13 @@ class Client(slixmpp.ClientXMPP):
             return
         if self._unread > UNREAD_LIMIT:
             reason = f"it sent a stanza of more than {UNREAD_LIMIT // 1024} KiB"
-            self._end(life.Lost(reason))
+            self._end(events.Lost(reason))
             return
         self._owner.spoke()
         super().data_received(data)
         if self.xml_depth > DEPTH_LIMIT:
             reason = f"it sent a stanza of more than {DEPTH_LIMIT} elements within each other"
-            self._end(life.Lost(reason))
+            self._end(events.Lost(reason))
 
     def _admit(self, stanza: Any) -> Any:
         """What the library may see; None keeps an element from it. All elements pass here."""
@@ -230,9 +231,9 @@ class Client(slixmpp.ClientXMPP):
         if self._ending.done():
             return
         if not self._encrypted or not self._proved:
-            self._end(life.Unacceptable("it asks for no password, so it may be anybody"))
+            self._end(events.Unacceptable("it asks for no password, so it may be anybody"))
         elif self.boundjid.bare != self.requested_jid.bare or not self.boundjid.resource:
-            self._end(life.Unacceptable("it logged us in as somebody else"))
+            self._end(events.Unacceptable("it logged us in as somebody else"))
         else:
             self._online = True
             self._owner.greeted(self)
@@ -245,11 +246,11 @@ class Client(slixmpp.ClientXMPP):
         if isinstance(exception, OSError):
             self._end(_as_event(exception))
         elif exception is not None:  # which asyncio has logged
-            self._end(life.Lost(f"what it sent could not be read ({type(exception).__name__})"))
+            self._end(events.Lost(f"what it sent could not be read ({type(exception).__name__})"))
         else:
-            self._end(life.Lost("it closed the connection"))
+            self._end(events.Lost("it closed the connection"))
 
-    def _end(self, event: life.Event) -> None:
+    def _end(self, event: events.Event) -> None:
         """The first reason counts."""
         if not self._ending.done():
             self._ending.set_result(event)
@@ -258,11 +259,11 @@ class Client(slixmpp.ClientXMPP):
         self._end(_as_event(error))
 
     def _end_without_login(self, _event: object) -> None:
-        self._end(life.Refused("none of the logins that it offers can be used"))
+        self._end(events.Refused("none of the logins that it offers can be used"))
 
 
-def _as_event(error: OSError | UnicodeError) -> life.Event:
+def _as_event(error: OSError | UnicodeError) -> events.Event:
     reason = in_words(error)
     if isinstance(error, ssl.SSLCertVerificationError):
-        return life.Unacceptable(reason)
-    return life.Lost(reason)
+        return events.Unacceptable(reason)
+    return events.Lost(reason)

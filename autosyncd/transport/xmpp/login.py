@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from autosyncd.transport.connection import Displaced, Lost, Refused, Unacceptable
+from autosyncd.transport.events import Displaced, Lost, Refused, Unacceptable
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
