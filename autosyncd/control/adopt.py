@@ -22,6 +22,7 @@ from autosyncd.control.survey import Survey, as_json, text
 from autosyncd.control.verb import DONE, PROBLEM_FOUND, WrongUsage
 from autosyncd.errors import AutosyncError, ConfigError, NotReachable
 from autosyncd.model import RepoConfig
+from autosyncd.vcs.git import excludes
 from autosyncd.vcs.git.repository import NotARepository, Repository
 
 START = "systemctl --user enable --now autosyncd"
@@ -120,7 +121,7 @@ def _check_included(tree: Repository, files: list[str]) -> None:
             raise WrongUsage(f"--include {plain(file)}: write the path as seen from the folder.")
         if not os.path.lexists(os.path.join(tree.root, name)):
             raise WrongUsage(f"There is no file {plain(file)} in the folder, so it can't be named.")
-        for source, line, pattern, _ in looking.matches(tree, [name]):
+        for source, line, pattern, _ in excludes.matches(tree, [name]):
             place = f"{os.fsdecode(source)}:{os.fsdecode(line)}"
             raise WrongUsage(
                 f"{plain(file)} stays left out: {place} says {os.fsdecode(pattern)}; change it there."

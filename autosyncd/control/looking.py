@@ -3,14 +3,13 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from autosyncd.control.survey import File, Survey
 from autosyncd.errors import AutosyncError
 from autosyncd.machine import machine_id
 from autosyncd.model import RepoConfig
-from autosyncd.redaction import without_secrets
 from autosyncd.vcs.changes import EVERYTHING
 from autosyncd.vcs.git import excludes
 from autosyncd.vcs.git.command import Git
@@ -96,14 +95,14 @@ def look(repository: Repository, config: RepoConfig, *, new: bool) -> Survey:
     left_out = _ignored(repository, config)
     for one in (*plan.left_out, *excludes.held_secrets(repository, None)):
         left_out.setdefault(one.kind, []).append(one.path)
-    chosen = remote.choose(repository, config) or ""
+    chosen = remote.choose(repository, config)
     waiting = None if new else obstacle(repository)
     return Survey(
         path=config.path,
         name=config.name,
         branch=repository.memory.branch,
-        remote=chosen,
-        url=_url(repository, chosen),
+        remote=chosen or "",
+        url=remote.address(repository, chosen),
         push=config.push,
         files=tuple(File(os.fsdecode(path), facts(path).size) for path in plan.take),
         unpushed=_unpushed(repository, chosen),
@@ -113,14 +112,8 @@ def look(repository: Repository, config: RepoConfig, *, new: bool) -> Survey:
     )
 
 
-def _url(repository: Repository, name: str) -> str:
-    if not name:
-        return ""
-    return without_secrets(repository.git("remote", "get-url", name, ok=(0, 2, 128)).text)
-
-
-def _unpushed(repository: Repository, name: str) -> int:
-    if not name or repository.head is None:
+def _unpushed(repository: Repository, name: str | None) -> int:
+    if name is None or repository.head is None:
         return 0
     known = f"--remotes={name}"
     return int(repository.git("rev-list", "--count", repository.head, "--not", known, "--").text)
@@ -130,11 +123,12 @@ def _ignored(repository: Repository, config: RepoConfig) -> dict[str, list[bytes
     """Files and whole folders that some pattern leaves out, by kind; our secret names apart."""
     ask = ("ls-files", "-z", "--others", "--ignored", "--exclude-standard")
     names = repository.git(*ask, "--directory").records
-    reasons = {path: (source, pattern) for source, _, pattern, path in matches(repository, names)}
+    named = excludes.matches(repository, names)
+    reasons = {path: (source, pattern) for source, _, pattern, path in named}
     if mixed := [name for name in names if name not in reasons]:
         # folders that no pattern names, but each file in them
         below = repository.git("--literal-pathspecs", *ask, "--", *mixed).records
-        for source, _, pattern, path in matches(repository, below):
+        for source, _, pattern, path in excludes.matches(repository, below):
             reasons[path] = (source, pattern)
     kinds: dict[str, list[bytes]] = {}
     for path, (source, pattern) in sorted(reasons.items()):
@@ -152,19 +146,3 @@ def _kind(source: bytes, pattern: str, config: RepoConfig) -> str:
     if pattern in excludes.SECRETS:
         return ""
     return "junk" if pattern in excludes.JUNK else "ignored"
-
-
-def matches(
-    repository: Repository, paths: Iterable[bytes]
-) -> list[tuple[bytes, bytes, bytes, bytes]]:
-    """(source, line, pattern, path) of each path that a pattern leaves out (git-check-ignore(1))."""
-    stdin = b"".join(path + b"\0" for path in paths)
-    if not stdin:
-        return []
-    said = repository.git("check-ignore", "-z", "-v", "--stdin", stdin=stdin, ok=(0, 1, 128))
-    rows = zip(*[iter(said.records)] * 4, strict=False)
-    return [
-        (source, line, pattern, path)
-        for source, line, pattern, path in rows
-        if not pattern.startswith(b"!")
-    ]

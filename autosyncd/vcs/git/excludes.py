@@ -176,14 +176,25 @@ def held_secrets(repository: Repository, candidates: Iterable[bytes] | None) -> 
         others = ("ls-files", "-z", "--others", "--ignored", f"--exclude-from={secrets}", "--")
         for some in portions(sorted(paths)) if paths else [[]]:
             names += repository.git("--literal-pathspecs", *others, *some, ok=(0, 128)).records
-    if not names:
-        return []
-    stdin = b"".join(name + b"\0" for name in names)
-    said = repository.git("check-ignore", "-z", "-v", "--stdin", stdin=stdin, ok=(0, 1, 128))
-    fields = said.records
     ours = os.path.basename(repository.state + b"/excludes")
     held = []
-    for source, _line, pattern, path in zip(*[iter(fields)] * 4, strict=False):
+    for source, _line, pattern, path in matches(repository, names):
         if source.endswith(b"/autosync/" + ours) and pattern.decode() in SECRETS:
             held.append(LeftOut(path, "secret", "looks like a key or password file"))
     return held
+
+
+def matches(
+    repository: Repository, paths: Iterable[bytes]
+) -> list[tuple[bytes, bytes, bytes, bytes]]:
+    """(source, line, pattern, path) of each path that a pattern leaves out (git-check-ignore(1))."""
+    stdin = b"".join(path + b"\0" for path in paths)
+    if not stdin:
+        return []
+    said = repository.git("check-ignore", "-z", "-v", "--stdin", stdin=stdin, ok=(0, 1, 128))
+    rows = zip(*[iter(said.records)] * 4, strict=False)
+    return [
+        (source, line, pattern, path)
+        for source, line, pattern, path in rows
+        if not pattern.startswith(b"!")
+    ]
