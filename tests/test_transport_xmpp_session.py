@@ -61,8 +61,16 @@ class Stage:
 
     def renew(self) -> None:
         """Another session."""
-        parts = (self.interests, self.recent, self.written.append, self.ear, self.dropped)
-        self.session = Session(OWN, "d" * 32, *parts, now=self.now)
+        self.session = Session(
+            OWN,
+            daemon="d" * 32,
+            interests=self.interests,
+            recent=self.recent,
+            say=self.written.append,
+            listener=self.ear,
+            dropped=self.dropped,
+            now=self.now,
+        )
         self.session.begin(now=self.now)
 
     def later(self, seconds: float = 0.1) -> list[str]:

@@ -32,13 +32,13 @@ class Session:
     def __init__(
         self,
         own: str,
+        *,
         daemon: str,
         interests: Interests,
         recent: Recent,
         say: Callable[[str], None],
         listener: "Listener",
         dropped: Counter[Drop],
-        *,
         now: float,
     ) -> None:
         self.own = own

@@ -141,12 +141,12 @@ class XmppTransport(LivingTransport):
         self._client = client
         self._session = Session(
             client.boundjid.full,
-            self._daemon,
-            self._interests,
-            self._recent,
-            client.say,
-            self._listener,
-            self._dropped,
+            daemon=self._daemon,
+            interests=self._interests,
+            recent=self._recent,
+            say=client.say,
+            listener=self._listener,
+            dropped=self._dropped,
             now=clock.now(),
         )
         self._happen(events.Greeted())
