@@ -70,13 +70,30 @@ def test_a_percentage_is_a_fraction_of_one_and_wants_its_sign():
     assert "write 0% to 100%" in values.percentage("half").text
 
 
-@given(st.text())
-def test_no_text_at_all_makes_a_reader_raise(text):
-    readers = [values.duration(5.0), values.size, values.percentage, values.count, values.boolean]
-    readers += [values.text, values.line, values.name, values.ref, values.message]
-    readers += [values.server(1986), values.one_of("a", "b")]
-    for read in readers:
-        read(text)
+READERS = {
+    values.duration(5.0): float,
+    values.size: int,
+    values.percentage: float,
+    values.count: int,
+    values.boolean: bool,
+    values.text: str,
+    values.line: str,
+    values.name: str,
+    values.ref: str,
+    values.message: str,
+    values.server(1986): tuple,
+    values.one_of("a", "b"): str,
+}
+
+
+NEARLY = st.from_regex(r"[0-9]{1,4}(s|h|KiB|GB|%)?|[a-z]{1,4}(:[0-9]{1,5})?", fullmatch=True)
+
+
+@given(st.text() | NEARLY)
+def test_every_reader_makes_its_kind_of_value_or_a_mistake_of_any_text(text):
+    for read, kind in READERS.items():
+        value = read(text)
+        assert type(value) is kind or (isinstance(value, Mistake) and value.text), (read, value)
 
 
 def test_booleans_are_those_of_yaml_and_a_near_word_is_suggested():
