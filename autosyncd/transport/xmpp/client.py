@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from autosyncd.transport.xmpp.servers import Server
 
-UNREAD_LIMIT = 1024 * 1024
+STANZA_LIMIT = 1024 * 1024
 """Bytes of one stanza; servers send 256 KiB at most."""
 DEPTH_LIMIT = 200
 """Open elements at the end of a packet; each costs far more memory than its bytes."""
@@ -145,8 +145,8 @@ class Client(slixmpp.ClientXMPP):
         self._unread += len(data)
         if self._dropped:
             return
-        if self._unread > UNREAD_LIMIT:
-            reason = f"it sent a stanza of more than {UNREAD_LIMIT // 1024} KiB"
+        if self._unread > STANZA_LIMIT:
+            reason = f"it sent a stanza of more than {STANZA_LIMIT // 1024} KiB"
             self._end(events.Lost(reason))
             return
         self._owner.spoke()
