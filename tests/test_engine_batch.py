@@ -11,8 +11,9 @@ import pytest
 
 from autosyncd.vcs.git.command import Git
 from autosyncd.vcs.git.disk import Hasher, Place, Version
+from autosyncd.vcs.git.finding import open_repository
 from autosyncd.vcs.git.indexes import put
-from autosyncd.vcs.git.repository import Repository, open_repository
+from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.updating import apply, batch, replace
 from autosyncd.vcs.git.updating import sweep as sweep_room
 from autosyncd.vcs.git.updating.batch import Batch, stage

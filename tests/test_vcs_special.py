@@ -9,7 +9,8 @@ import pytest
 
 from autosyncd.vcs.changes import EVERYTHING
 from autosyncd.vcs.git.committing import commit, hooks, signing
-from autosyncd.vcs.git.repository import Repository, open_repository
+from autosyncd.vcs.git.finding import open_repository
+from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.updating import update
 from autosyncd.vcs.outcomes import (
     CommitMade,

@@ -9,9 +9,10 @@ import pytest
 from autosyncd.control import cli
 from autosyncd.control.verb import DONE, PROBLEM_FOUND, WRONG_USAGE
 from autosyncd.errors import AutosyncError
+from autosyncd.vcs.git.finding import open_repository
 from autosyncd.vcs.git.remotes import unpush
 from autosyncd.vcs.git.remotes.answer import named_blobs, named_paths
-from autosyncd.vcs.git.repository import Repository, open_repository
+from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.outcomes import CommitMade, NothingToCommit, Synced
 from autosyncd.vcs.process import Runner
 from tests.trees import MACHINE, Clone, World, make_world

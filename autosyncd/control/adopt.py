@@ -23,7 +23,8 @@ from autosyncd.control.verb import DONE, PROBLEM_FOUND, WrongUsage
 from autosyncd.errors import AutosyncError, ConfigError, NotReachable
 from autosyncd.model import RepoConfig
 from autosyncd.vcs.git import excludes
-from autosyncd.vcs.git.repository import NotARepository, Repository
+from autosyncd.vcs.git.finding import NotARepository
+from autosyncd.vcs.git.repository import Repository
 
 START = "systemctl --user enable --now autosyncd"
 

@@ -16,7 +16,7 @@ from autosyncd.errors import AutosyncError, NotReachable
 from autosyncd.model import RepoConfig
 from autosyncd.vcs.git import agent
 from autosyncd.vcs.git.command import Git
-from autosyncd.vcs.git.repository import MINIMUM_GIT
+from autosyncd.vcs.git.finding import MINIMUM_GIT
 from autosyncd.vcs.git.ssh import Ssh
 from autosyncd.vcs.process import Runner
 from autosyncd.watch.limits import Limits, read_limits, watch_shortage

@@ -15,8 +15,10 @@ from autosyncd.vcs.git import excludes
 from autosyncd.vcs.git.command import Git
 from autosyncd.vcs.git.committing import survey
 from autosyncd.vcs.git.condition import current_branch, obstacle
+from autosyncd.vcs.git.finding import open_repository
+from autosyncd.vcs.git.memory import Memory
 from autosyncd.vcs.git.remotes import remote
-from autosyncd.vcs.git.repository import Memory, Repository, open_repository
+from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.process import Runner
 
 NEW_BRANCH = "main"

@@ -10,8 +10,9 @@ from autosyncd.machine import machine_id
 from autosyncd.model import RepoConfig
 from autosyncd.vcs.git import excludes, history
 from autosyncd.vcs.git.complaint import away
+from autosyncd.vcs.git.finding import open_repository
 from autosyncd.vcs.git.remotes import remote
-from autosyncd.vcs.git.repository import Repository, open_repository
+from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.silence import SILENT, TOO_LONG
 from autosyncd.vcs.process import Runner
 from autosyncd.watch.limits import unreliable

@@ -28,7 +28,8 @@ from typing import Any
 from autosyncd.vcs.git import indexes
 from autosyncd.vcs.git.disk import Hasher
 from autosyncd.vcs.git.entries import steps_between
-from autosyncd.vcs.git.repository import Repository, open_repository
+from autosyncd.vcs.git.finding import open_repository
+from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.updating import apply as engine
 from autosyncd.vcs.git.updating import batch, sweep
 from autosyncd.vcs.git.updating.lease import ignore_breaks, leases_work

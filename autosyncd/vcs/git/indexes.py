@@ -13,8 +13,8 @@ from autosyncd.vcs.git import filters
 from autosyncd.vcs.git.command import LONG, GitFailed
 from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.indexfile import Folders, IndexFile, Pairs
-from autosyncd.vcs.git.ownindex import Signature, signature
-from autosyncd.vcs.git.repository import Repository
+from autosyncd.vcs.git.ownindex import signature
+from autosyncd.vcs.git.repository import Repository, Signature
 
 ARGUMENT_BYTES = 100_000
 """Bytes of paths in one command line, well below the kernel's limit for one process."""

@@ -4,13 +4,11 @@ has written it."""
 import os
 
 from autosyncd.vcs.git.command import LONG
-from autosyncd.vcs.git.repository import Inventory, Repository
-
-Signature = tuple[int, int, int, int]
+from autosyncd.vcs.git.repository import Inventory, Repository, Signature
 
 
 def signature(repository: Repository) -> Signature | None:
-    """Tells whether the person's index was written since: inode, size, times of content and name."""
+    """That of the person's index; None where there is none."""
     return _signature(repository.index)
 
 
@@ -31,7 +29,7 @@ def was_published(repository: Repository, tree: str) -> None:
     """The index that was ready is the person's: it stands for this tree, unless another git was
     quicker with one of its own since."""
     now, ready = signature(repository), repository.ready
-    same = now is not None and isinstance(ready, tuple) and now[:3] == ready[:3]
+    same = now is not None and ready is not None and now[:3] == ready[:3]
     repository.clean = (now, tree) if same else None
 
 
@@ -62,7 +60,7 @@ def take_inventory(repository: Repository) -> Inventory | None:
     return repository.inventory if signature(repository) == now else None
 
 
-def keep_inventory(repository: Repository, before: object, growth: int) -> None:
+def keep_inventory(repository: Repository, before: Signature | None, growth: int) -> None:
     """The index that had the signature `before` was replaced by one of ours with so many files more:
     what is in it is known without counting."""
     known, clean = repository.inventory, repository.clean

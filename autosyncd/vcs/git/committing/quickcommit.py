@@ -14,6 +14,7 @@ from autosyncd.vcs.git.committing.kept import Kept
 from autosyncd.vcs.git.committing.trees import Doubtful
 from autosyncd.vcs.git.history import Author, whole_message
 from autosyncd.vcs.git.lock import IndexLock
+from autosyncd.vcs.git.repository import Signature
 from autosyncd.vcs.git.surroundings import readable
 from autosyncd.vcs.partner import PartnerFailed
 
@@ -48,7 +49,7 @@ def _ident(kept: Kept, role: str, author: Author) -> bytes:
     return kept.idents[role]
 
 
-def publish(kept: Kept, signature: object, draft: Draft, old: str, new: str) -> bool:
+def publish(kept: Kept, signature: Signature | None, draft: Draft, old: str, new: str) -> bool:
     """Move the branch from `old` to `new` by compare-and-swap, then let the person's index follow;
     False when the branch or the index was moved by somebody else, or the person has left it."""
     repository = kept.repository
@@ -70,7 +71,7 @@ def publish(kept: Kept, signature: object, draft: Draft, old: str, new: str) -> 
     return True
 
 
-def _move(kept: Kept, signature: object, draft: Draft, old: str, new: str) -> bool:
+def _move(kept: Kept, signature: Signature | None, draft: Draft, old: str, new: str) -> bool:
     """Compare and swap. While git locks the ref and writes its new value, the objects are flushed."""
     repository = kept.repository
     try:

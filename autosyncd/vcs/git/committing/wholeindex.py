@@ -10,6 +10,7 @@ from autosyncd.vcs.git.committing.attempt import Attempt
 from autosyncd.vcs.git.committing.scan import Found, scan
 from autosyncd.vcs.git.history import advance, changes_between, make_commit, published
 from autosyncd.vcs.git.lock import IndexLock
+from autosyncd.vcs.git.repository import Signature
 from autosyncd.vcs.outcomes import CommitOutcome, Question, Waiting, Why
 
 
@@ -84,9 +85,7 @@ def _make(attempt: Attempt, trees: tuple[str, str, str], head: str | None, messa
     return make_commit(repository, after, [*parents, *attempt.missed], message, author)
 
 
-def _publish(
-    attempt: Attempt, signature: ownindex.Signature | None, head: str | None, new: str
-) -> bool:
+def _publish(attempt: Attempt, signature: Signature | None, head: str | None, new: str) -> bool:
     repository = attempt.repository
     durable.flush_all(repository)
     repository.durable = head

@@ -24,6 +24,7 @@ from autosyncd.vcs.git.healing import mark, torn
 from autosyncd.vcs.git.healing.aside import Aside
 from autosyncd.vcs.git.healing.objects import Objects
 from autosyncd.vcs.git.healing.refs import Refs
+from autosyncd.vcs.git.memory import MEMORY, stored
 from autosyncd.vcs.git.repository import Repository
 
 FAR_BEHIND = 200
@@ -46,8 +47,8 @@ def before_opening(path: str) -> list[str]:
     aside, told = Aside(state, common_dir), []
     memory = _memory(state)
     if memory is None and known.memory:
-        aside.take(state + b"/memory.json")
-        Path(os.fsdecode(state), "memory.json").write_text(json.dumps(known.memory))
+        aside.take(state + MEMORY)
+        Path(os.fsdecode(state + MEMORY)).write_text(json.dumps(known.memory))
         memory = known.memory
     branch = (memory or known.memory).get("branch")
     if branch and _is_torn_head(git_dir + b"/HEAD"):
@@ -66,7 +67,7 @@ def heal(repository: Repository, remote: Remote, begun: list[str]) -> str:
     """Look and heal, if that is called for; what was done, in one sentence (or nothing). `begun`:
     what before_opening() did."""
     known = mark.read(repository.state)
-    fresh = not os.path.exists(repository.state + b"/memory.json")
+    fresh = not os.path.exists(repository.state + MEMORY)
     told = list(begun)
     if not known.holds and not fresh:
         told += Healing(repository, remote, known).run()
@@ -231,10 +232,9 @@ def _bytes(path: bytes) -> bytes:
 
 def _memory(state: bytes) -> dict[str, object] | None:
     try:
-        said = json.loads(Path(os.fsdecode(state), "memory.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return stored(state)
+    except OSError:  # what can't be read is put aside like what is damaged
         return None
-    return said if isinstance(said, dict) else None
 
 
 def _git_dir(root: bytes) -> bytes:

@@ -35,7 +35,7 @@ class Mark:
     tip: str | None
     """Where the adopted branch was then: this commit and all before it are whole."""
     memory: dict[str, object] = field(default_factory=dict)
-    """repository.Memory, in case its own file is damaged."""
+    """memory.Memory, in case its own file is damaged."""
 
     @property
     def holds(self) -> bool:

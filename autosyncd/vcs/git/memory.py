@@ -1,0 +1,54 @@
+"""What is remembered of a tree, in its state folder."""
+
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+MEMORY = b"/memory.json"
+"""In the state folder."""
+
+
+@dataclass(slots=True)
+class Memory:
+    """What must outlive the process."""
+
+    tree: str = ""
+    machine: str = ""
+    path: str = ""
+    branch: str = ""
+    adopted: bool = False
+    published: str = ""
+    """The branch that was seen or made on the remote: if it is gone, somebody removed it."""
+    roots: list[str] = field(default_factory=list)
+
+
+def stored(state: bytes) -> dict[str, object] | None:
+    """What is written down; None when there is nothing, or it is damaged."""
+    try:
+        said = json.loads(Path(os.fsdecode(state + MEMORY)).read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    return said if isinstance(said, dict) else None
+
+
+def recall(state: bytes, path: str, machine: str) -> Memory:
+    """The memory of the tree at `path`; one copied from elsewhere gets an id of its own."""
+    try:
+        memory = Memory(**(stored(state) or {}))  # type: ignore[arg-type]
+    except TypeError:
+        memory = Memory()
+    if (memory.machine, memory.path) != (machine, path) or not memory.tree:
+        memory.tree, memory.machine, memory.path = secrets.token_hex(16), machine, path
+    return memory
+
+
+def remember(state: bytes, memory: Memory) -> None:
+    """Write the memory down, whole or not at all."""
+    path = state + MEMORY
+    with open(path + b".new", "w", encoding="utf-8") as file:
+        json.dump(asdict(memory), file)
+        file.flush()
+        os.fsync(file.fileno())
+    os.rename(path + b".new", path)
