@@ -5,7 +5,6 @@ that version belongs to is on record before HEAD moves: so an unchanged held fil
 revert of the incoming change, and an edit of it is committed on the version it was made from.
 """
 
-import contextlib
 import json
 import os
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.history import Author, make_commit
 from autosyncd.vcs.git.indexes import tree_with
 from autosyncd.vcs.git.repository import Repository
+from autosyncd.vcs.git.writers import writer_of
 
 Held = dict[bytes, str]
 """Path → the commit whose version of it is on disk."""
@@ -110,35 +110,6 @@ def _reason(repository: Repository, path: bytes) -> str:
     if writer is not None:
         return f"open for writing by {writer}"
     return "since the file is in use, can't be read, or is marked assume-unchanged"
-
-
-def writer_of(path: bytes) -> str | None:
-    """Who has a file open for writing: `rsyslogd (812)`; None when it can't be seen."""
-    return writers().get(os.path.realpath(path))
-
-
-def writers() -> dict[bytes, str]:
-    """Every file that a process which we can see has open for writing, and a name for that process
-    (proc(5), fd and fdinfo)."""
-    found: dict[bytes, str] = {}
-    for entry in os.listdir("/proc"):
-        if entry.isdigit() and int(entry) != os.getpid():
-            with contextlib.suppress(OSError, ValueError, IndexError):
-                found |= _written_by(Path("/proc", entry))
-    return found
-
-
-def _written_by(process: Path) -> dict[bytes, str]:
-    who = f"{(process / 'comm').read_text().strip()} ({process.name})"
-    found = {}
-    for handle in (process / "fd").iterdir():
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            target = os.fsencode(os.readlink(handle))
-            if target.startswith(b"/"):
-                info = (process / "fdinfo" / handle.name).read_text()
-                if int(info.split("flags:", 1)[1].split()[0], 8) & os.O_ACCMODE:
-                    found[target] = who
-    return found
 
 
 def _file(repository: Repository) -> Path:

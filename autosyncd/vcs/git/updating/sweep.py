@@ -10,6 +10,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from autosyncd import clock
 from autosyncd.vcs.git.command import LONG
@@ -25,10 +26,10 @@ from autosyncd.vcs.git.folders import Folders
 from autosyncd.vcs.git.merging.conflict import conflict_name
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.updating.batch import ARMED, batches_of, read_plan
-from autosyncd.vcs.git.updating.held import writers
 from autosyncd.vcs.git.updating.lease import Lease, Writers
 from autosyncd.vcs.git.updating.step import Step
 from autosyncd.vcs.git.updating.stepwise import ASIDE
+from autosyncd.vcs.git.writers import is_written, writers
 
 KEEP_WITHOUT_LEASES = 60.0
 """Seconds an old inode is kept where no lease can tell whether somebody still writes to it."""
@@ -78,7 +79,8 @@ class Sweep:
         self._repository, self._hasher = repository, hasher
         self._folder, self._leases = folder, leases
         self._raw: dict[bytes, set[bytes]] = {}
-        self._written: dict[bytes, str] | None = None
+        self._seen = cache(writers)
+        """Looked up once: nobody can open a file anew, since nobody knows where it lies."""
 
     def run(self) -> bool:
         """Unlink what is in history, give back the rest; True when a writer is still at work."""
@@ -155,7 +157,7 @@ class Sweep:
         if kind is not Kind.FILE:
             return False
         with Lease(place, trusted=self._leases) as lease:
-            if lease.writers is Writers.SOME or self._is_seen_open(lease):
+            if is_written(lease, self._seen):
                 return True
             version = self._hasher.of_file(lease.handle)
             if version is None or lease.broken:
@@ -181,15 +183,6 @@ class Sweep:
 
     def _in_history(self, version: Version, step: Step) -> bool:
         return version.oid in _oids(step) or version.oid in self._raw.get(step.path, ())
-
-    def _is_seen_open(self, lease: Lease) -> bool:
-        """Without leases: whether a process that we can see has it open for writing. Looked up once:
-        nobody can open it anew, since nobody knows where it lies."""
-        if lease.writers is not Writers.UNKNOWN:
-            return False
-        if self._written is None:
-            self._written = writers()
-        return os.fsencode(os.readlink(f"/proc/self/fd/{lease.handle}")) in self._written
 
     def _give_back(self, place: Place, step: Step, version: Version) -> bool:
         """Bytes that are in no history lie beside their path again, where the next scan finds

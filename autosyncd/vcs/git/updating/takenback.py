@@ -8,12 +8,8 @@ A commit that has its own reasons is left alone: nobody has the file open any mo
 checkout put another file in its place), or something else lies on disk than what was committed.
 """
 
-import os
-
 from autosyncd.vcs.git.committing import durable
-from autosyncd.vcs.git.disk import (
-    Version,
-)
+from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.folders import Folders
 from autosyncd.vcs.git.history import Author, make_commit
 from autosyncd.vcs.git.indexes import tree_with
@@ -21,8 +17,9 @@ from autosyncd.vcs.git.merging.join import Joiner
 from autosyncd.vcs.git.remotes import doubts
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.updating import held
-from autosyncd.vcs.git.updating.lease import Lease, Writers, leases_work
+from autosyncd.vcs.git.updating.lease import Lease, leases_work
 from autosyncd.vcs.git.updating.overwritten import SetAside
+from autosyncd.vcs.git.writers import is_written
 
 WORDS = "bring back what a commit took back while it waited"
 """What the commit is called."""
@@ -98,15 +95,12 @@ def _is_open(repository: Repository, path: bytes, version: Version | None) -> bo
     folders = Folders(repository.root)
     try:
         with Lease(folders.place(path), trusted=leases_work(repository.root)) as lease:
-            writers = lease.writers
+            written = is_written(lease)
     except OSError:
         return False
     finally:
         folders.close()
-    if writers is Writers.UNKNOWN:
-        seen = held.writer_of(os.path.join(repository.root, path)) is not None
-        writers = Writers.SOME if seen else Writers.NONE
-    if writers is Writers.NONE or version is None:
+    if not written or version is None:
         return False
     return repository.git("hash-object", "--", path, ok=(0, 128)).text == version.oid.decode()
 
