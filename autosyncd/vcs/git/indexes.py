@@ -13,6 +13,7 @@ from autosyncd.vcs.git import filters
 from autosyncd.vcs.git.command import LONG, GitFailed
 from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.indexfile import Folders, IndexFile, Pairs
+from autosyncd.vcs.git.listings import of_index
 from autosyncd.vcs.git.ownindex import signature
 from autosyncd.vcs.git.repository import Repository, Signature
 
@@ -102,13 +103,7 @@ def everything(
     said = repository.git(
         "--literal-pathspecs", "ls-files", "-s", "-z", "--", *below, index=index, timeout=LONG
     )
-    found: dict[bytes, Version] = {}
-    for record in said.records:
-        info, path = record.split(b"\t", 1)
-        mode, oid, stage = info.split(b" ")
-        if stage == b"0":
-            found[path] = Version(mode, oid)
-    return found
+    return {path: version for path, stage, version in of_index(said.records) if stage == 0}
 
 
 def is_untimed(repository: Repository, index: bytes, path: bytes) -> bool:

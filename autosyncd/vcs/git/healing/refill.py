@@ -14,6 +14,7 @@ from autosyncd.vcs.git import indexes
 from autosyncd.vcs.git.command import LONG
 from autosyncd.vcs.git.disk import CHUNK, Hasher, Version
 from autosyncd.vcs.git.healing.mark import Mark
+from autosyncd.vcs.git.listings import of_index
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.updating import held
 from autosyncd.vcs.git.updating.apply import apply
@@ -44,10 +45,9 @@ def _emptied(repository: Repository, known: Mark) -> Iterator[Step]:
     hasher = Hasher(repository.object_format)
     empty = hasher.of_bytes(b"")
     on_hold = held.recall(repository)
-    for record in repository.git("ls-files", "-s", "-z", timeout=LONG).records:
-        info, _, path = record.partition(b"\t")
-        mode, oid, part = info.split(b" ")
-        if part != b"0" or oid == empty or mode not in (b"100644", b"100755") or path in on_hold:
+    for path, stage, last in of_index(repository.git("ls-files", "-s", "-z", timeout=LONG).records):
+        plain = last.mode in (b"100644", b"100755")
+        if stage != 0 or last.oid == empty or not plain or path in on_hold:
             continue
         full = os.path.join(repository.root, path)
         try:
@@ -57,9 +57,9 @@ def _emptied(repository: Repository, known: Mark) -> Iterator[Step]:
             nothing = _nothing(full)
         except OSError:
             continue
-        if nothing is not None and hasher.of_bytes(nothing) != oid:
+        if nothing is not None and hasher.of_bytes(nothing) != last.oid:
             now = b"100755" if found.st_mode & 0o100 else b"100644"
-            yield Step(path, Version(now, hasher.of_bytes(nothing)), Version(mode, oid))
+            yield Step(path, Version(now, hasher.of_bytes(nothing)), last)
 
 
 def _nothing(path: bytes) -> bytes | None:

@@ -11,16 +11,15 @@ import tempfile
 from autosyncd.vcs.git import indexes
 from autosyncd.vcs.git.command import LONG
 from autosyncd.vcs.git.disk import Version
+from autosyncd.vcs.git.listings import Stages, stages_of
 from autosyncd.vcs.git.merging.apart import Apart
 from autosyncd.vcs.git.repository import Repository
-
-Stages = dict[bytes, dict[int, Version]]
 
 
 def merge_by_path(
     repository: Repository, apart: Apart, first: str, second: str
 ) -> tuple[str, Stages]:
-    """The tree of what is decided, and the stages (1 base, 2 first, 3 second) of what is not."""
+    """The tree of what is decided, and the stages of what is not."""
     index = repository.state + b"/path.index"
     bases = sorted(apart("merge-base", "--all", first, second, ok=(0, 1)).text.split())
     base = bases[0] if bases else repository.empty_tree
@@ -28,11 +27,7 @@ def merge_by_path(
         os.unlink(index)
     trees = (base, first, second)
     repository.git("read-tree", "-i", "-m", "--aggressive", *trees, index=index, timeout=LONG)
-    stages: Stages = {}
-    for record in repository.git("ls-files", "-u", "-z", index=index, timeout=LONG).records:
-        info, path = record.split(b"\t", 1)
-        mode, oid, stage = info.split(b" ")
-        stages.setdefault(path, {})[int(stage)] = Version(mode, oid)
+    stages = stages_of(repository.git("ls-files", "-u", "-z", index=index, timeout=LONG).records)
     decided = {path: _as_text(repository, apart, entries) for path, entries in stages.items()}
     indexes.put(repository, index, dict.fromkeys(stages))
     indexes.put(repository, index, {path: one for path, one in decided.items() if one})

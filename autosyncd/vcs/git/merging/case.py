@@ -5,28 +5,26 @@ second is given the name of a conflict copy, in a commit that all machines get: 
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from autosyncd.vcs.git.command import LONG
 from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.history import make_commit
 from autosyncd.vcs.git.indexes import tree_with
+from autosyncd.vcs.git.listings import files_in
 from autosyncd.vcs.git.merging.apart import Apart
 from autosyncd.vcs.git.merging.conflict import conflict_name
 from autosyncd.vcs.git.merging.join import Joiner
 from autosyncd.vcs.git.merging.merge import Hosts
 from autosyncd.vcs.git.repository import Repository
 
-Files = dict[bytes, Version]
-
 
 def distinct(repository: Repository, here: str, target: str, joiner: Joiner) -> str:
     """The target, or a commit on it whose names can all lie on this machine's disk."""
     if here == target or not ignores_case(repository):
         return target
-    files = _files(repository, target)
-    second = sorted(_second(files, set(_files(repository, here))))
+    files = files_in(repository, target)
+    second = sorted(_second(files, set(files_in(repository, here))))
     if not second:
         return target
     hosts = Hosts(Apart(repository, here, target))
@@ -59,17 +57,7 @@ def fold(path: bytes) -> bytes:
     return os.fsencode(os.fsdecode(path).casefold())
 
 
-def _files(repository: Repository, commit: str) -> Files:
-    listed = repository.git("ls-tree", "-r", "-z", "--full-tree", commit, timeout=LONG)
-    files = {}
-    for record in listed.records:
-        info, path = record.split(b"\t", 1)
-        mode, _, oid = info.split(b" ")
-        files[path] = Version(mode, oid)
-    return files
-
-
-def _second(files: Files, first: set[bytes]) -> Iterator[bytes]:
+def _second(files: Mapping[bytes, Version], first: set[bytes]) -> Iterator[bytes]:
     """Files whose place another has: one that is here already, else the first by name. A folder's
     name goes before a file's, since what lies in it can't move."""
     folders = {fold(parent) for path in files for parent in _parents(path)}

@@ -9,11 +9,13 @@ that merge the same tips make the same tree, whichever calls itself "ours".
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from autosyncd.vcs.git.command import LONG
 from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.entries import is_gitlink
 from autosyncd.vcs.git.indexes import tree_with
+from autosyncd.vcs.git.listings import Stages, files_in, stages_of
 from autosyncd.vcs.git.merging.apart import Apart
 from autosyncd.vcs.git.merging.bypath import merge_by_path
 from autosyncd.vcs.git.merging.conflict import conflict_name, host_slug
@@ -65,9 +67,7 @@ def merge(repository: Repository, ours: str, theirs: str) -> Merged:
     return Merged(merged, tuple(resolution.conflicts))
 
 
-def _merge_tree(
-    apart: Apart, first: str, second: str
-) -> tuple[str, dict[bytes, dict[int, Version]]]:
+def _merge_tree(apart: Apart, first: str, second: str) -> tuple[str, Stages]:
     """git-merge-tree(1): the tree, then `<mode> <object> <stage> TAB <path>` of what conflicts."""
     said = apart(
         "merge-tree",
@@ -81,47 +81,28 @@ def _merge_tree(
         timeout=LONG,
     )
     parts = said.out.split(b"\0")
-    stages: dict[bytes, dict[int, Version]] = {}
-    for part in parts[1:]:
-        if not part:
-            break
-        info, path = part.split(b"\t", 1)
-        mode, oid, stage = info.split(b" ")
-        stages.setdefault(path, {})[int(stage)] = Version(mode, oid)
-    return parts[0].decode(), stages
+    return parts[0].decode(), stages_of(takewhile(bool, parts[1:]))
 
 
-def _synthetic(
-    repository: Repository, stages: dict[bytes, dict[int, Version]], tips: tuple[str, str]
-) -> bool:
+def _synthetic(repository: Repository, stages: Stages, tips: tuple[str, str]) -> bool:
     """Whether a conflicted entry is content that neither side ever had."""
     for stage, tip in ((2, tips[0]), (3, tips[1])):
         wanted = {entries[stage].oid for entries in stages.values() if stage in entries}
         if not wanted:
             continue
-        listed = repository.git("ls-tree", "-r", "-z", tip, timeout=LONG)
-        if wanted - {record.split(b"\t", 1)[0].split(b" ")[2] for record in listed.records}:
+        if wanted - {version.oid for version in files_in(repository, tip).values()}:
             return True
     return False
 
 
 def _has_hole(repository: Repository, tree: str) -> bool:
     """Whether an entry is there without an object (git 2.39 makes such): no index could hold it."""
-    listed = repository.git("ls-tree", "-r", "-z", tree, timeout=LONG)
-    infos = (record.split(b"\t", 1)[0] for record in listed.records)
-    return any(not info.split(b" ")[2].strip(b"0") for info in infos)
+    return any(not one.oid.strip(b"0") for one in files_in(repository, tree).values())
 
 
-def _names_in(
-    repository: Repository, tree: str, stages: dict[bytes, dict[int, Version]]
-) -> dict[bytes, Version]:
+def _names_in(repository: Repository, tree: str, stages: Stages) -> dict[bytes, Version]:
     """Every file of the merged tree but the conflicted ones: names that are taken."""
-    listed = repository.git("ls-tree", "-r", "-z", tree, timeout=LONG)
-    names = {}
-    for record in listed.records:
-        info, path = record.split(b"\t", 1)
-        mode, _type, oid = info.split(b" ")
-        names[path] = Version(mode, oid)
+    names = files_in(repository, tree)
     for path in stages:
         names.pop(path, None)
     return names
@@ -149,7 +130,7 @@ class Hosts:
 
 
 def resolve(
-    stages: dict[bytes, dict[int, Version]],
+    stages: Stages,
     taken: dict[bytes, Version],
     tips: Tips,
     hosts: Hosts,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from autosyncd.vcs.git import indexes
 from autosyncd.vcs.git.command import LONG
 from autosyncd.vcs.git.disk import Version
+from autosyncd.vcs.git.listings import of_tree
 from autosyncd.vcs.git.repository import Repository
 
 Versions = Mapping[bytes, Version | None]
@@ -63,11 +64,9 @@ class Rewriter:
     def _read(self, commit: str) -> Iterator[tuple[bytes, Version]]:
         for some in indexes.portions(list(self.paths)):
             asked = ("--literal-pathspecs", "ls-tree", "-z", "--full-tree", commit, "--")
-            for record in self.repository.git(*asked, *some).records:
-                info, path = record.split(b"\t", 1)
-                mode, kind, oid = info.split(b" ")
+            for path, kind, version in of_tree(self.repository.git(*asked, *some).records):
                 if kind != b"tree":
-                    yield path, Version(mode, oid)
+                    yield path, version
 
     def _raw(self, commit: str) -> tuple[str, list[str], list[bytes], bytes]:
         """Tree, parents, other header lines (a signature left out), message (git's commit.c)."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.history import Author, make_commit
 from autosyncd.vcs.git.indexes import tree_with
+from autosyncd.vcs.git.listings import of_tree
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.writers import writer_of
 
@@ -45,11 +46,10 @@ def record(repository: Repository, held: Held) -> None:
 
 def version_in(repository: Repository, tree: str, path: bytes) -> Version | None:
     """The entry of a path in a tree or commit; None when there is none, or a folder."""
-    said = repository.git("--literal-pathspecs", "ls-tree", "-z", tree, "--", path).records
-    if not said:
-        return None
-    info = said[0].split(b"\t", 1)[0].split(b" ")
-    return Version(info[0], info[2]) if info[1] == b"blob" else None
+    said = repository.git("--literal-pathspecs", "ls-tree", "-z", tree, "--", path)
+    for _, kind, version in of_tree(said.records):
+        return version if kind == b"blob" else None
+    return None
 
 
 def file_above(repository: Repository, tree: str, path: bytes) -> bytes | None:
