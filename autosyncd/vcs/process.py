@@ -23,6 +23,7 @@ from autosyncd.vcs.session import (
     members,
     start_time,
 )
+from autosyncd.vcs.statefile import replace
 
 
 def start(
@@ -191,10 +192,7 @@ class Runner:
         self._write(f"{pid} {start_time(pid)} {boot_id()}" if pid is not None else "")
 
     def _write(self, text: str) -> None:
-        """Whole or not at all: there is no instant at which a child runs and the ledger is empty."""
-        if self.ledger is None:
-            return
-        fresh = self.ledger.with_suffix(".new")
-        with contextlib.suppress(OSError):
-            fresh.write_text(text)
-            fresh.rename(self.ledger)
+        """There is no instant at which a child runs and the ledger is empty."""
+        if self.ledger is not None:
+            with contextlib.suppress(OSError):
+                replace(self.ledger, text.encode(), durable=False)

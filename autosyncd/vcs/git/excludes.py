@@ -15,6 +15,7 @@ from autosyncd.model import RepoConfig
 from autosyncd.vcs.git.indexes import portions
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.outcomes import LeftOut
+from autosyncd.vcs.statefile import replace
 
 JUNK = (
     # editors: vim, emacs, LibreOffice, Word, gedit
@@ -113,9 +114,7 @@ def _write(repository: Repository, lines: Iterable[str]) -> None:
     path = repository.state + b"/excludes"
     content = "".join(line + "\n" for line in lines).encode("utf-8", "surrogateescape")
     if not os.path.exists(path) or Path(os.fsdecode(path)).read_bytes() != content:
-        with open(path + b".new", "wb") as file:
-            file.write(content)
-        os.rename(path + b".new", path)
+        replace(path, content, durable=False)
 
 
 def _own_global_excludes(repository: Repository) -> list[str]:

@@ -6,6 +6,8 @@ import secrets
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from autosyncd.vcs.statefile import replace
+
 MEMORY = b"/memory.json"
 """In the state folder."""
 
@@ -45,10 +47,5 @@ def recall(state: bytes, path: str, machine: str) -> Memory:
 
 
 def remember(state: bytes, memory: Memory) -> None:
-    """Write the memory down, whole or not at all."""
-    path = state + MEMORY
-    with open(path + b".new", "w", encoding="utf-8") as file:
-        json.dump(asdict(memory), file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.rename(path + b".new", path)
+    """Write the memory down."""
+    replace(state + MEMORY, json.dumps(asdict(memory)).encode(), durable=True)

@@ -26,6 +26,7 @@ from autosyncd.vcs.git.healing.objects import Objects
 from autosyncd.vcs.git.healing.refs import Refs
 from autosyncd.vcs.git.memory import MEMORY, stored
 from autosyncd.vcs.git.repository import Repository
+from autosyncd.vcs.statefile import replace
 
 FAR_BEHIND = 200
 """Commits back to which the tree of an index is looked for."""
@@ -56,7 +57,7 @@ def before_opening(path: str) -> list[str]:
         Path(os.fsdecode(git_dir), "HEAD").write_text(f"ref: refs/heads/{branch}\n")
         told.append(f"HEAD points to {branch} again")
     config = common_dir + b"/config"
-    if os.path.exists(state + KEPT_CONFIG) and _is_torn_text(config):
+    if os.path.exists(state + KEPT_CONFIG) and _is_torn(_bytes(config)):
         aside.take(config)
         shutil.copyfile(state + KEPT_CONFIG, config)
         told.append("git's config is the one of the last start")
@@ -204,22 +205,16 @@ def _is_torn_head(path: bytes) -> bool:
         return True
 
 
-def _is_torn_text(path: bytes) -> bool:
-    """Empty, or with zeros in it."""
-    try:
-        with open(path, "rb") as file:
-            data = file.read()
-    except FileNotFoundError:
-        return True
-    return not data or b"\0" in data
+def _is_torn(text: bytes) -> bool:
+    """Empty (or not there), or with zeros in it."""
+    return not text or b"\0" in text
 
 
 def _keep_config(repository: Repository) -> None:
     """git has just read it, so it is a good one."""
-    config, kept = repository.common_dir + b"/config", repository.state + KEPT_CONFIG
-    if not _is_torn_text(config) and _bytes(config) != _bytes(kept):
-        shutil.copyfile(config, kept + b".new")
-        os.rename(kept + b".new", kept)
+    config, kept = _bytes(repository.common_dir + b"/config"), repository.state + KEPT_CONFIG
+    if not _is_torn(config) and config != _bytes(kept):
+        replace(kept, config, durable=False)
 
 
 def _bytes(path: bytes) -> bytes:

@@ -16,6 +16,7 @@ from autosyncd.vcs.git.disk import FOLDER_FLAGS, flush
 from autosyncd.vcs.git.healing.torn import ref_value
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.session import boot_id
+from autosyncd.vcs.statefile import replace
 
 FLUSH_EVERY = 600
 """Seconds after which a clean end moves the mark on; that costs a syncfs(2)."""
@@ -107,12 +108,10 @@ def _move_on(repository: Repository, *, clean: bool) -> None:
 
 
 def _write(repository: Repository, known: Mark, *, clean: bool) -> None:
-    """Whole or not at all; if a power cut empties it, everything is looked at."""
+    """If a power cut empties it, everything is looked at."""
     memory = asdict(repository.memory)
     mark = Mark(boot_id(), clean, known.since, known.tip, memory)
-    fresh = _file(repository.state).with_suffix(".new")
-    fresh.write_text(json.dumps(asdict(mark)), encoding="utf-8")
-    fresh.rename(_file(repository.state))
+    replace(_file(repository.state), json.dumps(asdict(mark)).encode(), durable=False)
 
 
 def _tip(repository: Repository) -> str | None:

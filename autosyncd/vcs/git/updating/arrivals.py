@@ -11,6 +11,7 @@ from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.updating.held import Held
 from autosyncd.vcs.git.updating.stale import Arrival, Ledger, encode, parse, remember
 from autosyncd.vcs.git.updating.step import Step
+from autosyncd.vcs.statefile import replace
 
 PLAIN = (b"100644", b"100755")
 
@@ -39,22 +40,19 @@ def note(
 def read(repository: Repository) -> Ledger:
     """The record; what can't be read of it is as if it had not been."""
     try:
-        return parse(Path(_file(repository)).read_bytes())
+        return parse(_file(repository).read_bytes())
     except OSError:
         return Ledger()
 
 
 def write(repository: Repository, ledger: Ledger) -> None:
-    """Whole or not at all; without waiting for the disk, since losing it loses no byte."""
-    file = Path(_file(repository))
-    fresh = file.with_suffix(".new")
-    fresh.write_bytes(encode(ledger))
-    fresh.rename(file)
+    """Without waiting for the disk, since losing it loses no byte."""
+    replace(_file(repository), encode(ledger), durable=False)
 
 
 def _is_plain(version: Version | None) -> TypeGuard[Version]:
     return version is not None and version.mode in PLAIN
 
 
-def _file(repository: Repository) -> str:
-    return os.fsdecode(repository.state + b"/arrivals")
+def _file(repository: Repository) -> Path:
+    return Path(os.fsdecode(repository.state), "arrivals")

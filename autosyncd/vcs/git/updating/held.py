@@ -5,43 +5,33 @@ that version belongs to is on record before HEAD moves: so an unchanged held fil
 revert of the incoming change, and an edit of it is committed on the version it was made from.
 """
 
-import json
 import os
 from collections.abc import Mapping
-from pathlib import Path
 
 from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.history import Author, make_commit
 from autosyncd.vcs.git.indexes import tree_with
 from autosyncd.vcs.git.listings import of_tree
 from autosyncd.vcs.git.repository import Repository
+from autosyncd.vcs.git.updating import onrecord
 from autosyncd.vcs.git.writers import writer_of
 
-Held = dict[bytes, str]
+Held = onrecord.Record
 """Path → the commit whose version of it is on disk."""
+FILE = "held.json"
 
 
 def recall(repository: Repository) -> Held:
     """The record, empty when there is none."""
-    try:
-        stored = json.loads(_file(repository).read_text(encoding="ascii"))
-        return {bytes.fromhex(path): str(commit) for path, commit in stored.items()}
-    except (OSError, ValueError, AttributeError):
-        return {}
+    return onrecord.recall(repository, FILE)
 
 
 def record(repository: Repository, held: Held) -> None:
     """Write the record down, durably: the branch may move only after it."""
-    file = _file(repository)
     if not held:
-        file.unlink(missing_ok=True)
+        onrecord.file_of(repository, FILE).unlink(missing_ok=True)
         return
-    fresh = file.with_suffix(".new")
-    with fresh.open("w", encoding="ascii") as stream:
-        json.dump({path.hex(): commit for path, commit in held.items()}, stream)
-        stream.flush()
-        os.fsync(stream.fileno())
-    fresh.rename(file)
+    onrecord.write(repository, FILE, held, durable=True)
 
 
 def version_in(repository: Repository, tree: str, path: bytes) -> Version | None:
@@ -110,7 +100,3 @@ def _reason(repository: Repository, path: bytes) -> str:
     if writer is not None:
         return f"open for writing by {writer}"
     return "since the file is in use, can't be read, or is marked assume-unchanged"
-
-
-def _file(repository: Repository) -> Path:
-    return Path(os.fsdecode(repository.state), "held.json")

@@ -7,19 +7,19 @@ checked out when the link moved; only when that is another is it an edit.
 """
 
 import contextlib
-import json
 import os
 import shlex
 from collections.abc import Iterable
-from pathlib import Path
 
 from autosyncd.vcs.changes import Scope
 from autosyncd.vcs.git.committing.survey import Difference
 from autosyncd.vcs.git.entries import Entries, is_gitlink
 from autosyncd.vcs.git.repository import Repository
+from autosyncd.vcs.git.updating import onrecord
 
-Behind = dict[bytes, str]
+Behind = onrecord.Record
 """Path → the commit that is checked out there."""
+FILE = "submodules.json"
 
 
 def note(repository: Repository, links: Entries) -> tuple[bytes, ...]:
@@ -90,19 +90,9 @@ def make_room(repository: Repository, links: Entries) -> None:
 
 def recall(repository: Repository) -> Behind:
     """The record, empty when there is none."""
-    try:
-        stored = json.loads(_file(repository).read_text(encoding="ascii"))
-        return {bytes.fromhex(path): str(commit) for path, commit in stored.items()}
-    except (OSError, ValueError, AttributeError):
-        return {}
+    return onrecord.recall(repository, FILE)
 
 
 def _write(repository: Repository, record: Behind) -> None:
-    """Whole or not at all. (That it is lost in a power cut costs a commit of the older link.)"""
-    fresh = _file(repository).with_suffix(".new")
-    fresh.write_text(json.dumps({path.hex(): commit for path, commit in record.items()}))
-    fresh.rename(_file(repository))
-
-
-def _file(repository: Repository) -> Path:
-    return Path(os.fsdecode(repository.state), "submodules.json")
+    """That it is lost in a power cut costs a commit of the older link."""
+    onrecord.write(repository, FILE, record, durable=False)
