@@ -78,6 +78,7 @@ class Sync:
             self.base = self.repository.head
             return self._adopt(self.base) if self.base else Synced(None)
         must_fetch = self._must_fetch()
+        self.repository.unfetched += 0 if must_fetch else 1
         for tries in range(1, TRIES + 1):
             if must_fetch:
                 stop = self._fetch()
@@ -107,9 +108,8 @@ class Sync:
         """A push that is accepted proves that there was nothing to fetch."""
         repository = self.repository
         nothing_to_push = not self.order.push or self._known() in (None, repository.head)
-        repository.unfetched += 1
         # whoever always wins must hear of those that lose (publish.py), so not always without
-        return self.order.fetch or nothing_to_push or repository.unfetched > UNFETCHED
+        return self.order.fetch or nothing_to_push or repository.unfetched >= UNFETCHED
 
     def _known(self) -> str | None:
         return self.repository.commit_at(remotes.tracking_ref(self.repository, self.remote))

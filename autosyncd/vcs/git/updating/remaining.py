@@ -56,18 +56,17 @@ class Remaining:
         """To be called before the branch moves."""
         self._behind = submodules.note(self.repository, links)
 
-    def waiting(self, kept: held.Held) -> Mapping[bytes, str]:
-        """Each path that keeps its older version, and why ("" where that is to be found out)."""
+    def settle(self, kept: held.Held) -> tuple[Mapping[bytes, str], tuple[bytes, ...]]:
+        """Each path that keeps its older version, and why ("" where that is to be found out); and the
+        files of the person's that have the place of these and are not to be published."""
         for path in kept.keys() - self.reasons.keys():
             if held.version_in(self.repository, kept[path], path) is None:
                 mine = occupant(self.repository.root, path)
                 if mine is not None and mine not in kept:  # it was ignored when this one came
                     self._wait_for(path, mine, os.fsdecode(mine))
-        return {path: self.reasons.get(path, "") for path in sorted(kept)}
-
-    def in_the_way(self, kept: held.Held) -> tuple[bytes, ...]:
-        """Files of the person's that have the place of these and are not to be published."""
-        return tuple(sorted({self._occupied[path] for path in kept if path in self._occupied}))
+        waiting = {path: self.reasons.get(path, "") for path in sorted(kept)}
+        in_the_way = {self._occupied[path] for path in kept if path in self._occupied}
+        return waiting, tuple(sorted(in_the_way))
 
     @property
     def note(self) -> str:

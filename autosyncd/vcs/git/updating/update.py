@@ -9,7 +9,7 @@ held throughout: a tenth of a second for a few files (what git's filters make is
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
 from autosyncd.vcs.changes import Scope
@@ -60,6 +60,23 @@ class Updated:
     """Files of the person's that have the place of incoming ones and are not to be published."""
     note: str = ""
     """A sentence to say."""
+
+
+@dataclass(slots=True)
+class Standing:
+    """Where an update stands between two rounds."""
+
+    head: str | None
+    """Of the branch."""
+    ours: str | None
+    """The commit that has what lies on disk but for what came in: the head, or edits on it."""
+    target: str
+    disk: str
+    """The tree of what lies there."""
+    record: held.Held
+    """What was held before."""
+    left: Waiting | None = None
+    """The person is on another branch: what came in is taken out again."""
 
 
 @dataclass(slots=True)
@@ -114,8 +131,7 @@ class Update:
         return merged
 
     def _settle(self, lock: IndexLock, target: str) -> Updated | Dirty | Waiting | Question:
-        repository, remaining = self.repository, self.remaining
-        head = ours = repository.head
+        repository, head = self.repository, self.repository.head
         indexes.copy_own(repository)
         waiting = staged(nextindex.staged_tree(repository), repository.tree_of(head))
         if waiting is not None:
@@ -125,42 +141,62 @@ class Update:
             target = self.joiner.join(target, older.commit)
         record = held.recall(repository)
         disk = held.disk_tree(repository, head, record)
-        left: Waiting | None = None
+        at = Standing(head, head, target, disk, record)
         for number in range(ROUNDS):
-            merged = self.joiner.join(ours, target) if ours else target
-            steps = steps_of(self._entries(disk, repository.tree_of(merged)))
-            if number == 0:
-                question = self._ask(steps, disk, repository.tree_of(merged))
-                if question is not None:
-                    return question
-            else:
-                indexes.copy_own(repository)
-            applied = self._apply(head, merged, steps)
-            arrivals.note(repository, steps, applied.done, record, ours)
-            remaining.spare_ignored(applied.dirty)
-            dirty = applied.dirty - remaining.stubborn
-            if dirty:
-                disk = indexes.tree_with(repository, disk, applied.entries)
-                beside = Scope(frozenset(applied.in_the_way)) | self.order.pending
-                found = absorb(repository, self.committer, ours, disk, dirty, beside)
-                ours, disk = found.ours, found.disk
-                remaining.stubborn |= found.stubborn
-                remaining.reasons |= found.reasons
-                continue
-            kept = {path: record.get(path, ours or merged) for path in applied.held | applied.dirty}
-            held.record(repository, kept)  # before the branch moves
-            remaining.leave_submodules(self.links)
-            if self._move(lock, head, merged):
-                return left or self._updated(merged, kept)
-            disk = indexes.tree_with(repository, disk, applied.entries)
-            left = elsewhere(repository)
-            if left is not None:
-                if head is None:
-                    return left
-                target = ours = head  # what was put there is no part of the branch they are on
-                continue
-            target, head, ours = merged, repository.head, repository.head
+            outcome = self._round(lock, at, first=number == 0)
+            if outcome is not None:
+                return outcome
         return Dirty("The files keep changing faster than they can be updated.")
+
+    def _round(
+        self, lock: IndexLock, at: Standing, *, first: bool
+    ) -> Updated | Waiting | Question | None:
+        """Come as far as nobody minds; None when that was not to the end."""
+        repository, remaining = self.repository, self.remaining
+        merged = self.joiner.join(at.ours, at.target) if at.ours else at.target
+        steps = steps_of(self._entries(at.disk, repository.tree_of(merged)))
+        if first:
+            question = self._ask(steps, at.disk, repository.tree_of(merged))
+            if question is not None:
+                return question
+        else:
+            indexes.copy_own(repository)
+        applied = self._apply(at.head, merged, steps)
+        arrivals.note(repository, steps, applied.done, at.record, at.ours)
+        remaining.spare_ignored(applied.dirty)
+        dirty = applied.dirty - remaining.stubborn
+        if dirty:
+            self._absorb(at, applied, dirty)
+            return None
+        base = at.ours or merged
+        kept = {path: at.record.get(path, base) for path in applied.held | applied.dirty}
+        held.record(repository, kept)  # before the branch moves
+        remaining.leave_submodules(self.links)
+        if self._move(lock, at.head, merged):
+            return at.left or self._updated(merged, kept)
+        return self._look_anew(at, merged, applied)
+
+    def _absorb(self, at: Standing, applied: Applied, dirty: Set[bytes]) -> None:
+        """Commit what was edited meanwhile."""
+        disk = indexes.tree_with(self.repository, at.disk, applied.entries)
+        beside = Scope(frozenset(applied.in_the_way)) | self.order.pending
+        found = absorb(self.repository, self.committer, at.ours, disk, dirty, beside)
+        at.ours, at.disk = found.ours, found.disk
+        self.remaining.stubborn |= found.stubborn
+        self.remaining.reasons |= found.reasons
+
+    def _look_anew(self, at: Standing, merged: str, applied: Applied) -> Waiting | None:
+        """The branch was moved meanwhile, or the person has left it."""
+        repository = self.repository
+        at.disk = indexes.tree_with(repository, at.disk, applied.entries)
+        at.left = elsewhere(repository)
+        if at.left is None:
+            at.target, at.head, at.ours = merged, repository.head, repository.head
+        elif at.head is None:
+            return at.left
+        else:  # what was put there is no part of the branch they are on
+            at.target = at.ours = at.head
+        return None
 
     def _apply(self, head: str | None, merged: str, steps: Steps) -> Applied:
         """Make the index ready for `merged`, and bring the files there as far as nobody minds."""
@@ -181,8 +217,7 @@ class Update:
         return applied
 
     def _updated(self, head: str, kept: held.Held) -> Updated:
-        waiting = self.remaining.waiting(kept)
-        in_the_way = self.remaining.in_the_way(kept)
+        waiting, in_the_way = self.remaining.settle(kept)
         return Updated(head, len(self.done), waiting, in_the_way, self.remaining.note)
 
     def _move(self, lock: IndexLock, head: str | None, merged: str) -> bool:
