@@ -17,7 +17,8 @@ from autosyncd.vcs import partner
 from autosyncd.vcs.git import indexes
 from autosyncd.vcs.git.command import GitFailed
 from autosyncd.vcs.git.committing import children, excerpt, quick, quickcommit, wholeindex
-from autosyncd.vcs.git.committing.trees import Doubtful, Folder, tree_id
+from autosyncd.vcs.git.committing.draft import Doubtful
+from autosyncd.vcs.git.committing.trees import Folder, tree_id
 from autosyncd.vcs.outcomes import (
     Aborted,
     CommitMade,

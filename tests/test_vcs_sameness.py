@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from autosyncd.vcs.git.committing import excerpt, quick
-from autosyncd.vcs.git.committing.trees import Doubtful
+from autosyncd.vcs.git.committing.draft import Doubtful
 from autosyncd.vcs.outcomes import CommitMade, CommitOutcome, NothingToCommit
 from tests.trees import Clone, make_world
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from autosyncd.vcs.changes import EVERYTHING
-from autosyncd.vcs.git.committing import commit, hooks, signing
+from autosyncd.vcs.git.committing import attempt, hooks, signing
 from autosyncd.vcs.git.finding import open_repository
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.updating import update
@@ -558,7 +558,7 @@ def test_a_lost_commit_does_not_bring_back_what_was_taken_back(
             (laptop.root / "secret.txt").unlink()
         return "ours"
 
-    monkeypatch.setattr(commit.Attempt, "message", compose_and_lose)
+    monkeypatch.setattr(attempt.Attempt, "message", compose_and_lose)
     assert isinstance(laptop.commit("a.txt", "secret.txt"), CommitMade)
     assert laptop.git("show", "HEAD:a.txt") == "two"
     assert "secret.txt" not in laptop.git("log", "--name-only", "--format=", "HEAD")

@@ -27,7 +27,7 @@ from autosyncd.vcs.changes import Scope
 from autosyncd.vcs.git import history
 from autosyncd.vcs.git.committing import excerpt, quick
 from autosyncd.vcs.git.committing.children import Children
-from autosyncd.vcs.git.committing.trees import Doubtful
+from autosyncd.vcs.git.committing.draft import Doubtful
 from autosyncd.vcs.git.driver import GitDriver
 from autosyncd.vcs.orders import CommitOrder
 from autosyncd.vcs.outcomes import CommitMade

@@ -15,6 +15,7 @@ from autosyncd.vcs.git import sync as syncing
 from autosyncd.vcs.git.command import GitFailed
 from autosyncd.vcs.git.committing import commit as committing
 from autosyncd.vcs.git.committing import signing
+from autosyncd.vcs.git.committing.attempt import Committer
 from autosyncd.vcs.git.committing.snapshot import Snapshots
 from autosyncd.vcs.git.disk import Hasher
 from autosyncd.vcs.git.guarded import NOT_INSPECTED, guarded, is_elsewhere
@@ -60,7 +61,7 @@ class _Open:
     """The tree that is worked in."""
 
     repository: Repository
-    committer: committing.Committer
+    committer: Committer
 
 
 class GitDriver:
@@ -286,5 +287,5 @@ class GitDriver:
         return opened.ready
 
     def _with_committer(self, repository: Repository, author: history.Author) -> _Open:
-        committer = committing.Committer(self._config, self._guard, self._compose, author)
+        committer = Committer(self._config, self._guard, self._compose, author)
         return _Open(repository, committer)

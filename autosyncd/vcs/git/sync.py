@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from autosyncd.model import Head, RepoConfig
 from autosyncd.vcs.driver import Watcher
-from autosyncd.vcs.git.committing.commit import Committer
+from autosyncd.vcs.git.committing.attempt import Committer
 from autosyncd.vcs.git.committing.snapshot import Snapshots
 from autosyncd.vcs.git.condition import obstacle
 from autosyncd.vcs.git.merging.agreement import Agreement

@@ -10,9 +10,8 @@ from autosyncd.vcs.changes import ChangeSet
 from autosyncd.vcs.git import ownindex
 from autosyncd.vcs.git.committing import durable, excerpt, quick, quickcommit
 from autosyncd.vcs.git.committing.attempt import Attempt
-from autosyncd.vcs.git.committing.draft import Draft
+from autosyncd.vcs.git.committing.draft import Doubtful, Draft
 from autosyncd.vcs.git.committing.kept import Kept, kept_of
-from autosyncd.vcs.git.committing.trees import Doubtful
 from autosyncd.vcs.git.history import changes_between, make_commit
 from autosyncd.vcs.outcomes import CommitOutcome, LeftOut
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from autosyncd.vcs.git.command import Git
-from autosyncd.vcs.git.committing.trees import Doubtful
+from autosyncd.vcs.git.committing.draft import Doubtful
 from autosyncd.vcs.partner import Extent, Partner, PartnerFailed, lines, nothing
 
 UNFLUSHED = ("core.fsync=none",)

@@ -9,9 +9,8 @@ moved meanwhile, it is done again, and what was scanned the first time still get
 import logging
 
 from autosyncd.vcs.git.committing import bypaths, wholeindex
-from autosyncd.vcs.git.committing.attempt import Attempt as Attempt
-from autosyncd.vcs.git.committing.attempt import Committer as Committer
-from autosyncd.vcs.git.committing.trees import Doubtful
+from autosyncd.vcs.git.committing.attempt import Attempt, Committer
+from autosyncd.vcs.git.committing.draft import Doubtful
 from autosyncd.vcs.git.condition import locked, obstacle
 from autosyncd.vcs.git.lock import IndexBusy
 from autosyncd.vcs.git.repository import Repository

@@ -3,11 +3,16 @@
 import os
 from dataclasses import dataclass
 
+from autosyncd.errors import AutosyncError
 from autosyncd.vcs.changes import Change, ChangeKind
 from autosyncd.vcs.git.disk import Version
 
 Pair = tuple[Version | None, Version | None]
 """What the last commit has of a path, and what it is now."""
+
+
+class Doubtful(AutosyncError):
+    """A way is not sure of its ground; str() says why. The more general one is taken instead."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,12 +18,12 @@ from collections.abc import Collection, Iterable
 from autosyncd.vcs.git import indexes
 from autosyncd.vcs.git.command import GitFailed
 from autosyncd.vcs.git.committing.attempt import Attempt
-from autosyncd.vcs.git.committing.draft import Draft
+from autosyncd.vcs.git.committing.draft import Doubtful, Draft
 from autosyncd.vcs.git.committing.kept import Kept, kept_of
 from autosyncd.vcs.git.committing.look import Folders
 from autosyncd.vcs.git.committing.scan import scan
 from autosyncd.vcs.git.committing.stamps import RULES
-from autosyncd.vcs.git.committing.trees import FOLDER, Doubtful, parents
+from autosyncd.vcs.git.committing.trees import FOLDER, parents
 from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.outcomes import LeftOut

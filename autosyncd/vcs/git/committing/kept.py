@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from autosyncd.vcs.git.committing.children import Children
-from autosyncd.vcs.git.committing.draft import Draft, Pair
+from autosyncd.vcs.git.committing.draft import Doubtful, Draft, Pair
 from autosyncd.vcs.git.committing.stamps import Rules, Settings, read_settings
-from autosyncd.vcs.git.committing.trees import Doubtful, Known, Trees
+from autosyncd.vcs.git.committing.trees import Known, Trees
 from autosyncd.vcs.git.repository import Repository
 
 

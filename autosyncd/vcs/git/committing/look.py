@@ -4,7 +4,7 @@ import os
 import stat
 from collections.abc import Mapping, Sequence
 
-from autosyncd.vcs.git.committing.trees import Doubtful
+from autosyncd.vcs.git.committing.draft import Doubtful
 from autosyncd.vcs.git.disk import Version
 
 LARGEST_FILE = 32 << 20

@@ -9,9 +9,8 @@ from autosyncd.vcs.git.command import (
     GitFailed,
 )
 from autosyncd.vcs.git.committing import durable
-from autosyncd.vcs.git.committing.draft import Draft
+from autosyncd.vcs.git.committing.draft import Doubtful, Draft
 from autosyncd.vcs.git.committing.kept import Kept
-from autosyncd.vcs.git.committing.trees import Doubtful
 from autosyncd.vcs.git.history import Author, whole_message
 from autosyncd.vcs.git.lock import IndexLock
 from autosyncd.vcs.git.repository import Signature

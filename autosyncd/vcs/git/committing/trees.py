@@ -8,7 +8,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from autosyncd.errors import AutosyncError
+from autosyncd.vcs.git.committing.draft import Doubtful
 from autosyncd.vcs.git.disk import Version
 
 FOLDER = b"40000"
@@ -22,10 +22,6 @@ _ENTRY = {width: re.compile(rb"[0-7]+ ([^\0]+)\0.{%d}" % width, re.S) for width 
 
 Contents = Callable[[Sequence[bytes]], list[tuple[bytes, bytes] | None]]
 """Names of trees (`ROOT:PATH`) → id and bytes of each, None where there is none."""
-
-
-class Doubtful(AutosyncError):
-    """The quick way is not sure of its ground; str() says why. The general one is taken instead."""
 
 
 class Folder:

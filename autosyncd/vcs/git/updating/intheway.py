@@ -4,7 +4,7 @@ import contextlib
 import os
 from collections.abc import Iterable
 
-from autosyncd.vcs.git.disk import Place, Version
+from autosyncd.vcs.git.disk import Place
 from autosyncd.vcs.git.repository import Repository
 
 MOST_NAMED = 500
@@ -48,9 +48,8 @@ def _is_folder(root: bytes, path: bytes) -> bool:
     return os.path.isdir(full) and not os.path.islink(full)
 
 
-def occupant(root: bytes, path: bytes, expected: Version | None = None) -> bytes | None:
-    """What has the place of `path`: itself (but no file where one is expected), or the parent of it
-    that is no folder."""
+def occupant(root: bytes, path: bytes) -> bytes | None:
+    """What has the place of `path`: itself, or the parent of it that is no folder."""
     parts = path.split(b"/")
     for end in range(1, len(parts) + 1):
         part = b"/".join(parts[:end])
@@ -58,7 +57,7 @@ def occupant(root: bytes, path: bytes, expected: Version | None = None) -> bytes
         if not os.path.lexists(full):
             return None
         if end == len(parts):
-            return part if expected is None or _is_folder(root, part) else None
+            return part
         if not _is_folder(root, part):
             return part
     return None

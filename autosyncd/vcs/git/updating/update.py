@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from autosyncd.vcs.changes import Scope
 from autosyncd.vcs.git import indexes
-from autosyncd.vcs.git.committing.commit import Committer
+from autosyncd.vcs.git.committing.attempt import Committer
 from autosyncd.vcs.git.condition import elsewhere, locked, obstacle, staged
 from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.entries import (
