@@ -32,7 +32,8 @@ WORDS = (
     *("pushed", "pushed ssh://hub/x", "PUSHED  x\n\nmore", "login AutosyncJabberBot on attic"),
 )
 TAGS = (
-    *(f"{{{NS}}}notices", f"{{{NS}}}n", f"{{{NS}}}autosync", "{urn:autosync:2}notices", "notices"),
+    *(f"{{{NS}}}notices", f"{{{NS}}}n", f"{{{NS}}}many", f"{{{NS}}}autosync"),
+    *("{urn:autosync:2}notices", "notices"),
     *(
         "{jabber:client}body",
         "{urn:xmpp:delay}delay",

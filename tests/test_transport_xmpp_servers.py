@@ -4,7 +4,9 @@ import asyncio
 import logging
 import socket
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from dataclasses import replace
+from hashlib import sha256
 
 import pytest
 
@@ -331,20 +333,23 @@ def test_an_old_peer_hears_us_and_is_heard_and_the_phone_notices_nothing(server,
 
 
 def test_two_hundred_repositories_at_once_reach_every_peer_and_pings_are_answered(server):
-    channels = [Channel(f"{number:04x}" * 16) for number in range(200)]
+    """Ten clients of one account, as many as ejabberd lets in; two channels of each repository."""
+    channels = [Channel(sha256(b"%d" % number).hexdigest()) for number in range(400)]
 
     async def play() -> None:
         wanted = dict.fromkeys(channels, Interest())
-        machines = [alice(server, str(number), interests=wanted) for number in range(4)]
-        async with machines[0] as one, machines[1], machines[2], machines[3]:
+        machines = [alice(server, str(number), interests=wanted) for number in range(10)]
+        async with AsyncExitStack() as stack:
+            for machine in machines:
+                await stack.enter_async_context(machine)
             await acquainted(machines)
-            for channel in channels:
-                one.transport.announce(notice(channel))
-            seconds = await until(lambda: all(len(m.notices) == 200 for m in machines[1:]), 15)
+            one, others = machines[0], machines[1:]
+            for pair in zip(channels[:200], channels[200:], strict=True):
+                one.transport.announce(replace(notice(), channels=pair))
+            await until(lambda: all(len(other.channels()) == 400 for other in others), 15)
             for machine in machines:
                 machine.transport.woke()  # asks the server for a word, within 5 s
             await until(lambda: not any(m.transport._connection.asked for m in machines), 5)
-            assert seconds < 15
-            assert [machine.sessions for machine in machines] == [1] * 4
+            assert [machine.sessions for machine in machines] == [1] * 10
 
     asyncio.run(play())

@@ -4,6 +4,7 @@ import re
 import tracemalloc
 from collections import Counter
 from dataclasses import replace
+from hashlib import sha256
 from xml.etree.ElementTree import Element, fromstring
 
 import pytest
@@ -226,28 +227,79 @@ def test_only_the_newest_head_of_a_channel_goes_out(stage):
     assert "59" * 20 in text
 
 
+def two_hundred(pairs: int) -> list[tuple[str, ...]]:
+    """The channels of as many repositories, this many of each."""
+    hashes = [sha256(b"%d" % number).hexdigest() for number in range(400)]
+    return [(hashes[number], hashes[200 + number])[:pairs] for number in range(200)]
+
+
+class Neighbour:
+    """What a peer makes of what is written to it."""
+
+    def __init__(self, channels: list[tuple[str, ...]]) -> None:
+        self.stage = Stage()
+        every = [channel for pair in channels for channel in pair]
+        self.stage.interests.replace({channel: Interest() for channel in every})
+
+    def told(self) -> list[str]:
+        assert not self.stage.dropped
+        notices = [notice for _, notice in self.stage.ear.notices]
+        assert all(len(notice.channels) <= 8 for notice in notices)
+        return sorted(channel for notice in notices for channel in notice.channels)
+
+
 @pytest.mark.parametrize("pairs", [1, 2])
-@pytest.mark.parametrize(("peers", "within"), [(1, 1.0), (2, 3.0), (5, 15.0)])
+@pytest.mark.parametrize(
+    ("peers", "reading", "within"),
+    [(1, "many", 1.0), (2, "many", 1.0), (9, "many", 15.0), (49, "many", 60.0), (5, "old", 15.0)],
+)
 def test_two_hundred_repositories_at_once_reach_all_within_what_servers_allow(
-    stage, peers, within, pairs
+    stage, peers, reading, within, pairs
 ):
     """ejabberd's default, the strictest: 20 kB, then 3 kB/s; after that a ping waits."""
-    names = [f"alice@example.org/autosyncd-{number:032}" for number in range(peers)]
-    for name in names:
-        stage.hears(here(name))
-    channels = [(f"{number:04x}" * 16, f"ffff{number:04x}" * 8)[:pairs] for number in range(200)]
+    channels = two_hundred(pairs)
+    there = {
+        f"alice@example.org/autosyncd-{n:032}": Neighbour(channels) for n in range(1, peers + 1)
+    }
+    for name in there:
+        stage.hears(here(name).replace(" many='1'", "" if reading == "old" else " many='1'"))
     for pair in channels:
         stage.announce(replace(NOTES, channels=pair))
-    began, sent, per_peer = stage.now, 0, Counter()
+    began, sent = stage.now, 0
     while stage.now - began < within:
         for text in stage.later(0.1):
             sent += len(text)
             assert len(text) <= 8100
             (to,) = addressees([text])
-            per_peer[to] += min(text.count("<n "), NOTICES_LIMIT)
+            there[to].stage.hears(text.replace("<message ", f"<message from='{DESKTOP}' "))
+            assert text.count("<n ") <= NOTICES_LIMIT
         assert sent <= min(AT_ONCE + 300, 20_000) + PER_SECOND * (stage.now - began)
-    assert per_peer == dict.fromkeys(names, 200)
+    everything = sorted(channel for pair in channels for channel in pair)
+    assert all(peer.told() == everything for peer in there.values())
     assert stage.later(60) == []
+
+
+def test_what_is_little_keeps_its_heads(stage):
+    stage.hears(here(DESKTOP))
+    for pair in two_hundred(2)[:100]:
+        stage.announce(replace(NOTES, channels=pair))
+    assert "".join(stage.later()).count(f"h='{HEAD}'") == 100
+
+
+def test_many_channels_are_read_as_far_as_they_concern_the_sender(stage):
+    many = headline(OWN, [f"<many c='{CHANNEL[:6]}{BOBS[:6]}ffffff'/>"])
+    stage.hears(many.replace("<message ", f"<message from='{BOB}' "))
+    assert [notice.channels for _, notice in stage.ear.notices] == [(BOBS,)]
+    stage.hears(many.replace("<message ", f"<message from='{DESKTOP}' "))
+    assert stage.ear.notices[1:] == [(DESKTOP, PushNotice((CHANNEL, BOBS), "", "", TreeId(""), ""))]
+
+
+@pytest.mark.parametrize("named", ["", "abcde", "abcdeg", "ABCDEF", "abcdef ", "abcdef" * 1001])
+def test_many_channels_that_can_not_be_read(stage, named):
+    many = headline(OWN, [f"<many c='{named}'/>"])
+    stage.hears(many.replace("<message ", f"<message from='{DESKTOP}' "))
+    assert stage.dropped == {Drop.STRANGE_CHANNEL: 1}
+    assert stage.ear.notices == []
 
 
 def test_a_letter_longer_than_what_goes_at_once_holds_nothing_up(stage):

@@ -89,6 +89,9 @@ class Machine:
     def heads(self) -> list[str]:
         return [notice.head for _, _, notice in self.notices]
 
+    def channels(self) -> set[Channel]:
+        return {channel for _, _, notice in self.notices for channel in notice.channels}
+
     async def ready(self, seconds: float = 20.0) -> float:
         return await until(lambda: self.online, seconds)
 

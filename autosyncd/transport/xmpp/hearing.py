@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from autosyncd.transport.xmpp.stanzas import CARBONS, HEAD, NOT_XML, NOTICES_LIMIT, NS, bare
+from autosyncd.transport.xmpp.stanzas import (
+    CARBONS,
+    HEAD,
+    MANY_DIGITS,
+    MANY_LIMIT,
+    NOT_XML,
+    NOTICES_LIMIT,
+    NS,
+    bare,
+)
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
@@ -22,6 +31,7 @@ JID_LIMIT = 3071
 """Characters of a full JID (RFC 7622, section 3.1)."""
 
 _CHANNEL = re.compile(r"[0-9a-f]{16,64}")
+_MANY = re.compile(rf"(?:[0-9a-f]{{{MANY_DIGITS}}}){{1,{MANY_LIMIT}}}")
 
 
 class Drop(Enum):
@@ -79,6 +89,8 @@ class Came:
     jid: str
     ours: bool
     """It says that it is one of us."""
+    many: bool = False
+    """It reads the form for many channels at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +104,10 @@ def read_presence(xml: "Element") -> Came | Went | Drop:
     """Who came or went. Requests for subscriptions and errors are nothing of ours."""
     sender, kind = xml.get("from", ""), xml.get("type")
     if kind is None:
-        ours = xml.find(f"{{{NS}}}autosync") is not None
-        return Came(sender, ours=ours) if _is_full(sender) else Drop.NO_SENDER
+        mark = xml.find(f"{{{NS}}}autosync")
+        many = mark is not None and mark.get("many") == "1"
+        came = Came(sender, ours=mark is not None, many=many)
+        return came if _is_full(sender) else Drop.NO_SENDER
     if kind in ("unavailable", "error") and _is_full(sender):
         return Went(sender)  # an error: nothing that we send gets there
     return Drop.NOTHING_OF_OURS  # a server says of a whole account that it is gone, too
@@ -118,6 +132,8 @@ def read_message(xml: "Element", own: str) -> Headline | Copy | Drop:
     found = [_read_notice(child) for child in notices[:NOTICES_LIMIT] if child.tag == f"{{{NS}}}n"]
     if len(notices) > NOTICES_LIMIT:
         found.append(Drop.TOO_MANY_NOTICES)
+    if (many := notices.find(f"{{{NS}}}many")) is not None:
+        found.append(_read_many(many))
     return Headline(sender, tuple(found))
 
 
@@ -134,6 +150,14 @@ def _read_notice(xml: "Element") -> Said | Drop:
     if len(branch) > BRANCH_LIMIT or not (branch.isprintable() or not branch):
         return Drop.STRANGE_BRANCH
     return Said(channels, branch, head)
+
+
+def _read_many(xml: "Element") -> Said | Drop:
+    named = xml.get("c", "")
+    if not _MANY.fullmatch(named):
+        return Drop.STRANGE_CHANNEL
+    starts = range(0, len(named), MANY_DIGITS)
+    return Said(tuple(named[at : at + MANY_DIGITS] for at in starts), "", "")
 
 
 def _read_copy(xml: "Element", sender: str, own: str) -> Copy | Drop:

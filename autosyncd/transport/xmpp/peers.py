@@ -4,14 +4,16 @@ A peer is a full JID whose last presence is available and says that it is one of
 account, or of an account that a repository trusts.
 """
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice, takewhile
 
 from autosyncd.model import Channel
 from autosyncd.transport.base import Interest
 from autosyncd.transport.xmpp.hearing import Came, Drop, Went
-from autosyncd.transport.xmpp.stanzas import PREFIX, bare
+from autosyncd.transport.xmpp.stanzas import bare
 
 PER_ACCOUNT = 64
 """Peers of one account that are remembered."""
@@ -24,16 +26,14 @@ class Interests:
     def __init__(self, account: str) -> None:
         self._account = account
         self._known: Mapping[Channel, Interest] = {}
-        self._by_prefix: dict[str, list[Channel]] = {}
+        self._sorted: list[Channel] = []
         self.trusted: frozenset[str] = frozenset()
         """Bare JIDs that any repository trusts."""
 
     def replace(self, channels: Mapping[Channel, Interest]) -> None:
         """From now on these and no others."""
         self._known = channels
-        self._by_prefix = {}
-        for channel in channels:
-            self._by_prefix.setdefault(channel[:PREFIX], []).append(channel)
+        self._sorted = sorted(channels)
         named = (interest.trusted for interest in channels.values())
         self.trusted = frozenset(person for people in named for person in people) - {self._account}
 
@@ -50,8 +50,8 @@ class Interests:
         found = (
             channel
             for beginning in beginnings
-            for channel in self._by_prefix.get(beginning[:PREFIX], ())
-            if channel.startswith(beginning) and self._concerns(jid, channel)
+            for channel in self._beginning_with(beginning)
+            if self._concerns(jid, channel)
         )
         return tuple(dict.fromkeys(found))
 
@@ -68,6 +68,11 @@ class Interests:
                 found.setdefault(remote, []).append(channel)
         return found
 
+    def _beginning_with(self, beginning: str) -> Iterator[Channel]:
+        first = bisect_left(self._sorted, beginning)
+        rest = islice(self._sorted, first, None)
+        return takewhile(lambda channel: channel.startswith(beginning), rest)
+
     def _concerns(self, jid: str, channel: Channel) -> bool:
         account = bare(jid)
         if account == self._account:
@@ -81,6 +86,8 @@ class New:
     """A peer that was not there before."""
 
     jid: str
+    many: bool
+    """It reads the form for many channels at once."""
 
 
 class Peers:
@@ -112,7 +119,7 @@ class Peers:
             return Drop.TOO_MANY_PEERS
         self._there[event.jid] = None
         self._per_account[account] += 1
-        return New(event.jid)
+        return New(event.jid, event.many)
 
     def forget_account(self, account: str) -> list[str]:
         """Its machines are no peers any more; which they were."""

@@ -3,15 +3,23 @@
 Servers read a client that says much only slowly (Prosody 10 kB/s, ejabberd 3 kB/s after 20 kB, as
 they are installed), and its pings wait behind the rest. So no more goes out than the slowest
 takes: 16 kB at once, then 2.5 kB/s. What waits is the newest head of each channel for each peer; when
-that is more than may go out now, heads and branches are left out: half the bytes, and the others
-look at their remotes all the same.
+that is more than may go out now, only the channels are named, many at once: a tenth of the bytes, and
+the others look at their remotes all the same.
 """
 
 from collections import deque
 from math import inf
 
 from autosyncd.model import Channel, PushNotice
-from autosyncd.transport.xmpp.stanzas import NOTICES_LIMIT, entry, headline
+from autosyncd.transport.xmpp.stanzas import (
+    MANY_DIGITS,
+    MANY_LIMIT,
+    NOTICES_LIMIT,
+    PREFIX,
+    entry,
+    headline,
+    summary,
+)
 
 AT_ONCE = 16_000
 """Bytes."""
@@ -24,6 +32,8 @@ GATHER = 0.005
 """Seconds to wait for more: what 200 repositories say at once goes out together."""
 FULL_ENTRY = 110
 """Bytes of a notice with its head, about."""
+PACKED = PREFIX + 3
+"""Bytes of a channel among others, for a peer that does not read `many`."""
 KEPT_FOR = 60.0
 """Seconds in which a notice is also owed to a peer that comes later: what was said to it before may
 have been lost with its session, or with ours."""
@@ -63,6 +73,8 @@ class Sending:
         self._counted_at = now
         self._first: deque[str] = deque()
         self._owed: dict[str, dict[Key, PushNotice]] = {}
+        self._many: set[str] = set()
+        """The peers that read the form for many channels at once."""
         self._greetings: dict[str, str] = {}
         """What goes to a peer before its notices, in its own turn: whoever comes and goes for ever
         holds up nobody else."""
@@ -103,8 +115,13 @@ class Sending:
         self._greetings[peer] = stanza
         self._owed.setdefault(peer, {})
 
+    def reads_many(self, peer: str) -> None:
+        """It reads the form for many channels at once."""
+        self._many.add(peer)
+
     def forget(self, peer: str) -> None:
         """The peer is gone."""
+        self._many.discard(peer)
         self._count -= len(self._owed.pop(peer, {}))
         self._count -= self._greetings.pop(peer, None) is not None
 
@@ -140,19 +157,13 @@ class Sending:
         if peer in self._greetings:
             self._count -= 1
             return self._turned(peer, waiting, self._greetings.pop(peer))
-        room = min(self._tokens, STANZA_LIMIT)
-        brief = self._count * FULL_ENTRY > self._tokens
-        entries: list[str] = []
-        size = len(headline(peer, ()).encode())
-        while waiting:
-            key, notice = next(iter(waiting.items()))
-            written = entry(notice, notice.channels, brief=brief)
-            size += len(written.encode())
-            if entries and (size > room or len(entries) == NOTICES_LIMIT):
-                break
-            entries.append(written)
-            del waiting[key]
-        self._count -= len(entries)
+        room = min(self._tokens, STANZA_LIMIT) - len(headline(peer, ()).encode())
+        before = len(waiting)
+        if self._count * FULL_ENTRY > self._tokens:
+            entries = _summed_up(waiting, room, many=peer in self._many)
+        else:
+            entries = _spelt_out(waiting, room)
+        self._count -= before - len(waiting)
         return self._turned(peer, waiting, headline(peer, entries))
 
     def _turned(self, peer: str, waiting: dict[Key, PushNotice], stanza: str) -> str:
@@ -172,3 +183,31 @@ class Sending:
         passed = max(0.0, now - self._counted_at)
         self._tokens = min(float(AT_ONCE), self._tokens + passed * PER_SECOND)
         self._counted_at = now
+
+
+def _spelt_out(waiting: dict[Key, PushNotice], room: float) -> list[str]:
+    """Entries of as many as there is room for, and one at least; they wait no more."""
+    entries: list[str] = []
+    while waiting and len(entries) < NOTICES_LIMIT:
+        key, notice = next(iter(waiting.items()))
+        written = entry(notice)
+        room -= len(written.encode())
+        if entries and room < 0:
+            break
+        entries.append(written)
+        del waiting[key]
+    return entries
+
+
+def _summed_up(waiting: dict[Key, PushNotice], room: float, *, many: bool) -> list[str]:
+    """The same by their channels alone."""
+    limit = min(room / (MANY_DIGITS if many else PACKED), MANY_LIMIT)
+    channels: dict[Channel, None] = {}
+    while waiting:
+        key, notice = next(iter(waiting.items()))
+        together = channels | dict.fromkeys(notice.channels)
+        if channels and len(together) > limit:
+            break
+        channels = together
+        del waiting[key]
+    return summary(tuple(channels), many=many)

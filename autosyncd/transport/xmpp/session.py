@@ -15,15 +15,12 @@ from autosyncd.transport.xmpp.hearing import Came, Copy, Drop, Headline, Said, W
 from autosyncd.transport.xmpp.oldpeers import OldPeers, is_old, place
 from autosyncd.transport.xmpp.peers import Interests, New, Peers
 from autosyncd.transport.xmpp.sending import Recent, Sending
-from autosyncd.transport.xmpp.stanzas import bare
+from autosyncd.transport.xmpp.stanzas import PER_NOTICE, bare
 
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
     from autosyncd.transport.base import Listener
-
-CHANNELS_TOLD = 8
-"""Channels of one notice that are handed on."""
 
 
 class Session:
@@ -139,14 +136,16 @@ class Session:
             self._see_old(event, now=now)
         else:
             match self._peers.see(event, self._interests):
-                case New(jid):
-                    self._meet(jid, now=now)
+                case New(jid, many):
+                    self._meet(jid, many=many, now=now)
                 case Went(jid):
                     self._sending.forget(jid)
                 case Drop() as reason:
                     self._dropped[reason] += 1
 
-    def _meet(self, jid: str, *, now: float) -> None:
+    def _meet(self, jid: str, *, many: bool, now: float) -> None:
+        if many:
+            self._sending.reads_many(jid)
         if bare(jid) != self._account:  # those of the own account hear of us by the server
             self._sending.greet(jid, stanzas.presence(self._daemon, to=jid))
         for notice in self._recent.fresh(now=now):
@@ -190,12 +189,13 @@ class Session:
         if isinstance(notice, Drop):
             self._dropped[notice] += 1
             return
-        channels = self._interests.believed(sender, notice.channels)[:CHANNELS_TOLD]
+        channels = self._interests.believed(sender, notice.channels)
         if not channels:
             self._dropped[Drop.UNKNOWN_CHANNEL] += 1
-            return
-        heard = PushNotice(channels, notice.branch, notice.head, TreeId(""), "")
-        self._listener.heard(heard, sender)
+        for at in range(0, len(channels), PER_NOTICE):
+            told = channels[at : at + PER_NOTICE]
+            heard = PushNotice(told, notice.branch, notice.head, TreeId(""), "")
+            self._listener.heard(heard, sender)
 
     def _hear_copy(self, copy: Copy, *, now: float) -> None:
         if not is_old(copy.sender, self._account):
@@ -212,7 +212,7 @@ class Session:
         if not meant:  # it may name a mirror of what is here
             self._listener.connected()
         for channels in meant:
-            notice = PushNotice(tuple(channels[:CHANNELS_TOLD]), "", "", TreeId(""), "")
+            notice = PushNotice(tuple(channels[:PER_NOTICE]), "", "", TreeId(""), "")
             self._listener.heard(notice, copy.sender)
 
     # questions

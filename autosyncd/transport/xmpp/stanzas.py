@@ -8,12 +8,13 @@ us, and a headline without a body (RFC 6121, section 5.2.2) carries notices to o
     </notices></message>
 
 CHANNELS are the first 16 or more hex digits of each channel, with blanks between. BRANCH and HEAD
-may be missing: then it is any branch, and which commit is not said. Unknown attributes and
-children are ignored.
+may be missing: then it is any branch, and which commit is not said. `<many c='…'/>` stands beside
+or instead of the <n/>, for who has `many='1'` in its presence: the first 6 hex digits of each of
+many channels, with nothing between. Unknown attributes and children are ignored.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,6 +31,11 @@ PREFIX = 16
 """Hex digits of a channel that cross the wire: enough that no two of one person are alike."""
 NOTICES_LIMIT = 100
 """Notices of one stanza."""
+PER_NOTICE = 8
+"""Channels of one notice that are handed on."""
+MANY_DIGITS, MANY_LIMIT = 6, 1000
+"""Hex digits of each of many channels, and how many those may be. Of 400 channels here and 400 there
+one is taken for another every hundredth time: a fetch in vain."""
 
 HEAD = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -51,7 +57,7 @@ def quoted(text: str) -> str:
 def presence(daemon: str, to: str = "") -> str:
     """We are here. A negative priority: no message of the person's friends comes to us."""
     address = f" to='{quoted(to)}'" if to else ""
-    mark = f"<autosync xmlns='{NS}' v='1' id='{quoted(daemon)}'/>"
+    mark = f"<autosync xmlns='{NS}' v='1' id='{quoted(daemon)}' many='1'/>"
     return f"<presence{address}><priority>-1</priority>{mark}</presence>"
 
 
@@ -60,16 +66,23 @@ def absence(to: str) -> str:
     return f"<presence to='{quoted(to)}' type='unavailable'/>"
 
 
-def entry(notice: "PushNotice", channels: Iterable["Channel"], *, brief: bool) -> str:
-    """One notice; `brief` leaves out what only saves the others a look at their remote."""
-    known = f"<n c='{' '.join(channel[:PREFIX] for channel in channels)}'"
-    if not brief:
-        branch = notice.branch
-        if branch and not NOT_XML.search(branch):  # else any branch must do
-            known += f" b='{quoted(branch)}'"
-        if HEAD.fullmatch(notice.head):
-            known += f" h='{notice.head}'"
+def entry(notice: "PushNotice") -> str:
+    """One notice, with all that can save the others a look at their remote."""
+    known = f"<n c='{' '.join(channel[:PREFIX] for channel in notice.channels)}'"
+    branch = notice.branch
+    if branch and not NOT_XML.search(branch):  # else any branch must do
+        known += f" b='{quoted(branch)}'"
+    if HEAD.fullmatch(notice.head):
+        known += f" h='{notice.head}'"
     return known + "/>"
+
+
+def summary(channels: Sequence["Channel"], *, many: bool) -> list[str]:
+    """Entries that say of these channels only that there is something new; `many`: in one."""
+    if many:
+        return [f"<many c='{''.join(channel[:MANY_DIGITS] for channel in channels)}'/>"]
+    groups = (channels[at : at + PER_NOTICE] for at in range(0, len(channels), PER_NOTICE))
+    return [f"<n c='{' '.join(channel[:PREFIX] for channel in group)}'/>" for group in groups]
 
 
 def headline(to: str, entries: Iterable[str]) -> str:
