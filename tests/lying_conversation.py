@@ -22,6 +22,7 @@ SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
 BIND = "urn:ietf:params:xml:ns:xmpp-bind"
 PING = "urn:xmpp:ping"
 ERRORS = "urn:ietf:params:xml:ns:xmpp-streams"
+STANZA_ERRORS = "urn:ietf:params:xml:ns:xmpp-stanzas"
 ITERATIONS = 4096
 ENDLESS = 200 * 1024 * 1024
 """Bytes of the endless stanza, should anybody read so far."""
@@ -41,6 +42,8 @@ class Lie(Enum):
     BIND_DURING_LOGIN = "it answers the client's SCRAM with an offer to bind"
     UNPROVED_LOGIN = "it accepts any password, since it does not know the right one"
     SUCCESS_INSTEAD_OF_CHALLENGE = "it lets in whoever begins to log in, and proves nothing itself"
+    BIND_CONFLICT = "it says that the resource is another's"
+    BIND_REFUSED = "it says that the account has too many clients"
     OTHER_NAME = "its certificate is another domain's"
     EXPIRED = "its certificate has expired"
     UNKNOWN_CA = "its certificate is signed by nobody whom the client knows"
@@ -69,6 +72,7 @@ STREAM_ERRORS = {
     Lie.POLICY_VIOLATION: "policy-violation",
     Lie.CONFLICT: "conflict",
 }
+BIND_ERRORS = {Lie.BIND_CONFLICT: "conflict", Lie.BIND_REFUSED: "resource-constraint"}
 BOMB = "<!DOCTYPE x [<!ENTITY a 'aaaaaaaaaa'>" + "".join(
     f"<!ENTITY {after} '{f'&{before};' * 10}'>"
     for before, after in zip("abcdefgh", "bcdefghi", strict=True)
@@ -83,6 +87,8 @@ class Record:
     logins: int = 0
     stanzas: list[str] = field(default_factory=list)
     """Every message, presence and iq that came, but for binding and pings; as XML."""
+    resources: list[str] = field(default_factory=list)
+    """The names that clients asked for."""
     passwords: list[str] = field(default_factory=list)
     """What PLAIN told it, which nobody should have."""
     sent: int = 0
@@ -259,10 +265,7 @@ class Conversation:
         while True:
             stanza = await self._next()
             if (bind := stanza.find(f"{{{BIND}}}bind")) is not None:
-                resource = bind.findtext(f"{{{BIND}}}resource") or "none"
-                self._answer(
-                    stanza, f"<bind xmlns='{BIND}'><jid>{USER}@{HOST}/{resource}</jid></bind>"
-                )
+                self._bind(stanza, bind.findtext(f"{{{BIND}}}resource") or "none")
                 await self._betray()
             elif stanza.find(f"{{{PING}}}ping") is not None:
                 self._answer(stanza, "")
@@ -270,6 +273,16 @@ class Conversation:
                 self._record.stanzas.append(tostring(stanza, encoding="unicode"))
                 if stanza.tag.endswith("}iq") and stanza.get("type") in ("get", "set"):
                     self._answer(stanza, "")
+
+    def _bind(self, iq: Element, resource: str) -> None:
+        self._record.resources.append(resource)
+        name = BIND_ERRORS.get(self._lie)
+        if name is None:
+            address = f"<jid>{USER}@{HOST}/{resource}</jid>"
+            self._answer(iq, f"<bind xmlns='{BIND}'>{address}</bind>")
+        else:
+            error = f"<error type='cancel'><{name} xmlns='{STANZA_ERRORS}'/></error>"
+            self._say(f"<iq type='error' id='{iq.get('id', '')}'>{error}</iq>")
 
     def _answer(self, iq: Element, inside: str) -> None:
         self._say(f"<iq type='result' id='{iq.get('id', '')}'>{inside}</iq>")

@@ -50,6 +50,12 @@ BEFORE_LOGIN = {
     Lie.BIND_DURING_LOGIN: ("it asks for no password", TransportState.BACKOFF, True),
     Lie.UNPROVED_LOGIN: ("it can't prove that it knows", TransportState.BACKOFF, True),
     Lie.SUCCESS_INSTEAD_OF_CHALLENGE: ("it can't prove that", TransportState.BACKOFF, True),
+    Lie.BIND_CONFLICT: ("another client of the account has its", TransportState.BACKOFF, False),
+    Lie.BIND_REFUSED: (
+        "it gives us no address: resource-constraint",
+        TransportState.BACKOFF,
+        False,
+    ),
     Lie.OTHER_NAME: ("its certificate is not accepted, Hostname", TransportState.BACKOFF, True),
     Lie.EXPIRED: ("its certificate is not accepted, certificate has", TransportState.BACKOFF, True),
     Lie.UNKNOWN_CA: ("its certificate is not accepted", TransportState.BACKOFF, True),
@@ -174,6 +180,20 @@ def test_conflict_makes_it_somebody_else_and_the_third_is_told_to_the_person(
         machine = asyncio.run(play())
         assert server.record.logins == 3
         assert len(machine.alarms) == 1
+
+
+def test_a_name_that_is_taken_makes_it_somebody_else_at_once(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with Machine(server, f"{USER}@{HOST}", PASSWORD) as machine:
+            await until(lambda: machine.reasons)
+            server.lie = Lie.NONE
+            await machine.ready()
+            assert machine.alarms == []
+
+    with LyingServer(Lie.BIND_CONFLICT, tmp_path) as server:
+        asyncio.run(play())
+        first, second = server.record.resources
+        assert second.startswith(f"{first}-")
 
 
 def test_a_wrong_password_is_tried_once_and_again_when_a_person_asks(tmp_path: Path) -> None:

@@ -180,7 +180,11 @@ class Client(slixmpp.ClientXMPP):
             return xml.tag in login.IN_CLEAR
         if xml.tag in login.WORDS:
             return self._believes(xml)
-        return self._proved and xml.tag == "{jabber:client}iq"
+        if xml.tag != "{jabber:client}iq" or not self._proved:
+            return False
+        if xml.get("type") == "error":  # the library would take it for an address
+            self._end(login.unbound(xml))
+        return xml.get("type") == "result"
 
     def _believes(self, word: "Element") -> bool:
         used = self._mechanisms.mech

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 STREAM = "http://etherx.jabber.org/streams"
 TLS = "urn:ietf:params:xml:ns:xmpp-tls"
 SASL = "urn:ietf:params:xml:ns:xmpp-sasl"
+STANZA_ERRORS = "urn:ietf:params:xml:ns:xmpp-stanzas"
 STREAM_ERRORS = "urn:ietf:params:xml:ns:xmpp-streams"
 FEATURES = f"{{{STREAM}}}features"
 FAILURE, CHALLENGE, SUCCESS = (f"{{{SASL}}}{word}" for word in ("failure", "challenge", "success"))
@@ -116,6 +117,15 @@ def failed(failure: "Element") -> Refused | Lost:
     return Lost(f"it refused the login: {condition}")
 
 
+def unbound(answer: "Element") -> Displaced | Lost:
+    """What an error in the place of an address of our own means (RFC 6120, section 7.7.2)."""
+    error = answer.find("{jabber:client}error")
+    condition = _condition(error, STANZA_ERRORS)
+    if condition == "conflict":
+        return Displaced("another client of the account has its name")
+    return Lost(f"it gives us no address: {condition}")
+
+
 def ended(error: "Element") -> Displaced | Lost:
     """What a stream error means (RFC 6120, section 4.9). No other host is ever followed."""
     condition = _condition(error, STREAM_ERRORS)
@@ -135,9 +145,9 @@ def _decoded(word: "Element") -> bytes:
         return b""
 
 
-def _condition(xml: "Element", namespace: str) -> str:
+def _condition(xml: "Element | None", namespace: str) -> str:
     """The name of a defined condition; whatever else stands there stays out of the log."""
-    for child in xml:
+    for child in xml if xml is not None else ():
         found = re.fullmatch(rf"\{{{re.escape(namespace)}\}}([a-z-]{{1,40}})", child.tag)
         if found and found[1] != "text":
             return found[1]
