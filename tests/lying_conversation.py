@@ -53,6 +53,7 @@ class Lie(Enum):
     SILENCE = "it takes the connection and never says a word"
     GARBAGE = "it answers with bytes that are no XML"
     CLOSED = "it closes each connection at once"
+    CONFLICT_FIRST = "it says in clear that the resource was taken by another"
     SEE_OTHER_HOST_FIRST = "it sends everybody to another host before anything else"
     # once a client is logged in
     SEE_OTHER_HOST = "it sends the client to another host"
@@ -71,6 +72,7 @@ STREAM_ERRORS = {
     Lie.SEE_OTHER_HOST_FIRST: "see-other-host",
     Lie.POLICY_VIOLATION: "policy-violation",
     Lie.CONFLICT: "conflict",
+    Lie.CONFLICT_FIRST: "conflict",
 }
 BIND_ERRORS = {Lie.BIND_CONFLICT: "conflict", Lie.BIND_REFUSED: "resource-constraint"}
 BOMB = "<!DOCTYPE x [<!ENTITY a 'aaaaaaaaaa'>" + "".join(
@@ -125,7 +127,7 @@ class Conversation:
             self._say("HTTP/1.1 400 Bad Request\r\n\r\n<<<<\0\xff")
             await self._listen_for_ever()
         await self._stream()
-        if self._lie is Lie.SEE_OTHER_HOST_FIRST:
+        if self._lie in (Lie.SEE_OTHER_HOST_FIRST, Lie.CONFLICT_FIRST):
             await self._error()
         if self._lie not in NO_TLS:
             await self._secure()

@@ -69,6 +69,7 @@ BEFORE_LOGIN = {
     Lie.SILENCE: ("no answer within", TransportState.BACKOFF, False),
     Lie.GARBAGE: ("what it sent can't be understood", TransportState.BACKOFF, False),
     Lie.CLOSED: ("", TransportState.BACKOFF, False),
+    Lie.CONFLICT_FIRST: ("it ended the connection: conflict", TransportState.BACKOFF, False),
     Lie.SEE_OTHER_HOST_FIRST: (
         "it ended the connection: see-other-host",
         TransportState.BACKOFF,
@@ -93,6 +94,7 @@ def test_a_server_that_is_not_as_we_insist_gets_nothing(
         assert server.record.stanzas == []
         assert server.record.passwords == []
         assert server.record.connections <= 2
+        assert bool(machine.transport._suffix) is (lie is Lie.BIND_CONFLICT)
 
 
 def test_plain_passes_inside_tls_where_the_person_lets_it(tmp_path: Path) -> None:

@@ -160,8 +160,10 @@ def test_a_failed_login_is_final_where_only_a_person_can_mend_it(condition, even
 )
 def test_a_stream_error_ends_the_session_and_leads_nowhere(condition, event):
     inner = f"<{condition} xmlns='{login.STREAM_ERRORS}'>evil.example:9</{condition}>"
-    found = login.ended(fromstring(f"<error xmlns='{login.STREAM}'>{inner}</error>"))  # noqa: S314
+    error = fromstring(f"<error xmlns='{login.STREAM}'>{inner}</error>")  # noqa: S314
+    found = login.ended(error, logged_in=True)
     assert isinstance(found, event)
+    assert isinstance(login.ended(error, logged_in=False), Lost)
     assert "evil" not in found.reason
 
 

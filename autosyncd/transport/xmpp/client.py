@@ -165,7 +165,7 @@ class Client(slixmpp.ClientXMPP):
             self.understood = True
             self.when_understood()
         if xml.tag == login.STREAM_ERROR:
-            self._end(login.ended(xml))
+            self._end(login.ended(xml, logged_in=self._proved))
             return None
         if self._online:
             self._owner.received(xml)

@@ -126,10 +126,13 @@ def unbound(answer: "Element") -> Displaced | Lost:
     return Lost(f"it gives us no address: {condition}")
 
 
-def ended(error: "Element") -> Displaced | Lost:
-    """What a stream error means (RFC 6120, section 4.9). No other host is ever followed."""
+def ended(error: "Element", *, logged_in: bool) -> Displaced | Lost:
+    """What a stream error means (RFC 6120, section 4.9). No other host is ever followed.
+
+    Before the login there is no place that another could take, and anybody on the way can say so.
+    """
     condition = _condition(error, STREAM_ERRORS)
-    if condition == "conflict":
+    if condition == "conflict" and logged_in:
         return Displaced(
             "another client of the account took its place, as happens where one name is used twice "
             "or where the server lets only some in at a time (ejabberd: ten)"
