@@ -71,7 +71,7 @@ CONVERSATIONS: dict[str, Conversation] = {
         (0, Start(), (Connect(),), 30),
         (30, Tick(), gone("no answer within 30 s"), 31),
         (31, Tick(), (Connect(),), 61),
-        (61, Tick(), gone("no answer within 30 s"), 63),
+        (61, Tick(), gone("no answer within 30 s"), 62),
     ],
     "back-off doubles to 40 s": [
         (0, Start(), (Connect(),), 30),
@@ -110,7 +110,7 @@ CONVERSATIONS: dict[str, Conversation] = {
         (0, Lost("x"), gone("x"), 1),
         (0.5, NetworkDown(), (), 1),
         (0.6, NetworkUp(), (Connect(),), 30.6),
-        (0.7, Lost("x"), gone("x"), 2.7),
+        (0.7, Lost("x"), gone("x"), 2.6),
     ],
     "an attempt from before the suspend starts again": [
         (0, Start(), (Connect(),), 30),
@@ -212,6 +212,24 @@ def test_conversation(conversation: Conversation) -> None:
         connection, commands = step(connection, event, now=now, jitter=0.0)
         assert (now, event, commands) == (now, event, expected)
         assert deadline(connection) == pytest.approx(due)
+
+
+@pytest.mark.parametrize("jitter", [-1.0, 0.0, 1.0])
+def test_a_server_that_comes_back_is_found_within_a_minute(jitter: float) -> None:
+    """Packets are dropped: an attempt lasts 8 s at one port and 30 at the other."""
+    connection, began = step(Connection(), Start(), now=0.0, jitter=jitter)[0], 0.0
+    for _ in range(20):
+        for after, limit in ((0.1, 30.0), (8.0, 30.0)):
+            connection, _ = step(connection, Underway(limit), now=began + after, jitter=jitter)
+        given_up = deadline(connection)
+        assert given_up is not None
+        connection, _ = step(connection, Tick(), now=given_up, jitter=jitter)
+        again = deadline(connection)
+        assert again is not None
+        assert given_up + 0.7 <= again <= began + 60
+        connection, commands = step(connection, Tick(), now=again, jitter=jitter)
+        assert commands == (Connect(),)
+        began = again
 
 
 @pytest.mark.parametrize(("jitter", "due"), [(-1.0, 0.7), (0.0, 1.0), (1.0, 1.3)])

@@ -5,12 +5,15 @@ import subprocess
 import sys
 import time
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from autosyncd.transport import connection
 from autosyncd.transport.connection import TransportState
+from autosyncd.transport.xmpp import attempt
+from autosyncd.transport.xmpp.servers import Record
 from tests.lying_server import HOST, PASSWORD, USER, Lie, LyingServer
 from tests.xmpp_machines import CHANNEL, HEAD, Machine, notice, until
 
@@ -105,6 +108,28 @@ def test_plain_passes_inside_tls_where_the_person_lets_it(tmp_path: Path) -> Non
     with LyingServer(Lie.PLAIN_ONLY, tmp_path) as server:
         asyncio.run(play())
         assert server.record.passwords == [PASSWORD]
+
+
+def test_many_servers_that_are_silent_have_no_more_time_than_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attempt, "ATTEMPT_WITHIN", 3.0)
+
+    async def lookup(name: str) -> list[Record]:
+        if "xmpps" in name:
+            return []
+        return [Record(rank, 0, server.ip, server.port) for rank in range(10)]
+
+    async def play() -> None:
+        machine = Machine(server, f"{USER}@{HOST}", PASSWORD)
+        machine.transport._config = replace(machine.transport._config, server=None)
+        machine.transport._lookup = lookup
+        async with machine:
+            await until(lambda: machine.reasons, 6)
+
+    with LyingServer(Lie.SILENCE, tmp_path) as server:
+        asyncio.run(play())
+        assert server.record.connections > 5  # nearly all, though none spoke
 
 
 def test_a_server_may_have_an_address_of_version_6(tmp_path: Path) -> None:

@@ -189,8 +189,11 @@ def _connect(connection: Connection, *, now: float) -> Outcome:
 def _back_off(connection: Connection, reason: str, *, now: float, jitter: float) -> Outcome:
     settled = connection.state is TransportState.ONLINE and now - connection.since >= SETTLED_AFTER
     failures = 0 if settled else connection.failures
-    pause = min(BACKOFF_FIRST * 2.0 ** min(failures, 16), BACKOFF_LONGEST)
-    due = now + pause * (1 + BACKOFF_SPREAD * jitter)
+    spread = 1 + BACKOFF_SPREAD * jitter
+    pause = min(BACKOFF_FIRST * 2.0 ** min(failures, 16), BACKOFF_LONGEST) * spread
+    # An attempt that nobody answers has itself taken its time, and the server may be back.
+    began = connection.since if connection.state is TransportState.CONNECTING else now
+    due = max(now + BACKOFF_FIRST * spread, began + pause)
     waiting = Connection(
         TransportState.BACKOFF, now, due, failures=failures + 1, displaced=connection.displaced
     )

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 SPEAK_WITHIN = 8.0
 """Seconds that a server has until it speaks XMPP, when there is another one to be tried."""
+ATTEMPT_WITHIN = 45.0
+"""Seconds that all servers have together until a session is good; with the longest pause between two
+attempts, counted from the first one's start, that is less than a minute."""
 
 
 class Patron(Owner, Protocol):
@@ -38,10 +41,14 @@ async def converse(
     except OSError as error:
         return events.Unacceptable(error.strerror or str(error))
     ending: events.Event | None = None
+    loop = asyncio.get_running_loop()
+    over_at = loop.time() + ATTEMPT_WITHIN
     domain = config.jid.rpartition("@")[2]
     found = await servers.find(domain, config.server, lookup)
-    for server in found:
-        owner.underway(life.CONNECT_WITHIN)
+    for place, server in enumerate(found):
+        left = max(over_at - loop.time(), 0.0)
+        patience = min(SPEAK_WITHIN, left / (len(found) - place))
+        owner.underway(min(life.CONNECT_WITHIN, left))
         # A client is used once, whatever comes of it.
         client = Client(
             f"{config.jid}/{resource}",
@@ -52,7 +59,8 @@ async def converse(
         )
         try:
             last = server is found[-1]
-            came_to = await client.converse(server) if last else await _soon(client, server)
+            talk = client.converse(server) if last else _soon(client, server, patience)
+            came_to = await talk
         finally:
             client.drop()
         if client.understood:
@@ -63,11 +71,11 @@ async def converse(
     return ending or events.Lost("its domain says that it has no XMPP server")
 
 
-async def _soon(client: Client, server: servers.Server) -> events.Event:
+async def _soon(client: Client, server: servers.Server, within: float) -> events.Event:
     """The whole session, if it begins soon: else the next server has its turn, since each attempt
     begins with the first one."""
     try:
-        async with asyncio.timeout(SPEAK_WITHIN) as patience:
+        async with asyncio.timeout(within) as patience:
 
             def endless() -> None:
                 if not patience.expired():
@@ -76,6 +84,4 @@ async def _soon(client: Client, server: servers.Server) -> events.Event:
             client.when_understood = endless
             return await client.converse(server)
     except TimeoutError:
-        return events.Lost(
-            f"{server.host}:{server.port} does not answer within {SPEAK_WITHIN:.0f} s"
-        )
+        return events.Lost(f"{server.host}:{server.port} does not answer within {within:.0f} s")
