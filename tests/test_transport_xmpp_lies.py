@@ -223,6 +223,31 @@ def test_a_name_that_is_taken_makes_it_somebody_else_at_once(tmp_path: Path) -> 
         assert second.startswith(f"{first}-")
 
 
+def test_what_stays_wrong_is_told_to_the_person_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "BACKOFF_LONG", 0.05)
+
+    async def play() -> None:
+        async with Machine(server, f"{USER}@{HOST}", PASSWORD) as machine:
+            await until(lambda: server.record.connections >= 8)
+            assert machine.alarms == machine.reasons
+            assert len(machine.alarms) == 1
+            server.lie = Lie.PLAIN_ONLY
+            await until(lambda: len(machine.alarms) == 2)
+            machine.transport.retry()
+            await until(lambda: len(machine.alarms) == 3)
+            server.lie = Lie.NONE
+            machine.transport.retry()
+            await machine.ready()
+            server.lie = Lie.PLAIN_ONLY
+            server.drop()
+            await until(lambda: len(machine.alarms) == 4)
+
+    with LyingServer(Lie.SCRAM_WITHOUT_TLS, tmp_path) as server:
+        asyncio.run(play())
+
+
 def test_a_wrong_password_is_tried_once_and_again_when_a_person_asks(tmp_path: Path) -> None:
     async def play() -> None:
         async with Machine(server, f"{USER}@{HOST}", PASSWORD) as machine:

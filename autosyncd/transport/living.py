@@ -28,6 +28,8 @@ class LivingTransport(ABC):
         self._ending: set[asyncio.Task[events.Event]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._reported: tuple[bool, str] | None = None
+        self._alarmed = ""
+        """What a person was told already, and is not to be told at each attempt."""
         self._over = asyncio.Event()
         self._bug: BaseException | None = None
 
@@ -53,6 +55,7 @@ class LivingTransport(ABC):
 
     def retry(self) -> None:
         """See base.py."""
+        self._alarmed = ""
         self._happen(events.Retry())
 
     def woke(self) -> None:
@@ -142,5 +145,8 @@ class LivingTransport(ABC):
         if self._reported != (report.online, text):
             self._reported = (report.online, text)
             self._listener.changed(online=report.online, reason=text)
-        if report.alarming:
+        if report.online:
+            self._alarmed = ""
+        elif report.alarming and text != self._alarmed:
+            self._alarmed = text
             self._listener.alarm(text)
