@@ -129,7 +129,8 @@ class Conversation:
         await self._stream()
         if self._lie in (Lie.SEE_OTHER_HOST_FIRST, Lie.CONFLICT_FIRST):
             await self._error()
-        if self._lie not in NO_TLS:
+        encrypted = self._writer.get_extra_info("ssl_object") is not None
+        if self._lie not in NO_TLS and not encrypted:
             await self._secure()
         await self._log_in()
         await self._session()

@@ -1,5 +1,7 @@
 """An XMPP server that lies in one chosen way, and is honest in all else.
 
+With `direct` TLS begins with the first byte (XEP-0368), else it is by STARTTLS.
+
     with LyingServer(Lie.BIND_WITHOUT_LOGIN, tmp_path) as server:
         … a client with server.ip, server.port, server.ca, JID alice@xmpp.test, password "secret" …
     assert server.record.stanzas == []
@@ -27,7 +29,9 @@ __all__ = ["HOST", "PASSWORD", "USER", "Lie", "LyingServer"]
 class LyingServer:
     """It listens while it is entered. What it hears can be read from any thread."""
 
-    def __init__(self, lie: Lie, folder: Path, *, ip: str = "127.0.0.1") -> None:
+    def __init__(
+        self, lie: Lie, folder: Path, *, ip: str = "127.0.0.1", direct: bool = False
+    ) -> None:
         self.lie = lie
         self.ip = ip
         self.port = 0
@@ -37,6 +41,7 @@ class LyingServer:
         name = "elsewhere.test" if lie is Lie.OTHER_NAME else HOST
         signer = Authority(folder / "unknown") if lie is Lie.UNKNOWN_CA else authority
         self.context = signer.server_context(name, days=-1 if lie is Lie.EXPIRED else 3650)
+        self._direct = direct
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._writers: set[asyncio.StreamWriter] = set()
@@ -65,7 +70,8 @@ class LyingServer:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
 
     async def _listen(self) -> None:
-        self._server = await asyncio.start_server(self._accept, self.ip, 0)
+        begins = self.context if self._direct else None
+        self._server = await asyncio.start_server(self._accept, self.ip, 0, ssl=begins)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def _end(self) -> None:

@@ -84,6 +84,16 @@ def test_a_server_that_is_not_as_it_should_be(lie: Lie, tmp_path: Path) -> None:
     assert server.record.passwords == []
 
 
+@pytest.mark.parametrize("lie", [Lie.OTHER_NAME, Lie.EXPIRED, Lie.UNKNOWN_CA])
+def test_a_bad_certificate_is_seen_behind_a_port_that_begins_with_tls(
+    lie: Lie, tmp_path: Path
+) -> None:
+    """Which of both ways a port of one's own speaks is found out by trying."""
+    with LyingServer(lie, tmp_path, direct=True) as server:
+        said = problem(config(server.port, server.ca))
+    assert said.startswith(f"{JID} at 127.0.0.1:{server.port}: {LIES[lie]}")
+
+
 @pytest.mark.parametrize("lie", [Lie.SILENCE, Lie.GARBAGE, Lie.CLOSED])
 def test_what_is_no_xmpp_server(lie: Lie, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(xmpp, "LOGIN_WITHIN", 0.5)

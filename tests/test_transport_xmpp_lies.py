@@ -110,6 +110,26 @@ def test_plain_passes_inside_tls_where_the_person_lets_it(tmp_path: Path) -> Non
         assert server.record.passwords == [PASSWORD]
 
 
+@pytest.mark.parametrize("lie", [Lie.OTHER_NAME, Lie.EXPIRED, Lie.UNKNOWN_CA])
+def test_a_certificate_is_checked_as_well_where_tls_comes_first(lie: Lie, tmp_path: Path) -> None:
+    text, state, _ = BEFORE_LOGIN[lie]
+    with LyingServer(lie, tmp_path, direct=True) as server:
+        reason, machine = reason_of(server)
+        assert reason.startswith(text)
+        assert machine.state is state  # type: ignore[attr-defined]
+        assert len(machine.alarms) == 1
+        assert (server.record.stanzas, server.record.logins) == ([], 0)
+
+
+def test_a_server_may_begin_with_tls(tmp_path: Path) -> None:
+    async def play() -> None:
+        async with Machine(server, f"{USER}@{HOST}", PASSWORD) as machine:
+            await machine.ready()
+
+    with LyingServer(Lie.NONE, tmp_path, direct=True) as server:
+        asyncio.run(play())
+
+
 def test_many_servers_that_are_silent_have_no_more_time_than_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

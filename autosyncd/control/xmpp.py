@@ -69,14 +69,18 @@ async def _check(
         client_context(config.ca_file)
     except OSError as error:
         return problem(WHAT, f"{error.strerror}; correct ca_file:")
-    found = []
+    found: Finding | None = None
     for server in servers:
-        if not flaws[server.host, server.port]:
-            visit = Visit(config, password.text, server)
-            found.append(await visit.pay(make))
-            if visit.understood:
-                return found[-1]
-    return found[0]
+        if flaws[server.host, server.port]:
+            continue
+        visit = Visit(config, password.text, server)
+        finding = await visit.pay(make)
+        if visit.understood:
+            return finding
+        # As attempt.py has it: a bad certificate says more than that the other port is silent.
+        if found is None or visit.refused:
+            found = finding
+    return found or problem(WHAT, next(filter(None, flaws.values())))
 
 
 async def _reach(host: str, port: int) -> str:
@@ -114,6 +118,8 @@ class Visit:
         self._server = server
         self._welcome = False
         self._carbons: bool | None = None
+        self.refused = False
+        """By us or by the server, for a reason that a person has to look after."""
         self._client: Client | None = None
 
     @property
@@ -143,6 +149,7 @@ class Visit:
             text = f"{account} logs in at {where}, but the server has no message carbons, so "
             return hint(WHAT, text + "machines with the old dvcs-autosync are not heard")
         if isinstance(ended, Refused | Unacceptable):
+            self.refused = True
             return problem(WHAT, f"{account} at {where}: {ended.reason}{_advice(ended.reason)}")
         reason = getattr(ended, "reason", "it does not answer like an XMPP server")
         return problem(WHAT, f"{account} at {where}: {reason}; it is tried again by itself")
