@@ -22,6 +22,7 @@ SENDERS = (
         "a@b/" + "r" * 4000,
     ),
     *("alice@example.org/AutosyncJabberBot on attic", "mallory@example.net/AutosyncJabberBot on x"),
+    *("bob@example.org/" + "'" * 1023, "bob@example.org/" + "\u00e9" * 512),
     *("alice@example.org\n/x", "alice@example.org/\u202ex", "bob@example.org/\ud7ff"),
 )
 WORDS = (

@@ -5,6 +5,7 @@ import tracemalloc
 from collections import Counter
 from dataclasses import replace
 from hashlib import sha256
+from math import inf
 from xml.etree.ElementTree import Element, fromstring
 
 import pytest
@@ -15,12 +16,22 @@ from autosyncd.transport.xmpp.hearing import FORWARD, Drop
 from autosyncd.transport.xmpp.peers import PER_ACCOUNT, Interests
 from autosyncd.transport.xmpp.sending import AT_ONCE, KEPT_FOR, PER_SECOND, Recent
 from autosyncd.transport.xmpp.session import Session
-from autosyncd.transport.xmpp.stanzas import CARBONS, HINTS, NOTICES_LIMIT, NS, headline, presence
+from autosyncd.transport.xmpp.stanzas import (
+    CARBONS,
+    HINTS,
+    NOTICES_LIMIT,
+    NS,
+    headline,
+    presence,
+    quoted,
+)
 from tests.hostile_stanzas import BOBS, CHANNEL, OWN, stanzas
 
 DESKTOP, ATTIC = "alice@example.org/autosyncd-1", "alice@example.org/AutosyncJabberBot on attic"
 BOB, MALLORY = "bob@example.org/autosyncd-2", "mallory@example.net/autosyncd-3"
 HEAD = "12" * 20
+APOSTROPHES = "'" * 1023
+"""As long as a part of an address may be; six times that in XML."""
 NOTES = PushNotice((CHANNEL,), "main", HEAD, TreeId("t" * 32), "laptop")
 SHARED = replace(NOTES, channels=(BOBS,))
 WANTED = {
@@ -313,6 +324,24 @@ def test_a_letter_longer_than_what_goes_at_once_holds_nothing_up(stage):
     assert greeting.startswith(f"<presence to='{BOB}'")
     assert HEAD in notice
     assert stage.later(60) == []
+
+
+@pytest.mark.parametrize(
+    "friend", ["bob@example.org/" + "'" * 3000, f"{APOSTROPHES}@{APOSTROPHES}/{APOSTROPHES}"]
+)
+def test_a_friend_with_an_endless_address_holds_nothing_up(stage, friend):
+    account = friend.partition("/")[0]
+    stage.interests.replace({CHANNEL: Interest(), BOBS: Interest(frozenset({account}))})
+    stage.session.interests_changed()
+    stage.later(60)
+    stage.hears(here(quoted(friend)))
+    stage.hears(here(DESKTOP))
+    stage.announce(NOTES)
+    stage.announce(SHARED)
+    written = stage.later(15)
+    assert [text for text in written if HEAD in text and f"to='{DESKTOP}'" in text]
+    assert stage.later(60) == []
+    assert stage.session.due(now=stage.now) == inf
 
 
 def test_who_comes_and_goes_for_ever_holds_up_no_notice(stage):

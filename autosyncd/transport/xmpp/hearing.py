@@ -27,8 +27,8 @@ FORWARD = "urn:xmpp:forward:0"
 DELAYS = ("{urn:xmpp:delay}delay", "{jabber:x:delay}x")
 CHANNELS_LIMIT = 12
 BRANCH_LIMIT = 255
-JID_LIMIT = 3071
-"""Characters of a full JID (RFC 7622, section 3.1)."""
+PART_LIMIT = 1023
+"""Bytes of each of the three parts of a full JID (RFC 7622, section 3.1)."""
 
 _CHANNEL = re.compile(r"[0-9a-f]{16,64}")
 _MANY = re.compile(rf"(?:[0-9a-f]{{{MANY_DIGITS}}}){{1,{MANY_LIMIT}}}")
@@ -189,6 +189,8 @@ def _is_delayed(xml: "Element") -> bool:
 
 
 def _is_full(jid: str) -> bool:
-    account, slash, resource = jid.partition("/")
-    known = bool(account and slash and resource)
-    return known and len(jid) <= JID_LIMIT and "@" in account and not NOT_XML.search(jid)
+    if NOT_XML.search(jid):
+        return False
+    account, _, resource = jid.partition("/")
+    local, _, domain = account.partition("@")
+    return all(0 < len(part.encode()) <= PART_LIMIT for part in (local, domain, resource))

@@ -84,7 +84,7 @@ class Sending:
     def spend(self, size: int, *, now: float) -> bool:
         """Whether this many bytes may go out now; they count then."""
         self._refill(now)
-        if self._tokens < min(size, AT_ONCE):  # never are there more: the next one waits longer
+        if self._tokens < min(size, AT_ONCE):  # never are there more; the next one waits longer
             return False
         self._tokens -= size
         return True
@@ -149,7 +149,7 @@ class Sending:
         """Bytes that should be there before the next stanza for a peer is made."""
         peer, waiting = next(iter(self._owed.items()))
         if peer in self._greetings:
-            return len(self._greetings[peer].encode())
+            return min(len(self._greetings[peer].encode()), AT_ONCE)  # never are there more
         return min(250 + FULL_ENTRY * len(waiting), WORTH)
 
     def _next_stanza(self) -> str:
