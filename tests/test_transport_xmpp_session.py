@@ -1,16 +1,20 @@
 """One session at an XMPP server, told as conversations: what comes in, what goes out, what is heard."""
 
+import asyncio
+import logging
 import re
 import tracemalloc
 from collections import Counter
 from dataclasses import replace
 from hashlib import sha256
 from math import inf
+from types import SimpleNamespace
 from xml.etree.ElementTree import Element, fromstring
 
 import pytest
 
-from autosyncd.model import PushNotice, TreeId
+from autosyncd import clock
+from autosyncd.model import PushNotice, Secret, TreeId, XmppConfig
 from autosyncd.transport.base import Interest
 from autosyncd.transport.xmpp.hearing import FORWARD, Drop
 from autosyncd.transport.xmpp.peers import PER_ACCOUNT, Interests
@@ -25,6 +29,7 @@ from autosyncd.transport.xmpp.stanzas import (
     presence,
     quoted,
 )
+from autosyncd.transport.xmpp.transport import XmppTransport
 from tests.hostile_stanzas import BOBS, CHANNEL, OWN, stanzas
 
 DESKTOP, ATTIC = "alice@example.org/autosyncd-1", "alice@example.org/AutosyncJabberBot on attic"
@@ -531,3 +536,31 @@ def test_ten_thousand_fuzzed_stanzas_do_nothing_but_name_channels_we_have():
         assert (notice.tree, notice.host, notice.source) == ("", "", None)
     assert set(stage.dropped) >= {*Drop} - {Drop.TOO_MANY_PEERS}
     assert NS not in "".join(str(reason.value) for reason in stage.dropped)
+
+
+# the transport around it
+
+
+def test_a_flood_of_a_stranger_is_two_lines_in_the_log(monkeypatch, caplog):
+    caplog.set_level(logging.INFO, "autosyncd")
+    moment = 1000.0
+    monkeypatch.setattr(clock, "now", lambda: moment)
+
+    async def play() -> None:
+        nonlocal moment
+        config = XmppConfig("alice@example.org", Secret(literal="x"))
+        transport = XmppTransport(config, Ear(), daemon="d" * 32)
+        transport.greeted(SimpleNamespace(boundjid=SimpleNamespace(full=OWN), say=str))
+        for _ in range(500):
+            transport.received(client(said(MALLORY)))
+            moment += 0.1
+        assert len(caplog.records) == 1
+        moment += 20
+        transport.received(client("<iq type='result' id='ping1'/>"))
+
+    asyncio.run(play())
+    first, second = (record.getMessage() for record in caplog.records)
+    assert first == "XMPP: 1 stanzas or notices not obeyed: from somebody who is not trusted"
+    assert (
+        second == "XMPP: not obeyed: from somebody who is not trusted: 499 more in the last minute"
+    )
