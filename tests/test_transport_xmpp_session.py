@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import re
+import time
 import tracemalloc
 from collections import Counter
 from dataclasses import replace
@@ -17,6 +18,7 @@ from autosyncd import clock
 from autosyncd.model import PushNotice, Secret, TreeId, XmppConfig
 from autosyncd.transport.base import Interest
 from autosyncd.transport.xmpp.hearing import FORWARD, Drop
+from autosyncd.transport.xmpp.oldpeers import place
 from autosyncd.transport.xmpp.peers import PER_ACCOUNT, Interests
 from autosyncd.transport.xmpp.sending import AT_ONCE, KEPT_FOR, PER_SECOND, Recent
 from autosyncd.transport.xmpp.session import Session
@@ -492,6 +494,20 @@ def test_an_old_peers_push_is_heard_from_the_copy_of_its_message(stage, kind, ur
     assert stage.ear.notices == [(ATTIC, PushNotice((CHANNEL,), "", "", TreeId(""), ""))]
 
 
+def test_an_endless_address_of_a_remote_costs_no_time(stage):
+    began = time.perf_counter()
+    place("a" * 30_000)
+    place("a@" * 30_000)
+    many = {
+        f"{number:064x}": Interest(remotes=frozenset({f"ssh://hub/{number}"}))
+        for number in range(200)
+    }
+    stage.interests.replace(many)
+    stage.hears(copy("pushed " + "a" * 1000))
+    assert time.perf_counter() - began < 0.5
+    assert stage.ear.pulls == 1
+
+
 def test_both_copies_of_one_message_are_one_push_and_the_next_is_another(stage):
     stage.hears(copy("pushed hub:notes", kind="sent"))
     stage.hears(copy("pushed hub:notes", kind="received"))
@@ -541,6 +557,26 @@ def test_ten_thousand_fuzzed_stanzas_do_nothing_but_name_channels_we_have():
 # the transport around it
 
 
+def transport() -> XmppTransport:
+    """With a session that writes nowhere; to be made while a loop runs."""
+    config = XmppConfig("alice@example.org", Secret(literal="x"))
+    made = XmppTransport(config, Ear(), daemon="d" * 32)
+    made.greeted(SimpleNamespace(boundjid=SimpleNamespace(full=OWN), say=str))
+    return made
+
+
+def test_a_server_without_carbons_is_told_of_once(caplog):
+    async def play() -> None:
+        machine = transport()
+        for _ in range(2):
+            machine.received(client("<iq type='error' id='carbons-enable'/>"))
+            machine.greeted(SimpleNamespace(boundjid=SimpleNamespace(full=OWN), say=str))
+
+    asyncio.run(play())
+    (line,) = caplog.messages
+    assert line.startswith("XMPP: the server has no message carbons")
+
+
 def test_a_flood_of_a_stranger_is_two_lines_in_the_log(monkeypatch, caplog):
     caplog.set_level(logging.INFO, "autosyncd")
     moment = 1000.0
@@ -548,15 +584,13 @@ def test_a_flood_of_a_stranger_is_two_lines_in_the_log(monkeypatch, caplog):
 
     async def play() -> None:
         nonlocal moment
-        config = XmppConfig("alice@example.org", Secret(literal="x"))
-        transport = XmppTransport(config, Ear(), daemon="d" * 32)
-        transport.greeted(SimpleNamespace(boundjid=SimpleNamespace(full=OWN), say=str))
+        machine = transport()
         for _ in range(500):
-            transport.received(client(said(MALLORY)))
+            machine.received(client(said(MALLORY)))
             moment += 0.1
         assert len(caplog.records) == 1
         moment += 20
-        transport.received(client("<iq type='result' id='ping1'/>"))
+        machine.received(client("<iq type='result' id='ping1'/>"))
 
     asyncio.run(play())
     first, second = (record.getMessage() for record in caplog.records)

@@ -21,7 +21,7 @@ LIMIT = 16
 HEARD_TWICE_WITHIN = 2.0
 """Seconds in which the same word is taken for a second copy of the first."""
 _PUSHED = re.compile(r"\s*pushed(?:\s+(?P<url>\S{1,1000}).*)?\s*\Z", re.IGNORECASE | re.DOTALL)
-_SCP = re.compile(r"[^/:]+@?[^/:]*:(?!//)")
+_SCP = re.compile(r"[^/:]+:(?!//)")
 
 
 def is_old(jid: str, account: str) -> bool:

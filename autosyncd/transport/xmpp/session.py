@@ -54,6 +54,7 @@ class Session:
         self._shown: frozenset[str] = frozenset()
         """Trusted accounts that were sent our presence."""
         self.carbons_refused = False
+        """The server makes no copies, so nothing of dvcs-autosync 0.5 is heard."""
 
     def begin(self, *, now: float) -> None:
         """Show ourselves to the own account, and to each that is trusted."""
@@ -207,8 +208,8 @@ class Session:
         if url is None:
             self._dropped[Drop.NOTHING_OF_OURS] += 1
             return
-        known = self._interests.everything()
-        meant = [channels for remote, channels in known.items() if place(remote) == place(url)]
+        known, there = self._interests.everything(), place(url)
+        meant = [channels for remote, channels in known.items() if place(remote) == there]
         if not meant:  # it may name a mirror of what is here
             self._listener.connected()
         for channels in meant:

@@ -63,6 +63,7 @@ class XmppTransport(LivingTransport):
         self._session: Session | None = None
         self._dropped: Counter[Drop] = Counter()
         self._complaints = Complaints()
+        self._told_of_carbons = False
 
     def announce(self, notice: "PushNotice") -> None:
         """See base.py."""
@@ -162,6 +163,12 @@ class XmppTransport(LivingTransport):
             return
         self._session.received(xml, now=clock.now())
         self._complain()
+        if self._session.carbons_refused and not self._told_of_carbons:
+            self._told_of_carbons = True
+            log.warning(
+                "XMPP: the server has no message carbons, so the machines with dvcs-autosync 0.5 are "
+                "told of pushes, but their own are found only by looking at the remotes"
+            )
         self._set_timer()
 
     def _complain(self) -> None:
