@@ -116,6 +116,16 @@ def test_another_branch_or_tree_forgets_what_was_merged():
     assert table.members["/notes"].merged == ("k1",)
 
 
+def test_a_friend_gets_no_more_by_another_resource():
+    table, outcomes = household(), []
+    for number in range(30):
+        sender = f"bob@example.org/autosyncd-{number}"
+        table, routed = heard(table, notice(NOTES, head=f"x{number}"), sender, 10.0)
+        outcomes.append(routed.outcome)
+    assert outcomes == [Outcome.ROUTED] * 20 + [Outcome.TOO_MANY] * 10
+    assert len(table.buckets) == 1
+
+
 def test_a_flood_is_cut_to_a_burst_and_replaced_by_one_later_pull():
     table, outcomes = household(), []
     for number in range(100):

@@ -171,7 +171,8 @@ def heard(table: Table, notice: PushNotice, sender: str, now: float) -> tuple[Ta
     if not orders:
         return table, Routed(Outcome.KNOWN_HEAD)
     known = frozenset().union(*(table.members[key].channels for key in sharing))
-    table, paid = _spend(table, (min(channels & known), sender), now)
+    account = sender.partition("/")[0]  # whoever changes resources gets no tokens for it
+    table, paid = _spend(table, (min(channels & known), account), now)
     if paid:
         return table, Routed(Outcome.ROUTED, orders)
     later = {key: table.pulls.get(key, now + LATER) for key, _ in orders}
