@@ -17,6 +17,7 @@ from autosyncd.transport.connection import TransportState
 from autosyncd.transport.xmpp import attempt
 from autosyncd.transport.xmpp.servers import Record
 from tests.chat_client import ChatClient
+from tests.hostile_stanzas import nested
 from tests.old_peer import OldPeer
 from tests.testbed.messaging import XmppServer
 from tests.xmpp_machines import CHANNEL, HEAD, OTHER, Machine, acquainted, notice, until
@@ -110,6 +111,30 @@ def test_every_loss_is_noticed_and_heals(server, short_pings, loss):
             await until(lambda: two.heads() == [HEAD], 60)
             assert (one.sessions, two.sessions) == (2, 2)
             assert one.alarms == []
+
+    asyncio.run(play())
+
+
+@pytest.mark.slow
+def test_a_server_that_a_stranger_ends_is_found_again(server):
+    """By what is nested too deep for ejabberd; Prosody passes it on, and it does no harm."""
+
+    async def play() -> None:
+        one = alice(server)
+        full = f"alice@{server.host}/autosyncd-{'1'.rjust(32, '0')}"
+        async with one:
+            await one.ready()
+            stranger = ChatClient(server, f"mallory@{server.host}/x", PASSWORD)
+            async with stranger:
+                stranger.send(nested(full))
+                if server.kind == "prosody":
+                    await quiet(2)
+                    assert (one.online, one.sessions) == (True, 1)
+                    return
+                await until(lambda: not one.online, 30)
+            await asyncio.to_thread(server.start)
+            await until(lambda: one.online, 60)
+            assert (one.alarms, one.notices) == ([], [])
 
     asyncio.run(play())
 

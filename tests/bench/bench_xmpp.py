@@ -29,7 +29,8 @@ from tests.bench.bench_travel import QUICK_WAITS, report, scene, travels
 from tests.bench.figures import heading, percentile, row
 from tests.bench.machines import seeded_hub
 from tests.bench.usage import cpu_seconds, pss, switches
-from tests.hostile_stanzas import stanzas
+from tests.chat_client import ChatClient
+from tests.hostile_stanzas import nested, stanzas
 from tests.lying_server import HOST, USER, Lie, LyingServer
 from tests.lying_server import PASSWORD as LIARS
 from tests.roaming import Roaming
@@ -121,12 +122,17 @@ async def losses(server: XmppServer) -> None:
         "a dead line after a suspend": server.resume,
         "a dead line after a change of network": server.resume,
     }
+    if server.kind == "ejabberd":
+        back["elements nested too deep for it"] = server.start
     for loss, heal in back.items():
         one, two = alice(server, "1"), alice(server, "2")
         async with one, two:
             await acquainted((one, two))
             await asyncio.sleep(random.uniform(1, 15))
-            getattr(server, loss, server.pause)()
+            if "nested" in loss:
+                await nest(server)
+            else:
+                getattr(server, loss, server.pause)()
             for machine in (one, two):  # as the messenger tells them what logind and the kernel say
                 if "suspend" in loss:
                     machine.transport.woke()
@@ -139,6 +145,13 @@ async def losses(server: XmppServer) -> None:
             healed = await until(lambda: one.peers == two.peers == 1, 90)  # noqa: B023
             figure = f"noticed after {noticed:.1f} s, well {healed:.1f} s after the server's return"
             row(f"{server.kind}: {loss}", figure, "<= 45 s, <= 60 s")
+
+
+async def nest(server: XmppServer) -> None:
+    """A stranger ends it."""
+    async with ChatClient(server, f"mallory@{server.host}/x", PASSWORD) as stranger:
+        stranger.send(nested(f"alice@{server.host}/autosyncd-{'1'.rjust(32, '0')}"))
+        await stranger.event("disconnected")
 
 
 async def turn(server: LyingServer, name: str) -> None:
@@ -252,6 +265,7 @@ def main() -> None:
         ):
             server.start()
             server.add_user("alice", PASSWORD)
+            server.add_user("mallory", PASSWORD)
             for name in options.only:
                 part = globals()[name]
                 if asyncio.iscoroutinefunction(part):
