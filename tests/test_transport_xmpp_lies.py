@@ -268,6 +268,33 @@ def test_what_stays_wrong_is_told_to_the_person_once(
         asyncio.run(play())
 
 
+def test_a_letter_to_a_dead_session_goes_again_and_one_that_came_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    impatient(monkeypatch, Lie.SILENCE_LATER)
+    monkeypatch.setattr(connection, "BACKOFF_FIRST", 0.05)
+
+    async def play() -> None:
+        async with Machine(server, f"{USER}@{HOST}", PASSWORD) as machine:
+            await machine.ready()
+            machine.transport.write(f"bob@{HOST}", "notes: a problem")
+            await until(lambda: machine.reasons)
+            server.lie = Lie.NONE
+            await until(letters)
+            await until(lambda: not machine.transport._session.unproved)
+            server.drop()
+            await until(lambda: machine.sessions == 3)
+            machine.transport.write(f"bob@{HOST}", "another")
+            await until(lambda: "another" in letters()[-1])
+            assert len(letters()) == 2
+
+    def letters() -> list[str]:
+        return [stanza for stanza in server.record.stanzas if f'to="bob@{HOST}"' in stanza]
+
+    with LyingServer(Lie.SILENCE_LATER, tmp_path) as server:
+        asyncio.run(play())
+
+
 def test_a_wrong_password_is_tried_once_and_again_when_a_person_asks(tmp_path: Path) -> None:
     async def play() -> None:
         async with Machine(server, f"{USER}@{HOST}", PASSWORD) as machine:

@@ -327,7 +327,8 @@ def test_a_letter_longer_than_what_goes_at_once_holds_nothing_up(stage):
     stage.hears(here(BOB))
     stage.announce(SHARED)
     assert len(stage.later(0.1)[0]) > AT_ONCE
-    greeting, notice = stage.later(3)
+    ping, greeting, notice = stage.later(3)
+    assert "urn:xmpp:ping" in ping
     assert greeting.startswith(f"<presence to='{BOB}'")
     assert HEAD in notice
     assert stage.later(60) == []
@@ -477,12 +478,29 @@ def test_an_old_peer_does_not_hear_what_is_written_to_the_person(stage):
     stage.hears(f"<presence from='{ATTIC}'/>")
     stage.later()
     stage.session.write("alice@example.org", "notes: a problem")
-    unseen, letter, seen = stage.later()
+    unseen, letter, seen, _ = stage.later()
     assert unseen == f"<presence to='{ATTIC}' type='unavailable'/>"
     assert "notes: a problem" in letter
     assert seen == presence("d" * 32, to=ATTIC)
     stage.session.write("bob@example.org", "notes: a problem")
-    assert len(stage.later()) == 1
+    letter, ping = stage.later()
+    assert "notes: a problem" in letter
+    assert "urn:xmpp:ping" in ping
+
+
+def test_a_letter_is_kept_until_the_server_has_answered_what_came_behind_it(stage):
+    for text in ("one", "two"):
+        stage.session.write("bob@example.org", text)
+    assert stage.session.unproved == [("bob@example.org", "one"), ("bob@example.org", "two")]
+    first, second = (
+        re.search("id='(ping[0-9]+)'", one)[1] for one in stage.later() if "ping" in one
+    )
+    stage.hears(f"<iq from='{MALLORY}' type='result' id='{first}'/>")
+    assert len(stage.session.unproved) == 2
+    stage.hears(f"<iq from='example.org' type='result' id='{first}'/>")
+    assert stage.session.unproved == [("bob@example.org", "two")]
+    stage.hears(f"<iq from='example.org' type='error' id='{second}'/>")
+    assert stage.session.unproved == []
 
 
 @pytest.mark.parametrize("kind", ["sent", "received"])

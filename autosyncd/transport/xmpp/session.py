@@ -51,6 +51,8 @@ class Session:
         self._old = OldPeers()
         self._sending = Sending(now=now)
         self._pings = 0
+        self._letters: dict[str, tuple[str, str]] = {}
+        """By the ping behind each: until that is answered, nobody may have got the letter."""
         self._shown: frozenset[str] = frozenset()
         """Trusted accounts that were sent our presence."""
         self.carbons_refused = False
@@ -92,6 +94,14 @@ class Session:
         self._sending.put_first(stanzas.chat(to, text, hidden=False))
         for jid in hidden_from:
             self._sending.put_first(stanzas.presence(self._daemon, to=jid))
+        self._pings += 1
+        self._sending.put_first(stanzas.ping(self._domain, self._pings))
+        self._letters[stanzas.ping_id(self._pings)] = (to, text)
+
+    @property
+    def unproved(self) -> list[tuple[str, str]]:
+        """Letters of which nothing shows that they got to the server, the oldest first."""
+        return list(self._letters.values())
 
     def ping(self, *, now: float) -> None:
         """Ask the server for a word, at once."""
@@ -224,5 +234,7 @@ class Session:
             self._dropped[Drop.STRANGER] += 1  # even an answer would say that we are there
         elif xml.get("type") in ("get", "set"):
             self._sending.put_first(stanzas.not_here(sender, number[:200]))
+        elif number in self._letters:
+            del self._letters[number]
         elif xml.get("type") == "error" and number == "carbons-enable":
             self.carbons_refused = True

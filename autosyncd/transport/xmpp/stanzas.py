@@ -102,8 +102,13 @@ def chat(to: str, body: str, *, hidden: bool) -> str:
 
 def ping(domain: str, number: int) -> str:
     """Ask the server for a word (XEP-0199)."""
-    to = quoted(domain)
-    return f"<iq type='get' to='{to}' id='ping{number}'><ping xmlns='urn:xmpp:ping'/></iq>"
+    to, name = quoted(domain), ping_id(number)
+    return f"<iq type='get' to='{to}' id='{name}'><ping xmlns='urn:xmpp:ping'/></iq>"
+
+
+def ping_id(number: int) -> str:
+    """What its answer is known by."""
+    return f"ping{number}"
 
 
 def carbons(*, on: bool) -> str:

@@ -80,7 +80,10 @@ class XmppTransport(LivingTransport):
             self._set_timer()
 
     def write(self, to: str, text: str) -> None:
-        """A chat message to a person, now or with the next session; the newest few wait."""
+        """A chat message to a person, now or with the next session; the newest few wait.
+
+        What a session took and the server did not get, as far as is known, goes again with the next.
+        """
         if self._session is None:
             self._letters.append((to, text))
             return
@@ -106,6 +109,9 @@ class XmppTransport(LivingTransport):
             self._session.ping(now=clock.now())
 
     def _let_go(self) -> None:
+        if self._session is not None:
+            waiting = [*self._session.unproved, *self._letters]
+            self._letters = deque(waiting, maxlen=LETTERS)
         self._session = None
         client, self._client = self._client, None
         if client is not None:
