@@ -5,6 +5,7 @@ import os
 import select
 import signal
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -80,6 +81,17 @@ def test_nobody_looks_while_there_is_nothing_to_do(sleeper: Sleeper) -> None:
 
 def test_a_disk_at_work_does_not_hang() -> None:
     assert looks(Hanging(), 0.0, 300.0) is None
+
+
+def test_a_long_hook_does_not_hang() -> None:
+    hook = subprocess.Popen(["sh", "-c", "sleep 300; true"], process_group=0)
+    waiting = threading.Thread(target=hook.wait)
+    waiting.start()
+    try:
+        assert looks(Hanging(), 0.0, 300.0) is None
+    finally:
+        os.killpg(hook.pid, signal.SIGKILL)
+        waiting.join(5)
 
 
 # a real one
@@ -192,5 +204,82 @@ def test_when_it_answers_again_all_goes_on(disk: Path, monkeypatch: pytest.Monke
         worker.hears(Solved("stuck"), Status.IDLE)
         assert "edit" in git(disk / "tree", "ls-tree", "--name-only", "HEAD")
     finally:
+        os.kill(worker.pid, signal.SIGTERM)
+        os.waitpid(worker.pid, 0)
+
+
+class Mount:
+    """A FUSE mount, whose program can be made to answer nobody: it stands for sshfs and its like."""
+
+    def __init__(self, folder: Path) -> None:
+        behind, self.place = folder / "behind", folder / "mnt"
+        behind.mkdir()
+        self.place.mkdir()
+        git(behind, "init", "-q", "-b", "main")
+        (behind / "file").write_text("one\n")
+        self._program = subprocess.Popen(["bindfs", "-f", str(behind), str(self.place)])
+        eventually(lambda: self._program.poll() is not None or self.place.is_mount())
+
+    def hang(self) -> None:
+        self._program.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self._program.pid, os.WSTOPPED)
+
+    def answer(self) -> None:
+        self._program.send_signal(signal.SIGCONT)
+
+    def end(self) -> None:
+        self.answer()
+        subprocess.run(["umount", "--lazy", self.place], check=False, capture_output=True)
+        self._program.terminate()
+        self._program.wait(5)
+
+
+@pytest.fixture
+def mount(tmp_path: Path) -> Iterator[Mount]:
+    require(programs={"bindfs": "bindfs"})
+    one = Mount(tmp_path)
+    try:
+        if not one.place.is_mount():
+            pytest.skip("no FUSE here")
+        yield one
+    finally:
+        one.end()
+
+
+@pytest.mark.root
+def test_who_reads_in_this_very_process_can_hang_in_fuse(mount: Mount) -> None:
+    mount.hang()
+    reading = threading.Thread(target=lambda: (mount.place / "file").read_bytes())
+    reading.start()
+    eventually(lambda: [*hanging._asleep(os.getpid())])
+    one = Hanging()
+    told = looks(one, 0.0, 300.0)
+    assert told is not None
+    assert HANGS_AFTER < told <= 120.0
+    mount.answer()
+    reading.join(5)
+    assert one.tick(told + LOOK_EVERY, busy=True)
+    assert not one.hangs
+
+
+@pytest.mark.root
+def test_fuse_that_hangs_is_told_and_all_goes_on_when_it_answers(
+    mount: Mount, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hanging, "LOOK_EVERY", 0.2)
+    monkeypatch.setattr(hanging, "HANGS_AFTER", 1.0)
+    worker = Worker(mount.place)
+    try:
+        worker.hears(Status.IDLE)
+        worker.said.clear()
+        (mount.place / "edit").write_text("one\n")
+        mount.hang()
+        worker.hears(Problem("stuck", ""), Status.FAILED)
+        worker.said.clear()
+        mount.answer()
+        worker.hears(Solved("stuck"), Status.IDLE)
+        assert "edit" in git(mount.place, "ls-tree", "--name-only", "HEAD")
+    finally:
+        mount.answer()
         os.kill(worker.pid, signal.SIGTERM)
         os.waitpid(worker.pid, 0)

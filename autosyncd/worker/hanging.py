@@ -1,8 +1,10 @@
 """Whether what the engine has begun hangs, since a file system does not answer (proc(5)).
 
-Whoever waits for a disk or a server of files can't be interrupted: its state is D. One at work is woken
-again and again, and its switches are counted; one long sleep means that nothing comes back. The loop's
-own thread would then say that all is well for as long as that lasts, so it looks.
+Whoever waits for a disk or a server of files can't be interrupted: its state is D. Whoever waits for the
+program behind a FUSE mount can be (S), as in any other wait, so the kernel's name for what it waits in
+(wchan) tells them apart: a hook or a fetch that takes long is no hang. One at work is woken again and
+again, and its switches are counted; one long sleep means that nothing comes back. The loop's own thread
+would then say that all is well for as long as that lasts, so it looks.
 """
 
 import contextlib
@@ -14,6 +16,13 @@ LOOK_EVERY = 10.0
 """Seconds between two looks while a verb runs."""
 HANGS_AFTER = 100.0
 """Seconds in one sleep. Writing back what others have left in a cache takes long as well."""
+_IN_FUSE = (
+    "request_wait_answer",
+    "__fuse_request_send",
+    "__fuse_simple_request",
+    "fuse_simple_request",
+)
+"""What a wait for FUSE is called, as far as the compiler has left a function of that name."""
 
 
 class Hanging:
@@ -49,7 +58,8 @@ class Hanging:
 
 
 def _asleep(pid: int) -> Iterator[tuple[str, str]]:
-    """The threads in state D of a process and all its descendants, and how often each has slept."""
+    """The threads of a process and all its descendants that wait for a file system, and how often each
+    has slept."""
     try:
         threads = os.listdir(f"/proc/{pid}/task")
     except OSError:
@@ -57,11 +67,21 @@ def _asleep(pid: int) -> Iterator[tuple[str, str]]:
     for thread in threads:
         place = f"/proc/{pid}/task/{thread}"
         with contextlib.suppress(OSError, ValueError, KeyError):
-            with open(f"{place}/status", encoding="ascii", errors="replace") as file:
-                said = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
-            if said["State"].startswith("D"):
+            said = dict(
+                line.split(":\t", 1)
+                for line in _read(f"{place}/status").splitlines()
+                if ":\t" in line
+            )
+            if said["State"].startswith("D") or _waits_for_fuse(said["State"], place):
                 yield place, said["voluntary_ctxt_switches"]
-            with open(f"{place}/children", encoding="ascii") as file:
-                children = file.read().split()
-            for child in children:
+            for child in _read(f"{place}/children").split():
                 yield from _asleep(int(child))
+
+
+def _waits_for_fuse(state: str, place: str) -> bool:
+    return state.startswith("S") and _read(f"{place}/wchan").startswith(_IN_FUSE)
+
+
+def _read(path: str) -> str:
+    with open(path, encoding="ascii", errors="replace") as file:
+        return file.read()
