@@ -127,6 +127,17 @@ def test_silence_for_two_minutes_is_ended_by_force_once(first):
     talk.tell(Exited(-9)).expect(Life.BACKOFF)
 
 
+def test_silences_are_counted_until_there_is_an_answer_or_another_end():
+    def silent(talk):
+        return talk.wait(120).tell(Exited(-9)).wait(deadline(talk.child, LIMITS) - talk.now)
+
+    talk = silent(silent(running()))
+    assert (talk.child.life, talk.child.silences) == (Life.STARTING, 2)
+    assert talk.tell(REPORTED).child.silences == 0
+    assert silent(talk).tell(Exited(1)).child.silences == 0
+    assert silent(running()).tell(UNWANTED).wait(10).tell(Exited(-9), WANTED).child.silences == 0
+
+
 def test_any_report_is_a_sign_of_life():
     running().wait(100).tell(REPORTED).wait(100).tell(REPORTED).wait(119).expect(Life.RUNNING)
 

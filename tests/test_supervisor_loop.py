@@ -369,6 +369,27 @@ def test_a_stopped_silent_child_is_killed_and_replaced(stage):
     assert not alive(first)
 
 
+def test_silence_again_and_again_is_told_once_with_the_place_to_look_at(stage):
+    stage.limits = replace(LIMITS, silence=0.3, within=0.1)
+    stage.configure("notes", alerts=frozenset({AlertKind.PROBLEM}))
+    stage.behave("notes", "silent")
+    stage.start()
+    stage.see(lambda: len(stage.births("notes")) == 4)
+    text = (
+        "its process did not answer for 0 s and was ended; perhaps the file system of /trees/notes"
+    )
+    assert [line for line in stage.log().splitlines() if "process" in line] == [
+        f"[notes] error: {text} doesn't answer"
+    ]
+    assert text in stage.status()
+    assert [a.text for a in stage.told("messenger", Alert)] == [f"{text} doesn't answer"]
+    stage.systemd.clear()
+    stage.behave("notes", "")
+    stage.see(lambda: stage.status().endswith("in sync"))
+    assert not [line for line in stage.systemd if "starting" in line]
+    assert [w.topic for w in stage.told("messenger", Withdraw)] == ["process"]
+
+
 def test_nobody_follows_a_worker_of_which_somebody_is_left(stage):
     stage.limits = replace(LIMITS, grace=0.2, reap=0.2)
     stage.configure("notes")

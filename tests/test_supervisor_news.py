@@ -75,6 +75,16 @@ def test_a_row_always_fits_into_a_link(letter):
             "the file system of notes doesn't answer; its process can't even be killed",
             True,
         ),
+        *(
+            (
+                Child(life, silences=silences),
+                Status.FAILED,
+                "its process did not answer for 120 s and was ended; perhaps the file system of"
+                " /home/a/notes doesn't answer",
+                True,
+            )
+            for life, silences in ((Life.BACKOFF, 1), (Life.STARTING, 1), (Life.KILLING, 2))
+        ),
         (Child(Life.STARTING), Status.STARTING, "", False),
     ],
 )

@@ -110,6 +110,8 @@ class Child:
     """The end of the present process was asked for and is no death."""
     stuck: bool = False
     """It did not even end by SIGKILL, until now."""
+    silences: int = 0
+    """How many processes in a row were killed since they fell silent, the present one included."""
     status: int | None = None
     """How the last process ended."""
 
@@ -130,7 +132,7 @@ def step(child: Child, event: Event, now: float, limits: Limits) -> Step:
             return _reported(child, now), ()
         case Stimulus.HUNG_UP:
             if child.life in (Life.STARTING, Life.RUNNING):
-                return replace(child, life=Life.STOPPING, since=now), ()
+                return replace(child, life=Life.STOPPING, since=now, silences=0), ()
             return child, ()
         case Stimulus.OVERSLEPT:
             since = now if child.life in (Life.STOPPING, Life.KILLING) else child.since
@@ -158,7 +160,10 @@ def _tick(child: Child, now: float, limits: Limits) -> Step:
     if now < deadline(child, limits):
         return child, ()
     match child.life:
-        case Life.STARTING | Life.RUNNING | Life.STOPPING:
+        case Life.STARTING | Life.RUNNING:
+            silences = child.silences + 1
+            return replace(child, life=Life.KILLING, since=now, silences=silences), (Command.KILL,)
+        case Life.STOPPING:
             return replace(child, life=Life.KILLING, since=now), (Command.KILL,)
         case Life.KILLING:
             return replace(child, stuck=True), ()
@@ -176,7 +181,7 @@ def _start(child: Child, now: float) -> Step:
 def _wanted(child: Child, now: float) -> Step:
     match child.life:
         case Life.STOPPED | Life.FATAL:
-            return _start(replace(child, wanted=True, wait=0.0, deaths=()), now)
+            return _start(replace(child, wanted=True, wait=0.0, deaths=(), silences=0), now)
         case _:
             return replace(child, wanted=True), ()
 
@@ -195,7 +200,8 @@ def _unwanted(child: Child, now: float) -> Step:
 def _reported(child: Child, now: float) -> Child:
     answered = now if child.answered is None else child.answered
     if child.life is Life.STARTING:
-        return replace(child, life=Life.RUNNING, since=now, heard=now, answered=answered)
+        running = replace(child, life=Life.RUNNING, since=now, heard=now, answered=answered)
+        return replace(running, silences=0)
     if child.life is Life.RUNNING:
         return replace(child, heard=now)
     return child
@@ -204,11 +210,12 @@ def _reported(child: Child, now: float) -> Child:
 def _exited(child: Child, status: int, now: float, limits: Limits) -> Step:
     if child.life not in ALIVE:
         return child, ()
-    gone = replace(child, since=now, status=status, stuck=False)
+    silences = child.silences if child.life is Life.KILLING else 0
+    gone = replace(child, since=now, status=status, stuck=False, silences=silences)
     if not child.wanted:
         return replace(gone, life=Life.STOPPED), ()
     if child.asked:
-        return _start(replace(gone, wait=0.0, deaths=()), now)
+        return _start(replace(gone, wait=0.0, deaths=(), silences=0), now)
     deaths = (*(at for at in child.deaths if now - at < limits.within), now)
     if len(deaths) >= limits.deaths:
         return replace(gone, life=Life.FATAL, deaths=deaths), ()

@@ -59,9 +59,10 @@ def seen(view: View, report: Message) -> View:
 
 def lived(view: View, child: Child, limits: Limits, wall: float) -> View:
     """The view after a change in the life of its worker's process."""
-    trouble = in_trouble(view.config.name, child, limits)
+    trouble = in_trouble(view.config, child, limits)
     if trouble:
-        return replace(view, status=Status.FAILED, reason=trouble, since=wall, answered=True)
+        since = view.since if view.reason == trouble else wall
+        return replace(view, status=Status.FAILED, reason=trouble, since=since, answered=True)
     match child.life:
         case Life.STARTING:
             return replace(view, status=Status.STARTING, reason="", since=wall, answered=False)
@@ -72,7 +73,7 @@ def lived(view: View, child: Child, limits: Limits, wall: float) -> View:
             return view
 
 
-def in_trouble(name: str, child: Child, limits: Limits) -> str:
+def in_trouble(config: RepoConfig, child: Child, limits: Limits) -> str:
     """Why a person has to look after this process, as a sentence; empty: they need not."""
     if child.life is Life.FATAL:
         return (
@@ -80,7 +81,13 @@ def in_trouble(name: str, child: Child, limits: Limits) -> str:
             f"one {ending(child)}); it is tried again at the next reload"
         )
     if child.stuck:
-        return f"the file system of {name} doesn't answer; its process can't even be killed"
+        return f"the file system of {config.name} doesn't answer; its process can't even be killed"
+    ended = child.silences - (child.life is Life.KILLING)
+    if ended > 0:  # a successor that waits in the same place says nothing either
+        return (
+            f"its process did not answer for {limits.silence:.0f} s and was ended; perhaps the file "
+            f"system of {config.path} doesn't answer"
+        )
     return ""
 
 

@@ -136,13 +136,15 @@ class Repositories:
             self._sweep(path)
             return
         name = view.config.name
-        if after.life in (Life.BACKOFF, Life.FATAL) and before.life is not after.life:
+        said = news.in_trouble(view.config, before, self._limits)
+        trouble = news.in_trouble(view.config, after, self._limits)
+        if after.life in (Life.BACKOFF, Life.FATAL) and not after.silences:
             extra = fields(repo=name, event=Event.CHILD_DIED)
             log.warning("the worker's process %s", news.ending(after), extra=extra)
         self._views[path] = news.lived(view, after, self._limits, clock.wall())
         self._show(path)
-        if trouble := news.in_trouble(name, after, self._limits):
-            event = Event.STUCK if after.stuck else Event.CHILD_DIED
+        if trouble and trouble != said:
+            event = Event.CHILD_DIED if after.life is Life.FATAL else Event.STUCK
             log.error("%s", trouble, extra=fields(repo=name, event=event))
             if AlertKind.PROBLEM in view.config.alerts:
                 title = f"{name}: a problem"
