@@ -5,11 +5,12 @@ import multiprocessing
 import os
 import signal
 import threading
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import pytest
 
+from autosyncd import clock
 from autosyncd.vcs import slots
 from autosyncd.vcs.git.command import Git
 from autosyncd.vcs.process import Runner
@@ -70,12 +71,57 @@ def test_who_is_to_stop_waits_for_no_slot(shared: Slots) -> None:
         assert not stack.enter_context(shared.held("git.example.org", stopping))
 
 
-def test_nobody_waits_for_ever(shared: Slots, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slots, "WAITS_AT_MOST", 0.05)
+class Crowd:
+    """Many that want the same host at once."""
+
+    def __init__(self, shared: Slots, count: int, seconds: float) -> None:
+        self._shared, self._seconds = shared, seconds
+        self._lock, self._inside = threading.Lock(), 0
+        self.most = 0
+        self.without: list[float] = []
+        """When each began that went without a slot."""
+        self._threads = [threading.Thread(target=self._work) for _ in range(count)]
+        for thread in self._threads:
+            thread.start()
+
+    def _work(self) -> None:
+        with self._shared.held("git.example.org", GOING_ON) as held:
+            with self._lock:
+                self._inside += 1
+                self.most = max(self.most, self._inside)
+                self.without += [] if held else [clock.now()]
+            threading.Event().wait(self._seconds)
+            with self._lock:
+                self._inside -= 1
+
+    def end(self) -> "Crowd":
+        for thread in self._threads:
+            thread.join(30)
+        return self
+
+
+def test_long_waits_are_no_reason_to_go_all_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slots, "STANDSTILL", 1.5)
+    crowd = Crowd(Slots(str(tmp_path), at_once=4), 100, 0.1).end()  # the last one waits for 2.5 s
+    assert crowd.most == 4
+    assert crowd.without == []
+
+
+def test_where_nothing_moves_one_after_the_other_goes_without(
+    shared: Slots, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slots, "STANDSTILL", 0.3)
+    monkeypatch.setattr(slots, "WITHOUT_EVERY", 0.3)
+    began = clock.now()
     with contextlib.ExitStack() as stack:
         assert stack.enter_context(shared.held("git.example.org", GOING_ON))
         assert stack.enter_context(shared.held("git.example.org", GOING_ON))
-        assert not stack.enter_context(shared.held("git.example.org", GOING_ON))
+        crowd = Crowd(shared, 4, 0.0).end()
+    assert len(crowd.without) == 4
+    assert crowd.without[0] - began >= 0.29
+    assert all(after - before >= 0.25 for before, after in pairwise(crowd.without))
 
 
 def test_a_folder_that_can_not_be_used_limits_nothing(tmp_path: Path) -> None:
