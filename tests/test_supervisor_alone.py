@@ -133,14 +133,14 @@ class Service:
                 stderr=stream,
             )
 
-    def hears(self, words: str) -> None:
-        def heard() -> bool:
-            with contextlib.suppress(BlockingIOError):
-                while True:
-                    self.said.append(self._systemd.recv(4096).decode())
-            return any(words in line for line in self.said)
+    def heard(self, words: str) -> bool:
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self.said.append(self._systemd.recv(4096).decode())
+        return any(words in line for line in self.said)
 
-        eventually(heard, 15)
+    def hears(self, words: str) -> None:
+        eventually(lambda: self.heard(words), 15)
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
@@ -198,6 +198,25 @@ def test_a_second_service_waits_and_takes_over(
     assert second.spent() - before < 5
     assert second.stop() == 0
     assert second.log.read_text().count("Another autosyncd") == 1
+
+
+def test_a_reload_at_any_moment_of_taking_over_ends_nobody(
+    service: Callable[..., Service],
+) -> None:
+    first = service("first")
+    first.hears(WORKS)
+    second = service("second")
+    second.hears("Another autosyncd")
+    first.process.send_signal(signal.SIGTERM)
+
+    def works_while_it_is_pestered() -> bool:
+        second.process.send_signal(signal.SIGHUP)
+        second.process.send_signal(signal.SIGUSR1)
+        assert second.process.poll() is None
+        return second.heard(WORKS)
+
+    eventually(works_while_it_is_pestered, 15, every=0.001)
+    assert second.stop() == 0
 
 
 def test_a_waiting_service_ends_at_once(service: Callable[..., Service]) -> None:

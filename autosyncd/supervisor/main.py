@@ -14,6 +14,7 @@ from autosyncd.supervisor import alone
 from autosyncd.supervisor.check import EX_CONFIG, check, reading
 from autosyncd.supervisor.frame import Entries, Frame
 from autosyncd.supervisor.loop import Supervisor
+from autosyncd.supervisor.signals import ignore_wishes
 from autosyncd.supervisor.upgrade import Program
 
 EX_FAILED = 1
@@ -38,6 +39,7 @@ def run(options: Options) -> int:
     main_file = os.path.abspath(options.config) if options.config is not None else None
     if options.check:
         return check(main_file, options.etc, origin=options.origin, in_json=options.json)
+    ignore_wishes()
     journal.install(options.verbose)
     notifier, program = Notifier(), Program()
     os.chdir("/")

@@ -7,6 +7,16 @@ from types import FrameType, TracebackType
 HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
 
 
+def ignore_wishes() -> None:
+    """From now on those signals that ask for something end nobody, whenever they come.
+
+    By default they would, and a service manager takes a death by SIGHUP for an end that was wanted. It
+    holds while no Signals are entered, and for the program that takes this one's place (execve(2)).
+    """
+    for number in (signal.SIGHUP, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)
+
+
 class Signals:
     """While entered: fileno() is readable when one of HANDLED came."""
 
