@@ -315,3 +315,21 @@ def test_after_an_upgrade_a_new_messenger_comes_with_a_new_daemon(
         assert machine.text().count("upgraded") == 1
         assert "bug" not in machine.text()
         assert machine.stop() == 0
+
+
+# signals
+
+
+def test_a_hook_has_the_signals_that_it_has_in_a_shell(tmp_path: Path) -> None:
+    """What is ignored at the start of a shell can't be trapped in it."""
+    tree = clone(hub(tmp_path), tmp_path / "notes")
+    hook, seen = tree / ".git/hooks/pre-push", tmp_path / "seen"
+    look = "sed -nE 's/^Sig(Blk|Ign):\\t0*//p' /proc/$$/status"
+    hook.write_text(f"#!/bin/sh\n{look} >{seen}.new\nmv {seen}.new {seen}\n")
+    hook.chmod(0o755)
+    with daemon(tmp_path) as machine:
+        machine.configure({"path": str(tree)})
+        machine.start().ready("notes")
+        works(machine, tree)
+        eventually(seen.exists, 15)
+    assert seen.read_text() == "\n\n"  # none is blocked, none is ignored

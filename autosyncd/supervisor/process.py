@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from autosyncd.link.channel import Link, pair
 from autosyncd.link.lifeline import end_with_parent
-from autosyncd.supervisor.signals import HANDLED
+from autosyncd.supervisor.signals import HANDLED, nothing
 
 COMM_LIMIT = 15
 """Bytes of a process's name that the kernel keeps (proc(5))."""
@@ -166,7 +166,8 @@ def _settle(name: str, link: Link, parent: int, mask: Iterable[int]) -> None:
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     for number in _OF_THE_SUPERVISOR:
-        signal.signal(number, signal.SIG_IGN)
+        # not SIG_IGN, which git, its hooks and ssh would inherit: a shell can't even trap it then
+        signal.signal(number, nothing)
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     _keep_only({link.inbox.fileno(), link.outbox.fileno()})
     _call_yourself(name)

@@ -23,7 +23,7 @@ class Signals:
     def __enter__(self) -> "Signals":
         self._read, self._write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._wakeup = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
-        self._before = {number: signal.signal(number, _nothing) for number in HANDLED}
+        self._before = {number: signal.signal(number, nothing) for number in HANDLED}
         return self
 
     def __exit__(
@@ -49,5 +49,5 @@ class Signals:
             return frozenset()
 
 
-def _nothing(number: int, frame: FrameType | None) -> None:
-    """Python writes the number to the wakeup descriptor before it calls this."""
+def nothing(number: int, frame: FrameType | None) -> None:
+    """Python writes the number to the wakeup descriptor, if there is one, before it calls this."""

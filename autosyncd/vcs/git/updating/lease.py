@@ -2,7 +2,8 @@
 
 While we hold it, whoever opens the file for writing waits; F_GETLEASE then says so, and the waiter
 gets the inode that he had looked up. Held for microseconds, never across a child: a lease that is
-kept makes an editor wait. The kernel sends SIGIO when a lease is broken: the process must ignore it.
+kept makes an editor wait. The kernel sends SIGIO when a lease is broken: the process must live
+through that.
 """
 
 import contextlib
@@ -12,7 +13,7 @@ import fcntl
 import os
 import signal
 from enum import Enum
-from types import TracebackType
+from types import FrameType, TracebackType
 
 from autosyncd.vcs.git.disk import Place
 
@@ -34,8 +35,15 @@ class Writers(Enum):
 
 
 def ignore_breaks() -> None:
-    """Once per process, from its main thread: the default action of SIGIO would end it."""
-    signal.signal(signal.SIGIO, signal.SIG_IGN)
+    """Once per process, from its main thread: the default action of SIGIO would end it.
+
+    By a handler: that a signal is ignored would be inherited by git and the person's hooks.
+    """
+    signal.signal(signal.SIGIO, _nothing)
+
+
+def _nothing(_number: int, _frame: FrameType | None) -> None:
+    """The lease itself says that it is broken."""
 
 
 def leases_work(root: bytes) -> bool:
