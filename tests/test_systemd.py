@@ -47,6 +47,11 @@ def test_installing_again_changes_nothing_and_says_restart(box: Box) -> None:
 def test_it_can_be_taken_away_whole(box: Box) -> None:
     box.run("/checkout/script/install", "--prefix", "/opt/autosync", user="root", timeout=120)
     assert box.shell("/opt/autosync/bin/autosyncd --version")
+    # as when the distribution's python3 has become another one
+    box.shell("mv /opt/autosync/lib/autosyncd/lib/python3.* /opt/autosync/gone", user="root")
+    assert box.shell("/opt/autosync/bin/autosyncd --version")
+    assert box.shell("/opt/autosync/bin/autosyncctl --version")
+    box.shell("rm -r /opt/autosync/gone", user="root")
     box.run("/checkout/script/install", "--prefix", "/opt/autosync", "--remove", user="root")
     assert box.shell("find /opt/autosync ! -type d") == ""
     assert box.shell("test -d /etc/autosync.d && echo kept") == "kept"
@@ -149,6 +154,13 @@ def test_a_named_configuration_that_is_missing_is_not_tried_again(service: Servi
     eventually(lambda: service.show("ActiveState") == "failed", every=0.2)
     assert (service.show("ExecMainStatus"), service.show("NRestarts")) == ("78", "0")
     assert "/nowhere.yaml" in service.journal()
+
+
+def test_what_never_starts_is_given_up(service: Service) -> None:
+    service.override("[Service]\nExecStart=\nExecStart=/bin/false\n")
+    service.box.run("systemctl", "--user", "start", "--no-block", "autosyncd", check=False)
+    eventually(lambda: service.show("SubState") == "failed", 60, every=0.5)
+    assert (service.show("NRestarts"), service.show("ExecMainStatus")) == ("10", "1")
 
 
 def test_hooks_may_start_setuid_programs(service: Service) -> None:
