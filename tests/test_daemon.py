@@ -150,7 +150,9 @@ def test_a_worker_that_has_rested_goes_on_where_it_was(tmp_path: Path) -> None:
             assert (other / place).read_text() == f"this is {place}\n"
         eventually(lambda: tree(one) == tree(other), 20)
         log = machine.text()
-    assert log.count("Identity(") == 2  # each tree was looked at once, and never anew
+    # each tree was looked at once, when it was empty, and never anew
+    assert log.count("head=None") == 2
+    assert log.count("Identity(") == 4  # and has said its channel when it had a first commit
     assert "process" not in log
 
 

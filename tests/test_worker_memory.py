@@ -47,7 +47,17 @@ def test_what_is_over_is_not_recalled(tmp_path: Path):
     assert recalled(tmp_path) is None
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"other": 1}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{",
+        '{"other": 1}',
+        '{"paused_until": "x", "allowed": []}',
+        '{"paused_until": Infinity, "allowed": 5}',
+    ],
+)
 def test_what_is_not_readable_is_nothing(tmp_path: Path, text: str):
     (tmp_path / "worker.json").write_text(text)
     assert recalled(tmp_path) is None
@@ -60,6 +70,11 @@ def test_where_nothing_can_be_written_the_worker_goes_on(
     assert "can't be remembered" in caplog.text
 
 
-def test_before_the_tree_was_looked_at_nothing_is_remembered(tmp_path: Path):
-    MemoryFile("notes").remember(math.inf, frozenset())
-    assert not list(tmp_path.iterdir())
+def test_what_is_said_before_the_tree_was_looked_at_holds(tmp_path: Path):
+    begun(tmp_path).remember(-math.inf, frozenset({"mass-deletion"}))
+    one = MemoryFile("notes")
+    one.remember(math.inf, frozenset())
+    found = one.recall(os.fsencode(tmp_path))
+    assert found is not None
+    assert (found.paused_until, found.allowed) == (math.inf, {"mass-deletion"})
+    assert MemoryFile("notes").recall(os.fsencode(tmp_path)) == found

@@ -29,13 +29,20 @@ class MemoryFile:
     def __init__(self, repository: str) -> None:
         self._repository = repository
         self._file: Path | None = None
+        self._early: tuple[float, frozenset[str]] | None = None
+        """What was to be remembered before that."""
 
     def recall(self, state_folder: bytes) -> Recalled | None:
-        """What was remembered before this worker began, if anything was; only the first call says it."""
+        """What was remembered before this worker began, if anything was, or has been said since; only
+        the first call says it."""
         if self._file is not None:
             return None
         self._file = Path(os.fsdecode(state_folder), "worker.json")
         memory = _read(self._file)
+        if self._early is not None:
+            paused_until, allowed = self._early
+            self.remember(paused_until, allowed | frozenset(memory.allowed))
+            return Recalled(paused_until, allowed | frozenset(memory.allowed))
         left = _paused_for(memory, clock.wall())
         if left is None and not memory.allowed:
             return None
@@ -46,6 +53,7 @@ class MemoryFile:
         """Write it down (`paused_until`: seconds of clock.now()). A full disk costs the memory, not the
         worker."""
         if self._file is None:
+            self._early = paused_until, allowed
             return
         left = paused_until - clock.now()
         memory = Memory(clock.wall() + left if left > 0 else None, sorted(allowed))
@@ -60,9 +68,12 @@ def _read(file: Path) -> Memory:
     """What was remembered; nothing when there is nothing readable."""
     try:
         stored = json.loads(file.read_text(encoding="utf-8"))
-        return Memory(**stored)
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError):
         return Memory()
+    match stored:
+        case {"paused_until": None | int() | float() as until, "allowed": [*allowed]}:
+            return Memory(until, [kind for kind in allowed if isinstance(kind, str)])
+    return Memory()
 
 
 def _write(file: Path, memory: Memory) -> None:
