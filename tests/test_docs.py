@@ -1,5 +1,6 @@
 """What the documents name is there, and what is there is named."""
 
+import ast
 import re
 import tomllib
 from collections.abc import Iterator
@@ -81,6 +82,33 @@ def test_every_file_of_the_code_that_is_named_is_there(page: Path) -> None:
     names = re.findall(r"`((?:autosyncd/)?[a-z_]+/[\w/]+\.py)`", prose(page))
     named = {name.removeprefix("autosyncd/") for name in names if not name.startswith("tests/")}
     assert named - set(CODE) == set()
+
+
+def defined(tree: ast.AST) -> Iterator[str]:
+    """What a file or class defines: functions, classes, values; `Class.method` and `method`."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name
+        if isinstance(node, ast.ClassDef):
+            for name in defined(node):
+                yield from (name, f"{node.name}.{name}")
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            yield from (target.id for target in targets if isinstance(target, ast.Name))
+
+
+def names_in(file: str) -> set[str]:
+    """What the files of this name define; it may be without its folder."""
+    ending = "/" + file.removeprefix("autosyncd/")
+    found = [ROOT / "autosyncd" / name for name in CODE if f"/{name}".endswith(ending)]
+    return {name for path in found for name in defined(ast.parse(prose(path)))}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_name)
+def test_what_is_said_to_be_in_a_file_of_the_code_is_defined_there(page: Path) -> None:
+    pairs = re.findall(r"`([\w/]+\.py)`\s+`([A-Za-z_][\w.]*)(?:\(\))?`", prose(page))
+    lost = [f"{file} {name}" for file, name in pairs if name not in names_in(file)]
+    assert lost == []
 
 
 def commands() -> set[str]:
