@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from autosyncd.vcs.git import lock
+from autosyncd.vcs.git.repository import OWN_INDEXES
 from autosyncd.vcs.outcomes import (
     Away,
     AwayKind,
@@ -192,8 +193,7 @@ def test_nothing_is_lost_by_many_kills(world: World, seed: int) -> None:
 @pytest.mark.parametrize(
     "left",
     [
-        "autosync/index.lock",
-        "autosync/merge.index.lock",
+        *(f"autosync/{name}.lock" for name in OWN_INDEXES),
         "autosync/lock.new",
         "autosync/memory.json.new",
         "autosync/excludes.new",

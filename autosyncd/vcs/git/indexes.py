@@ -155,7 +155,7 @@ def tree_with(repository: Repository, tree: str, entries: Mapping[bytes, Version
     """A tree with these entries put in, or taken out."""
     if not entries:
         return tree
-    index = repository.state + b"/tree.index"
+    index = repository.own_index("tree.index")
     repository.git("read-tree", tree, index=index, timeout=LONG)
     put(repository, index, entries)
     return write_tree(repository, index)

@@ -7,7 +7,7 @@ state folder, of its own.
 
 import os
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol, get_args
 
 from autosyncd.model import TreeId
 from autosyncd.vcs.git.command import EMPTY_TREE, EMPTY_TREE_SHA256, Git
@@ -15,6 +15,19 @@ from autosyncd.vcs.git.memory import Memory, remember
 
 Signature = tuple[int, int, int, int]
 """Tells whether an index was written since: inode, size, times of content and name."""
+
+OwnIndex = Literal[
+    "index",
+    "tree.index",
+    "path.index",
+    "excerpt.index",
+    "snapshot.index",
+    "early.index",
+    "unpush.index",
+    "rewrite.index",
+]
+OWN_INDEXES: tuple[OwnIndex, ...] = get_args(OwnIndex)
+"""Our indexes in the state folder: the first becomes the person's, the others serve for a moment."""
 
 
 class Ending(Protocol):
@@ -88,7 +101,11 @@ class Repository:
     @property
     def private_index(self) -> bytes:
         """Our index: begins as a copy of the person's, and replaces it when a commit is made."""
-        return self.state + b"/index"
+        return self.own_index("index")
+
+    def own_index(self, name: OwnIndex) -> bytes:
+        """Where an index of ours lies."""
+        return self.state + b"/" + name.encode()
 
     @property
     def empty_tree(self) -> str:

@@ -100,7 +100,7 @@ def _rules_above(paths: Iterable[bytes]) -> list[bytes]:
 
 def _written(repository: Repository, entries: dict[bytes, Version]) -> bytes:
     """An index of these entries. It knows no times: git goes by the content of the files."""
-    index = repository.state + b"/excerpt.index"
+    index = repository.own_index("excerpt.index")
     for leftover in (index, index + b".lock"):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(leftover)

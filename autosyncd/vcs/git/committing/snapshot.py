@@ -41,7 +41,7 @@ class Snapshots:
         repository = self.repository
         if not repository.memory.adopted:
             return None  # nobody has agreed yet to what would be committed here
-        index = repository.state + b"/snapshot.index"
+        index = repository.own_index("snapshot.index")
         indexes.copy_to(repository, index)
         staged = self._staged(index)
         found = scan(repository, EVERYTHING, self.config, index, beside=True)

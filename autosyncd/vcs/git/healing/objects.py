@@ -94,7 +94,7 @@ class Objects:
 
     def _make_trees(self, records: list[bytes]) -> None:
         """In an index that does not remember which trees it has written: git would believe it."""
-        git, index = self.repository.git, self.repository.state + b"/tree.index"
+        git, index = self.repository.git, self.repository.own_index("tree.index")
         with contextlib.suppress(FileNotFoundError):
             os.unlink(index)
         stdin = b"".join(record + b"\0" for record in records)

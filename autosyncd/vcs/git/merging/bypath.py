@@ -20,7 +20,7 @@ def merge_by_path(
     repository: Repository, apart: Apart, first: str, second: str
 ) -> tuple[str, Stages]:
     """The tree of what is decided, and the stages of what is not."""
-    index = repository.state + b"/path.index"
+    index = repository.own_index("path.index")
     bases = sorted(apart("merge-base", "--all", first, second, ok=(0, 1)).text.split())
     base = bases[0] if bases else repository.empty_tree
     if os.path.exists(index):

@@ -124,7 +124,7 @@ class Rewriter:
         }
 
     def _tree(self, tree: str, wanted: Versions) -> str:
-        index = self.repository.state + b"/rewrite.index"
+        index = self.repository.own_index("rewrite.index")
         self.repository.git("read-tree", tree, index=index, timeout=LONG)
         indexes.put(self.repository, index, wanted)
         return indexes.write_tree(self.repository, index)

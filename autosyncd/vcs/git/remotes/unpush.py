@@ -193,7 +193,7 @@ def pattern_for(path: bytes) -> bytes:
 
 def _index(repository: Repository, versions: Versions, set_aside: tuple[bytes, ...]) -> bytes:
     """The person's index with the path as the branch now has it."""
-    index = repository.state + b"/unpush.index"
+    index = repository.own_index("unpush.index")
     indexes.copy_to(repository, index)
     indexes.put(repository, index, versions)
     indexes.restore_flags(repository, index, set_aside, ())

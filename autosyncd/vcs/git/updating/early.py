@@ -58,7 +58,7 @@ def stage_early(repository: Repository, changed: Entries, steps: Mapping[bytes, 
     wanted = filters.filtered(repository, coming)
     if not wanted:
         return NOTHING_EARLY
-    index = repository.state + b"/early.index"
+    index = repository.own_index("early.index")
     indexes.copy_to(repository, index)
     indexes.put(repository, index, {path: pair[1] for path, pair in changed.items()})
     batch = stage(repository, [coming[path] for path in wanted], index)
