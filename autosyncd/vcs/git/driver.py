@@ -1,7 +1,6 @@
 """git behind the door of vcs/driver.py: each verb, with what can go wrong turned into a value."""
 
 import contextlib
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
@@ -18,17 +17,10 @@ from autosyncd.vcs.git.committing import signing
 from autosyncd.vcs.git.committing.attempt import Committer
 from autosyncd.vcs.git.committing.snapshot import Snapshots
 from autosyncd.vcs.git.disk import Hasher
-from autosyncd.vcs.git.guarded import NOT_INSPECTED, guarded, is_elsewhere
+from autosyncd.vcs.git.guarded import NOT_INSPECTED, guarded, is_elsewhere, without_reason
 from autosyncd.vcs.git.healing import mark
 from autosyncd.vcs.git.identity import Identity
-from autosyncd.vcs.git.opening import (
-    Opened,
-    Opening,
-    TreeLock,
-    ledger,
-    relinked,
-    together,
-)
+from autosyncd.vcs.git.opening import Opened, Opening, TreeLock, ledger, relinked, together
 from autosyncd.vcs.git.permission import refused, untakeable
 from autosyncd.vcs.git.remotes import remote as remotes
 from autosyncd.vcs.git.repository import Repository
@@ -53,7 +45,6 @@ from autosyncd.vcs.priority import at_low_priority
 from autosyncd.vcs.process import Runner
 
 T = TypeVar("T")
-log = logging.getLogger("autosyncd")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +164,7 @@ class GitDriver:
             remote = remotes.choose(repository, self._config) if self._config.push else None
             return Snapshotted(taken, left=remote is not None and not snapshots.publish(remote))
 
-        return self._without_reason("Snapshot", work) or Snapshotted(left=True)
+        return without_reason("Snapshot", self._guarded(work)) or Snapshotted(left=True)
 
     def housekeep(self) -> bool:
         """Pack what has gathered, when that is worth it; whether it was."""
@@ -185,7 +176,7 @@ class GitDriver:
             with self._runner.interruptible():
                 return housekeeping.housekeep(repository)
 
-        return self._without_reason("Housekeep", work) or False
+        return without_reason("Housekeep", self._guarded(work)) or False
 
     def sweep(self) -> bool:
         """Let go of old versions that nobody writes to any more; True: some are left for later."""
@@ -198,7 +189,7 @@ class GitDriver:
         def work() -> bool:
             return sweeping.sweep_all(repository, hasher, leases=leases)
 
-        left = self._without_reason("Sweep", work)
+        left = without_reason("Sweep", self._guarded(work))
         return True if left is None else left
 
     @property
@@ -251,16 +242,6 @@ class GitDriver:
     def _guarded(self, verb: Callable[[], T]) -> T | Waiting | Failed | Aborted:
         repository = self._opened.repository if self._opened is not None else None
         return guarded(verb, self._config.path, repository)
-
-    def _without_reason(self, name: str, verb: Callable[[], T]) -> T | None:
-        """Run a verb whose outcome has no place for why it failed; None then. The log has it."""
-        outcome = self._guarded(verb)
-        if isinstance(outcome, Aborted):
-            return None
-        if isinstance(outcome, Waiting | Failed):
-            log.debug("%s was not done: %s", name, outcome.text)
-            return None
-        return outcome
 
     def _tell_identity(self) -> None:
         if self._opened is None or self._identity is None:

@@ -1,5 +1,6 @@
 """A verb under guard: what it can't go on from becomes an outcome."""
 
+import logging
 import os
 from collections.abc import Callable
 from typing import TypeVar
@@ -12,6 +13,7 @@ from autosyncd.vcs.git.permission import refused
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.outcomes import Aborted, Failed, Waiting, Why
 
+log = logging.getLogger("autosyncd")
 T = TypeVar("T")
 
 NOT_INSPECTED = Failed("not-inspected", "The tree was not looked at yet; that is done first.")
@@ -32,6 +34,14 @@ def guarded(
     finally:
         if repository is not None:
             repository.pause()
+
+
+def without_reason(name: str, outcome: T | Waiting | Failed | Aborted) -> T | None:
+    """For a verb whose outcome has no place for why it failed: None then, and the log has it."""
+    if isinstance(outcome, Waiting | Failed):
+        log.debug("%s was not done: %s", name, outcome.text)
+        return None
+    return None if isinstance(outcome, Aborted) else outcome
 
 
 def _made_of(
