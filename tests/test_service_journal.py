@@ -89,6 +89,16 @@ def test_a_traceback_arrives_with_its_lines(journald, logger):
     assert lines[-2:] == ["ValueError: line one", "line two"]
 
 
+def test_all_that_a_process_says_is_about_its_repository(journald, logger, monkeypatch):
+    monkeypatch.setattr(journal, "_everywhere", {})
+    logger.addHandler(JournalHandler(journald.getsockname()))
+    journal.speak_for("notes")
+    logger.error("It broke")
+    logger.error("It broke", extra=fields(repo="dots"))
+    told = [parse(journald.recv(65536))["AUTOSYNC_REPO"] for _ in range(2)]
+    assert told == ["notes", "dots"]
+
+
 def test_a_name_can_forge_no_field(journald, logger):
     logger.addHandler(JournalHandler(journald.getsockname()))
     logger.info("edit %s", "a\nPRIORITY=0", extra=fields(repo="b\nMESSAGE_ID=0"))

@@ -687,6 +687,38 @@ def test_a_reload_touches_only_what_changed(stage):
     assert "READY=1" in stage.systemd[at:]
 
 
+def test_what_comes_and_goes_by_a_reload_is_told_and_nothing_else(stage):
+    stage.configure("notes", "old")
+    stage.start()
+    stage.ready("old")
+    stage.configure("notes", "new", commit_after=9.0)
+    stage.signal(signal.SIGHUP)
+    stage.see(lambda: "read again" in stage.log())
+    told = [line for line in stage.log().splitlines() if "configuration" in line]
+    assert told == [
+        "[new] added to the configuration",
+        "[old] removed from the configuration",
+        "the configuration was read again",
+    ]
+
+
+def test_a_process_that_can_not_be_made_is_told_of_its_repository(stage, monkeypatch):
+    room = stage.folder / "room"
+
+    def no_room(wanted):
+        if room.exists() or wanted[0][0] != "notes":
+            return process.fork_all(wanted)
+        room.touch()
+        return [OSError(11, "Resource temporarily unavailable")] * len(wanted)
+
+    monkeypatch.setattr(children, "fork_all", no_room)
+    stage.configure("notes")
+    stage.start()
+    stage.ready("notes")
+    text = "No process could be made for notes: Resource temporarily unavailable."
+    assert f"[notes] error: {text}" in stage.log()
+
+
 def test_a_renamed_repository_is_never_two_processes(stage):
     stage.configure("notes")
     stage.start()

@@ -8,7 +8,7 @@ import pytest
 from autosyncd.link.messages import HeadMoved, Problem, Solved, StatusChanged
 from autosyncd.model import Head, Status
 from autosyncd.service import journal
-from autosyncd.supervisor.record import HOLD, Record
+from autosyncd.supervisor.record import HOLD, Record, of_reload
 
 GONE = Problem("gone", "It isn't there.")
 
@@ -72,3 +72,31 @@ def test_what_waits_at_the_end_is_written(lines):
     record.of_worker("notes", GONE, 1.0)
     record.flush()
     assert lines == [("WARNING", "It isn't there. (gone)")]
+
+
+def test_a_pause_and_its_end_are_a_line_each(lines):
+    record = Record()
+    for status in (
+        Status.IDLE,
+        Status.PAUSED,
+        Status.HALTED,  # what a question says meanwhile
+        Status.PAUSED,
+        Status.STOPPING,
+        Status.STARTING,
+        Status.PAUSED,
+    ):
+        record.of_worker("notes", StatusChanged(status, "", 0.0), 1.0)
+    record.of_worker("dots", StatusChanged(Status.IDLE, "", 0.0), 1.0)
+    paused = ("INFO", "the pause begins")
+    assert [one for one in lines if one[0] == "INFO"] == [paused]
+    for status in (Status.SETTLING, Status.IDLE):
+        record.of_worker("notes", StatusChanged(status, "", 0.0), 1.0)
+    assert [one for one in lines if one[0] == "INFO"] == [paused, ("INFO", "the pause is over")]
+
+
+def test_a_reload_tells_who_came_and_went(lines):
+    of_reload(["notes", "old"], ["notes", "new"])
+    assert lines == [
+        ("INFO", "added to the configuration"),
+        ("INFO", "removed from the configuration"),
+    ]

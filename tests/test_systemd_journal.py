@@ -70,6 +70,16 @@ def test_the_story_of_a_repository_in_order_with_fields(service: Service) -> Non
     assert {line["PRIORITY"] for line in story} == {"6"}
     assert {line["SYSLOG_IDENTIFIER"] for line in story} == {"autosyncd"}
     assert all("MESSAGE_ID" in line for line in lines(service, run) if "AUTOSYNC_REPO" in line)
+    service.box.run("autosyncctl", "pause", "notes")
+    eventually(lambda: "pause begins" in service.journal(*ours), every=0.2)
+    service.box.run("autosyncctl", "resume", "notes")
+    eventually(lambda: "pause is over" in service.journal(*ours), every=0.2)
+    service.box.shell("mv .config/autosync/autosync.d/notes.yaml notes.yaml")
+    eventually(lambda: "removed from" in service.journal(*ours), every=0.2)
+    service.box.shell("mv notes.yaml .config/autosync/autosync.d/")
+    eventually(lambda: "added to" in service.journal(*ours), every=0.2)
+    more = [line["AUTOSYNC_EVENT"] for line in lines(service, *ours)[len(story) :]]
+    assert [word for word in more if word != "pushed"] == ["paused", "resumed", "removed", "added"]
 
 
 def test_in_sync_nothing_is_written_however_often_it_polls(service: Service) -> None:

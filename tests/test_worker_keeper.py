@@ -16,7 +16,10 @@ from autosyncd import clock
 from autosyncd.link import beat
 from autosyncd.link.channel import Link, pair
 from autosyncd.link.messages import Alive, Online, Problem
+from autosyncd.model import RepoConfig
+from autosyncd.service import journal
 from autosyncd.worker import keeper as keepers
+from autosyncd.worker import main
 from autosyncd.worker.handover import Handover, pack, receive, send, unpack
 from autosyncd.worker.keeper import Keeper
 from tests.waiting import eventually
@@ -153,6 +156,18 @@ def test_a_shift_that_is_killed_ends_the_worker(kept):
 def test_a_bug_in_a_shift_ends_the_worker_with_a_status(kept, capfd):
     one = kept(lambda _link, _left: 1 // 0)
     assert one.ended() == keepers.FAILED
+
+
+def test_a_bug_is_told_with_the_repository_it_is_about(capfd):
+    _, below = pair()
+    pid = os.fork()
+    if pid == 0:
+        journal.install(verbose=False)
+        with contextlib.suppress(BaseException):
+            os._exit(main.run(RepoConfig(HERE, "notes"), below, lambda: str(1 // 0)))
+        os._exit(99)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == keepers.FAILED
+    assert "[notes] error: A worker ends because of an unexpected" in capfd.readouterr().err
 
 
 def test_a_keeper_that_is_killed_takes_its_shift_with_it(kept):

@@ -20,6 +20,10 @@ class Event(Enum):
     PUSHED = "486a389b09cb406696dffe2fb0e2d276"
     PULLED = "2bf317c6c8d140f2a9e70cdfd915f6f9"
     SOLVED = "1e83c64d204245fa898ffae741665058"
+    PAUSED = "e08dc918b7a049d7ad5b185a0ccea16d"
+    RESUMED = "3d0e273c42e647ee8f7a2b255b932005"
+    ADDED = "76fbb9a2ab7d48a5911b5a5fdc54172a"
+    REMOVED = "ba14e37202814a28af2703f7d1b66070"
     TRANSPORT = "17439eb8b671417fb0d181c09718bb5e"
 
     # the service
@@ -83,6 +87,10 @@ WELL = frozenset(
         Event.PUSHED,
         Event.PULLED,
         Event.SOLVED,
+        Event.PAUSED,
+        Event.RESUMED,
+        Event.ADDED,
+        Event.REMOVED,
         Event.TRANSPORT,
     }
 )

@@ -51,6 +51,15 @@ def fields(
     return {"autosync": {name: value for name, value in named.items() if value}}
 
 
+_everywhere: dict[str, str] = {}
+"""What each record of this process has, if it does not say otherwise itself."""
+
+
+def speak_for(repo: str) -> None:
+    """This process and those that it forks are about this repository, whatever they say: a bug, too."""
+    _everywhere["AUTOSYNC_REPO"] = repo
+
+
 _HIDDEN = {code: f"\\x{code:02x}" for code in (*range(0x20), *range(0x7F, 0xA0))}
 _HIDDEN |= {code: f"\\x{code - 0xDC00:02x}" for code in range(0xDC80, 0xDD00)}  # surrogateescape
 _HIDDEN |= {code: f"\\u{code:04x}" for code in (*range(0xD800, 0xDC80), *range(0xDD00, 0xE000))}
@@ -94,7 +103,7 @@ def _otherwise(record: logging.LogRecord) -> Event:
 
 def _of(record: logging.LogRecord) -> Mapping[str, str]:
     named: Mapping[str, str] = getattr(record, "autosync", {})
-    return named
+    return {**_everywhere, **named}
 
 
 def _text(record: logging.LogRecord, formatter: logging.Formatter) -> str:

@@ -15,6 +15,7 @@ from autosyncd import clock
 from autosyncd.errors import LinkClosed
 from autosyncd.link.channel import Link
 from autosyncd.link.messages import Message, Shutdown
+from autosyncd.service.journal import Event, fields
 from autosyncd.supervisor import child as life
 from autosyncd.supervisor.child import Child, Command, Exited, Life, Limits, Stimulus
 from autosyncd.supervisor.process import Entry, Process, fork_all
@@ -153,7 +154,9 @@ class Children:
         made = fork_all([(kept.name, kept.entry) for kept in births.values()])
         for (key, kept), process in zip(births.items(), made, strict=True):
             if isinstance(process, OSError):
-                log.error("No process could be made for %s: %s.", kept.name, process.strerror)
+                extra = fields(repo=kept.name if kept.name != key else "", event=Event.CHILD_DIED)
+                text = "No process could be made for %s: %s."
+                log.error(text, kept.name, process.strerror, extra=extra)
                 now = clock.now()
                 kept.child, _ = life.step(kept.child, Exited(NO_PROCESS), now, kept.limits)
             else:

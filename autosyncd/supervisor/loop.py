@@ -144,7 +144,9 @@ class Supervisor:
             return
         if self._pulse.ready:
             self._notifier.reloading(clock.monotonic_usec())
+        before = [line.name for line in self._repositories.lines()]
         changed = self._apply(self._reading.again())
+        record.of_reload(before, (line.name for line in self._repositories.lines()))
         if asked:
             self._repositories.retry()
             self._repositories.pass_on(Retry())

@@ -5,6 +5,7 @@ problem waits a moment for such a status, and where it comes the two are one lin
 """
 
 import logging
+from collections.abc import Iterable
 from math import inf
 
 from autosyncd.link.messages import (
@@ -32,6 +33,8 @@ _SHORT = 12
 HOLD = 0.2
 """Seconds that a problem waits for the status it leads to."""
 _GRAVE = (Status.HALTED, Status.FAILED)
+_SILENT = (*_GRAVE, Status.STARTING, Status.STOPPING)
+"""What says nothing of whether a pause goes on."""
 
 
 class Record:
@@ -39,6 +42,7 @@ class Record:
 
     def __init__(self) -> None:
         self._held: dict[str, tuple[Problem, float]] = {}
+        self._paused: set[str] = set()
 
     def of_worker(self, repo: str, report: Message, now: float) -> None:
         """One line for what happened; nothing for what merely goes on."""
@@ -53,11 +57,20 @@ class Record:
                     kind = held[0].kind
                     del self._held[repo]
                 self.flush(repo)
+                self._pause(repo, status)
                 _status(repo, status, reason, kind)
             case _:
                 if isinstance(report, Solved):
                     self.flush(repo)
                 _line(repo, report)
+
+    def _pause(self, repo: str, status: Status) -> None:
+        if status is Status.PAUSED and repo not in self._paused:
+            self._paused.add(repo)
+            log.info("the pause begins", extra=fields(repo=repo, event=Event.PAUSED))
+        elif status not in (Status.PAUSED, *_SILENT) and repo in self._paused:
+            self._paused.discard(repo)
+            log.info("the pause is over", extra=fields(repo=repo, event=Event.RESUMED))
 
     def tick(self, now: float) -> None:
         """Write what has waited long enough."""
@@ -107,6 +120,15 @@ def _status(repo: str, status: Status, reason: str, kind: str) -> None:
     text = f"{status.value}: {reason}" if reason else status.value
     level = logging.DEBUG if event is None else logging.WARNING
     log.log(level, "%s", text, extra=fields(repo=repo, event=event))
+
+
+def of_reload(before: Iterable[str], after: Iterable[str]) -> None:
+    """Repositories came into the configuration or are in it no more."""
+    old, new = set(before), set(after)
+    for repo in sorted(new - old):
+        log.info("added to the configuration", extra=fields(repo=repo, event=Event.ADDED))
+    for repo in sorted(old - new):
+        log.info("removed from the configuration", extra=fields(repo=repo, event=Event.REMOVED))
 
 
 def of_transport(report: TransportChanged) -> None:

@@ -9,6 +9,7 @@ from autosyncd import clock
 from autosyncd.link.channel import Link
 from autosyncd.machine import machine_id
 from autosyncd.model import RepoConfig
+from autosyncd.service.journal import speak_for
 from autosyncd.vcs.changes import ChangeSet
 from autosyncd.vcs.git import sharing
 from autosyncd.vcs.git.driver import GitDriver
@@ -27,6 +28,7 @@ def run(config: RepoConfig, link: Link, find: Callable[[], str | None]) -> int:
 
     `find` says where the repository really is, once it may be worked in; None: the worker is to end.
     """
+    speak_for(config.name)
     ignore_breaks()
     instance = Instance()
 
