@@ -135,6 +135,21 @@ def test_a_commit_in_flight_is_finished_before_the_end(service: Service) -> None
     assert service.box.shell(looks) == ""
 
 
+def test_a_hook_that_hangs_does_not_keep_the_service_from_a_clean_end(service: Service) -> None:
+    service.add_repository("notes", commit_hooks="true")
+    hook = "notes/.git/hooks/pre-commit"
+    script = "#!/bin/sh\ntrap '' TERM INT HUP\ntouch ~/begun\nwhile :; do sleep 1; done\n"
+    service.box.run("sh", "-ec", f"rm -f begun; cat >{hook}; chmod +x {hook}", input=script)
+    service.start()
+    service.box.shell("echo milk >notes/todo.md")
+    eventually(lambda: service.box.shell("ls begun", check=False), 20, every=0.1)
+    service.systemctl("stop", "autosyncd")
+    assert (service.show("Result"), service.show("ExecMainStatus")) == ("success", "0")
+    assert service.box.shell("pgrep -u alice -f [p]re-commit || echo none") == "none"
+    looks = "git -C notes fsck --no-dangling >/dev/null 2>&1 && cat notes/todo.md"
+    assert service.box.shell(looks) == "milk"
+
+
 def test_read_only_etc_and_no_journal(service: Service) -> None:
     service.add_repository("notes")
     service.box.shell("mount --bind /etc /etc; mount -o remount,bind,ro /etc", user="root")

@@ -35,7 +35,7 @@ EVERYBODYS = (
 )
 """Where packages and administrators put the units of every user, systemd.unit(5)."""
 PATIENCE = 60.0
-"""Seconds systemctl may take; stopping the daemon takes 20 at the most."""
+"""Seconds systemctl may take; stopping the daemon takes 30 at the most."""
 
 
 def install_unit(options: Namespace) -> int:
