@@ -205,6 +205,19 @@ class TestInstall:
             assert box.shell(f"cat {unit}") == before
             assert "ExecStart=/usr/local/bin/autosyncd" in before
 
+    def test_instances_of_the_system_are_named_to_whoever_upgrades_or_removes(self) -> None:
+        install, instance = "/checkout/script/install", "autosyncd@alice.service"
+        with Box(user="alice") as box:
+            box.run(install, user="root", timeout=120)
+            box.run("systemctl", "enable", "--now", instance, user="root")
+            said = box.run(install, user="root", timeout=120).stdout
+            assert said.endswith(f"\n    sudo systemctl restart {instance}\n")
+            said = box.run(install, "--remove", user="root").stdout
+            assert said.endswith(f"\n    sudo systemctl disable --now {instance}\n")
+            box.run("systemctl", "disable", "--now", instance, user="root")
+            assert box.shell("pgrep -u alice -f [b]in/autosyncd || echo none") == "none"
+            assert box.shell("find /etc/systemd -name 'autosyncd*'") == ""
+
     def test_a_file_that_a_newer_version_no_longer_has_goes_away(self) -> None:
         with Box(user="alice") as box:
             box.run("/checkout/script/install", user="root", timeout=120)

@@ -486,17 +486,18 @@ def test_a_repository_that_changes_or_goes_before_it_has_begun(stage, monkeypatc
     assert not stage.births("d")
 
 
-def test_a_repository_that_failed_is_tried_again_when_another_entry_changes(stage):
-    stage.configure("notes", "copy", "third")
+def test_a_repository_that_failed_is_left_alone_by_entries_that_do_not_concern_it(stage):
+    stage.configure("notes", "copy")
     stage.start()
-    for name in ("notes", "copy", "third"):
+    for name in ("notes", "copy"):
         stage.ready(name)
-    stage.report("copy", StatusChanged(Status.FAILED, "It is notes already.", 1.0))
+    stage.report("copy", StatusChanged(Status.FAILED, "It is a bare repository.", 1.0))
     stage.see(lambda: "copy: failed" in stage.status())
-    stage.configure("copy", "third")
+    stage.configure("copy", "another")
     stage.noticed()
-    stage.see(lambda: len(stage.births("copy")) == 2)
-    assert len(stage.births("third")) == 1
+    stage.ready("another")
+    assert len(stage.births("copy")) == 1
+    assert "copy: failed" in stage.status()
 
 
 def test_a_path_that_is_a_link_to_another_repository_is_told_by_its_own_process(stage):

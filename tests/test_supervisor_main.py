@@ -108,6 +108,25 @@ def test_the_whole_service_starts_refuses_a_second_and_ends(home):
             daemon.wait()
 
 
+def test_it_starts_in_a_folder_that_was_removed(home):
+    (home / "gone").mkdir()
+    log = home / "log"
+    with open(log, "wb") as stream:
+        daemon = subprocess.Popen(
+            ["sh", "-c", 'rmdir "$PWD"; exec "$0" -P -m autosyncd', sys.executable],
+            env=environment(home),
+            stderr=stream,
+            cwd=home / "gone",
+        )
+    try:
+        eventually(lambda: "started" in log.read_text())
+        daemon.send_signal(signal.SIGTERM)
+        assert daemon.wait(15) == 0
+    finally:
+        daemon.kill()
+        daemon.wait()
+
+
 def test_an_edit_of_the_configuration_takes_effect_by_itself(home):
     (home / "main.yaml").write_text("repositories: []\n")
     log = home / "log"

@@ -7,7 +7,7 @@ later has to give way, and it hears of it by being begun anew.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from autosyncd.config.overlap import Neighbours, neighbours, overlap
+from autosyncd.config.overlap import Neighbours, neighbours, objection, overlap
 
 
 @dataclass(slots=True)
@@ -40,3 +40,7 @@ class Located:
     def around(self, path: str, names: Mapping[str, str]) -> Neighbours:
         """What the worker of this path has to heed."""
         return neighbours(path, names, self.guarded, self._leads)
+
+    def objection(self, path: str, names: Mapping[str, str]) -> str:
+        """What keeps the worker of this path from its work, as far as it is known where that leads."""
+        return objection(path, self._leads.get(path, path), self.around(path, names))

@@ -78,14 +78,20 @@ class Repositories:
         """
         by_path = {config.path: config for config in wanted}
         old = {path: view.config for path, view in self._views.items()}
+        names = self._names()
+        failed = {
+            path: self._leads.objection(path, names)
+            for path in old.keys() & by_path.keys()
+            if self._failed(path)
+        }
         for path in old.keys() - by_path.keys():
             del self._views[path]
             self._leads.forget(path)
             self._end(path)
-        # what failed for the sake of another entry may go on when that is gone
-        others = old.keys() != by_path.keys() or self._leads.guarded != guarded
-        again = {path for path in self._views if others and self._failed(path)}
         self._leads.guarded = guarded
+        # what failed for the sake of another entry may go on when that is gone
+        names = {path: config.name for path, config in by_path.items()}
+        again = {path for path, why in failed.items() if self._leads.objection(path, names) != why}
         fresh = [c for path, c in by_path.items() if old.get(path) != c or path in again]
         for name in {c.name for c in old.values()} - {c.name for c in by_path.values()}:
             self._herald.gone(name)

@@ -24,11 +24,19 @@ def _stamp() -> Stamp | None:
     return found.st_dev, found.st_ino, found.st_mtime_ns
 
 
+def _here() -> str:
+    """The current folder, or the root if that was removed."""
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        return "/"
+
+
 class Program:
     """What was started, and where."""
 
     def __init__(self) -> None:
-        self._folder = os.getcwd()
+        self._folder = _here()
         self._stamp = _stamp()
 
     def upgraded(self) -> bool:
