@@ -114,6 +114,70 @@ def test_frozen_it_is_ended_by_the_watchdog_and_comes_back(service: Service) -> 
     assert service.show("MainPID") != pid
 
 
+def with_hub(service: Service, pre_push: str = "exit 0") -> None:
+    """~/notes, whose remote is ~/hub.git."""
+    service.box.shell(
+        "rm -rf hub.git begun; git init -q --bare -b main hub.git; git init -q -b main notes;"
+        "git -C notes remote add origin ~/hub.git; git -C notes commit -q --allow-empty -m first"
+    )
+    hook = "notes/.git/hooks/pre-push"
+    script = f"#!/bin/sh\n{pre_push}\n"
+    service.box.run("sh", "-ec", f"cat >{hook}; chmod +x {hook}", input=script)
+    service.configure("notes", "~/notes")
+
+
+def all_is_in_history(service: Service) -> None:
+    """What lies in ~/notes is committed and pushed, nothing is in the way, and all is sound."""
+    same = (
+        'test -z "$(git -C notes status --porcelain)" &&'
+        'test "$(git -C notes rev-parse HEAD)" = "$(git -C hub.git rev-parse main)"'
+    )
+    eventually(lambda: service.box.shell(f"{same} && echo yes", check=False), 30, every=0.3)
+    assert (
+        service.box.shell(
+            "git -C notes fsck --no-dangling 2>&1; ls notes/.git/*.lock 2>/dev/null || true"
+        )
+        == ""
+    )
+    listed = service.box.shell("git -C notes ls-tree --name-only HEAD")
+    assert listed == service.box.shell("ls notes")
+
+
+def test_frozen_during_a_slow_push_it_comes_back_and_nothing_is_lost(service: Service) -> None:
+    with_hub(service, "[ -e ~/begun ] || { touch ~/begun; sleep 60; }")
+    service.override("[Service]\nWatchdogSec=3\n")
+    service.start()
+    service.box.shell("echo before >notes/before")
+    eventually(lambda: service.box.shell("ls begun", check=False), 20, every=0.1)
+    service.box.shell(f"echo meanwhile >notes/meanwhile; kill -STOP {service.show('MainPID')}")
+    for number in range(5):
+        service.box.shell(f"echo {number} >notes/frozen{number}; sleep 0.3")
+    eventually(lambda: service.show("NRestarts") == "1", seconds=20, every=0.5)
+    service.box.shell("echo after >notes/after")
+    all_is_in_history(service)
+    assert len(service.box.shell("ls notes").split()) == 8
+
+
+def test_restarted_again_and_again_it_loses_nothing(service: Service) -> None:
+    with_hub(service)
+    service.start()
+    write = "i=0; until [ -e ~/enough ]; do i=$((i+1)); echo $i >notes/$i; sleep 0.1; done"
+    service.box.shell("rm -f enough")
+    service.box.run("systemd-run", "--user", "-q", "-u", "writer", "sh", "-c", f"cd; {write}")
+    try:
+        for _ in range(6):
+            service.systemctl("restart", "autosyncd")
+    finally:
+        service.box.shell("touch enough")
+    eventually(
+        lambda: service.box.shell("systemctl --user is-active writer", check=False) != "active",
+        every=0.1,
+    )
+    all_is_in_history(service)
+    assert int(service.box.shell("ls notes | wc -l")) > 20
+    assert (service.show("NRestarts"), service.show("Result")) == ("0", "success")
+
+
 def test_beside_one_in_a_terminal_it_waits_and_takes_over(service: Service) -> None:
     box = service.box
     box.shell("systemd-run --user --collect -q -u terminal /usr/local/bin/autosyncd")
