@@ -110,7 +110,8 @@ def _trusted(*, system: bool) -> set[int]:
     """The owners whose files are believed.
 
     In a user namespace without root (systemd's PrivateUsers= in a user unit) root's files look like
-    anybody's; where only root can have put them they are believed all the same.
+    anybody's; where only root can have put them they are believed all the same. What root has given to
+    another person there can't be told from that.
     """
     owners = {0, os.geteuid()}
     return owners | {_OVERFLOW_UID} if system and not _root_is_mapped() else owners
