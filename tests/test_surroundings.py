@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.daemons import QUICK, Daemon, clone, daemon, git, hub, write_yaml
+from tests.daemons import QUICK, ROOT, Daemon, clone, daemon, git, hub, write_yaml
 from tests.testbed.program import require
 from tests.waiting import eventually
 
@@ -230,22 +230,37 @@ def test_a_bare_repository(tmp_path: Path) -> None:
 # where it lies
 
 
-@pytest.mark.root
-def test_a_file_system_that_others_change_is_looked_at_and_said_so(tmp_path: Path) -> None:
-    """FUSE stands for a network's: what changes behind the mount makes no sound."""
+@pytest.fixture
+def behind(tmp_path: Path) -> Iterator[Path]:
+    """What ~/notes shows. FUSE stands for a network's file system: what changes behind it makes no
+    sound."""
     require(programs={"bindfs": "bindfs"})
     behind, tree = one_tree(tmp_path, "behind"), tmp_path / "notes"
     tree.mkdir()
     if subprocess.run(["bindfs", str(behind), str(tree)], check=False).returncode:
         pytest.skip("no FUSE here")
-    try:
-        with daemon(tmp_path) as machine:
-            machine.configure({"path": str(tree)})
-            machine.start().ready("notes")
-            assert "fuse" in machine.text()
-            works(machine, tree)
-    finally:
-        subprocess.run(["umount", "--lazy", str(tree)], check=True)
+    yield behind
+    subprocess.run(["umount", "--lazy", str(tree)], check=True)
+
+
+@pytest.mark.root
+def test_a_file_system_that_others_change_is_looked_at_and_said_so(
+    tmp_path: Path, behind: Path
+) -> None:
+    # a minute, as it is, would be long for a test
+    (tmp_path / "sitecustomize.py").write_text(
+        "from autosyncd.worker import state\n\nstate.SCAN_UNWATCHED = 2.0\n"
+    )
+    tree = tmp_path / "notes"
+    with daemon(tmp_path, PYTHONPATH=f"{tmp_path}:{ROOT}") as machine:
+        machine.configure({"path": str(tree)})
+        machine.start().ready("notes")
+        assert "fuse" in machine.text()
+        works(machine, tree)
+        (behind / "remote").write_text("from another machine\n")
+        committed = ("git", "show", "HEAD:remote")
+        eventually(lambda: subprocess.run(committed, cwd=behind, capture_output=True).stdout, 15)
+        assert git(behind, "status", "--porcelain") == ""
 
 
 @pytest.mark.root
