@@ -1,5 +1,6 @@
 """Which alerts become letters, how many, and what is never in one."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -60,6 +61,12 @@ def test_what_comes_together_goes_together_and_the_newest_of_a_kind_counts() -> 
     assert [(at, text.splitlines()[1:]) for at, text in seen] == [
         (GATHER, ["b: a problem: No.", "a: a problem: new"])
     ]
+
+
+def test_what_the_messenger_before_has_said_is_said_again_only_when_it_has_changed() -> None:
+    assert play((0, replace(alert(), said=True)), (300, alert())) == []
+    ((_, text),) = play((0, replace(alert(), said=True)), (300, alert(text="Worse.")))
+    assert "Worse." in text
 
 
 def test_there_is_a_minute_between_two_letters() -> None:

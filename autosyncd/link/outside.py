@@ -93,6 +93,8 @@ class Alert(Message):
     """Stable within the repository: a problem's kind, or the alert's kind."""
     title: str
     text: str
+    said: bool = False
+    """A messenger before this one has had time to write it; a bubble is shown all the same."""
 
     @property
     def subject(self) -> object:

@@ -77,6 +77,8 @@ def alerted(state: Letters, alert: Alert, now: float) -> Letters:
     if key == ("", ABOUT_LETTERS):
         return state
     state = _forget_old(state, now)
+    if alert.said:  # by the messenger before
+        state = replace(state, said={**state.said, key: (_line(alert), now)})
     waiting = {other: one for other, one in state.waiting.items() if other != key}
     if state.said.get(key, ("", 0.0))[0] == _line(alert):
         return _settled(replace(state, waiting=waiting))

@@ -5,7 +5,10 @@ messenger. What merely happens (a notice to tell, a conflict) waits here while t
 """
 
 from collections.abc import Callable
+from dataclasses import replace
+from math import inf
 
+from autosyncd import clock
 from autosyncd.link.messages import (
     Message,
 )
@@ -21,6 +24,10 @@ from autosyncd.link.outside import (
 )
 from autosyncd.supervisor.news import lasting
 
+SAID_AFTER = 120.0
+"""Seconds after which a messenger that had an alert has written it to whom it may concern: letters.py
+waits for more first, and for the minute between two letters."""
+
 
 class Herald:
     """All that goes to the messenger goes through here; `post` is False if nobody is there."""
@@ -28,15 +35,21 @@ class Herald:
     def __init__(self, post: Callable[[Message], bool]) -> None:
         self._post = post
         self._states: dict[tuple[str, object], Message] = {}
+        self._told: dict[object, float] = {}
+        """Since when a messenger has known of a standing alert."""
         self._waiting: dict[tuple[type[Message], object], Message] = {}
 
     def renew(self) -> None:
         """A new messenger is there: tell it how everything stands, then what waited."""
         for state in self._states.values():
-            self._post(state)
+            self._pass_on(state)
         waiting, self._waiting = self._waiting, {}
         for message in waiting.values():
             self._happened(message)
+
+    def readdress(self) -> None:
+        """The next messenger has another configuration, and may write to somebody else."""
+        self._told.clear()
 
     def row(self, message: RepositoryStatus) -> None:
         self._state("row", message)
@@ -62,6 +75,7 @@ class Herald:
 
     def withdraw(self, message: Withdraw) -> None:
         """Ends a standing alert; nothing if none stands."""
+        self._told.pop(message.subject, None)
         if self._states.pop(("alert", message.subject), None) is not None:
             self._post(message)  # a messenger that comes later never knew of it
 
@@ -85,7 +99,17 @@ class Herald:
         key = (what, message.subject)
         if self._states.get(key) != message:
             self._states[key] = message
-            self._post(message)
+            self._told.pop(message.subject, None)
+            self._pass_on(message)
+
+    def _pass_on(self, state: Message) -> None:
+        if not isinstance(state, Alert):
+            self._post(state)
+            return
+        now = clock.now()
+        said = now - self._told.get(state.subject, inf) >= SAID_AFTER
+        if self._post(replace(state, said=said)):
+            self._told.setdefault(state.subject, now)
 
     def _happened(self, message: Message) -> None:
         if not self._post(message):

@@ -165,6 +165,7 @@ class Supervisor:
         if another:
             self._outside = config.outside
             self._away.clear()
+            self._herald.readdress()
             entry = partial(self._frame.entries.messenger, config.outside)
             self._children.keep(MESSENGER, MESSENGER, entry, self._frame.messenger_limits)
         if self._stopping:
