@@ -80,6 +80,7 @@ class Stage:
 
     def renew(self) -> None:
         """Another session."""
+        self.recent.lost(now=self.now)
         self.session = Session(
             OWN,
             daemon="d" * 32,
@@ -234,6 +235,29 @@ def test_who_comes_late_hears_what_was_announced_a_moment_ago(stage):
     stage.later()
     stage.hears(here(DESKTOP))
     assert stage.later() == []
+
+
+def test_what_was_pushed_while_we_were_away_is_told_afterwards_and_once(stage):
+    stage.recent.lost(now=stage.now)
+    stage.recent.put(NOTES, now=stage.now)
+    stage.later(3600)
+    for told in ([DESKTOP], [DESKTOP], [], []):  # the first of them may have died at once
+        stage.renew()
+        stage.later()
+        stage.hears(here(DESKTOP))
+        assert addressees(stage.later()) == told
+        stage.later(KEPT_FOR / 2)
+
+
+def test_what_was_said_to_a_session_already_dead_is_told_however_late_the_next_begins(stage):
+    stage.announce(NOTES)
+    stage.later(40)
+    stage.recent.lost(now=stage.now)
+    stage.now += 600
+    stage.session.begin(now=stage.now)
+    stage.later()
+    stage.hears(here(DESKTOP))
+    assert addressees(stage.later()) == [DESKTOP]
 
 
 def test_only_the_newest_head_of_a_channel_goes_out(stage):
@@ -575,12 +599,36 @@ def test_ten_thousand_fuzzed_stanzas_do_nothing_but_name_channels_we_have():
 # the transport around it
 
 
+STAND_IN = SimpleNamespace(boundjid=SimpleNamespace(full=OWN), say=str, drop=lambda: None)
+"""For a client whose login is good."""
+
+
 def transport() -> XmppTransport:
     """With a session that writes nowhere; to be made while a loop runs."""
     config = XmppConfig("alice@example.org", Secret(literal="x"))
     made = XmppTransport(config, Ear(), daemon="d" * 32)
-    made.greeted(SimpleNamespace(boundjid=SimpleNamespace(full=OWN), say=str))
+    made.greeted(STAND_IN)
     return made
+
+
+def test_a_transport_keeps_what_a_lost_session_may_not_have_said(monkeypatch):
+    moment = 1000.0
+    monkeypatch.setattr(clock, "now", lambda: moment)
+
+    async def play() -> list[PushNotice]:
+        nonlocal moment
+        machine = transport()
+        machine._open_session()
+        machine.announce(NOTES)
+        moment += 40
+        machine._let_go()
+        machine.announce(SHARED)
+        moment += 600
+        machine.greeted(STAND_IN)
+        machine._open_session()
+        return machine._recent.fresh(now=moment)
+
+    assert asyncio.run(play()) == [NOTES, SHARED]
 
 
 def test_a_server_without_carbons_is_told_of_once(caplog):
@@ -588,7 +636,7 @@ def test_a_server_without_carbons_is_told_of_once(caplog):
         machine = transport()
         for _ in range(2):
             machine.received(client("<iq type='error' id='carbons-enable'/>"))
-            machine.greeted(SimpleNamespace(boundjid=SimpleNamespace(full=OWN), say=str))
+            machine.greeted(STAND_IN)
 
     asyncio.run(play())
     (line,) = caplog.messages

@@ -60,6 +60,7 @@ class Session:
 
     def begin(self, *, now: float) -> None:
         """Show ourselves to the own account, and to each that is trusted."""
+        self._recent.began(now=now)
         presence = stanzas.presence(self._daemon)
         self._sending.charge(len(presence), now=now)
         self._say(presence)

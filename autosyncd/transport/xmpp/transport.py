@@ -112,6 +112,7 @@ class XmppTransport(LivingTransport):
         if self._session is not None:
             waiting = [*self._session.unproved, *self._letters]
             self._letters = deque(waiting, maxlen=LETTERS)
+            self._recent.lost(now=clock.now())
         self._session = None
         client, self._client = self._client, None
         if client is not None:
