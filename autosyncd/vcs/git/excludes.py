@@ -78,9 +78,8 @@ def install(repository: Repository, config: RepoConfig) -> None:
     lines += _kept_out(repository)
     lines += config.exclude
     _write(repository, lines)
-    secrets = repository.state + b"/secrets"
-    with open(secrets, "w", encoding="utf-8") as file:
-        file.writelines(line + "\n" for line in SECRETS)
+    secrets = "".join(line + "\n" for line in SECRETS)
+    replace(repository.state + b"/secrets", secrets.encode(), durable=False)
     repository.git.excludes = repository.state + b"/excludes"
 
 
@@ -91,7 +90,8 @@ def keep_out(repository: Repository, config: RepoConfig, paths: Iterable[bytes])
     fresh = [pattern for pattern in map(_pattern, sorted(paths)) if pattern not in known]
     if fresh:
         content = "".join(line + "\n" for line in [*known, *fresh])
-        Path(os.fsdecode(repository.state), KEPT_OUT).write_bytes(os.fsencode(content))
+        # without it a file that nobody else is to see would be committed
+        replace(repository.state + b"/" + os.fsencode(KEPT_OUT), os.fsencode(content), durable=True)
         install(repository, config)
 
 
