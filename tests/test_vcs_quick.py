@@ -480,7 +480,10 @@ def test_a_killed_predecessors_objects_are_flushed_before_they_are_relied_on(
 def test_no_child_is_left_behind(laptop: Clone, ways: Ways) -> None:
     laptop.edit("a.txt", "edited\n")
     ways.quick(laptop, "a.txt")
-    assert children_of(os.getpid())
+    before = [pid for pid in children_of(os.getpid()) if works_in(pid, laptop.root)]
+    assert before
+    laptop.driver.inspect()  # anew, as when a person asks for it
+    assert not set(before) & set(children_of(os.getpid()))
     laptop.driver.close()
     assert not [pid for pid in children_of(os.getpid()) if works_in(pid, laptop.root)]
 

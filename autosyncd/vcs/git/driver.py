@@ -262,6 +262,8 @@ class GitDriver:
         ).run()
         if not isinstance(opened, Opened):
             return opened
+        if self._opened is not None:
+            self._opened.repository.rest()  # or the children of its git would stay
         self._opened = self._with_committer(opened.repository, opened.author)
         self._identity = Identity(opened.ready.identity, opened.settings)
         opened.repository.pause()
