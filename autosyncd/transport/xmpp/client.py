@@ -16,6 +16,7 @@ from autosyncd.transport import connection as life
 from autosyncd.transport import events
 from autosyncd.transport.tls import in_words
 from autosyncd.transport.xmpp import login
+from autosyncd.transport.xmpp.entrance import Entrance
 
 # It would write down passwords (debug) and whatever strangers send (error); and it speaks already while
 # it is imported.
@@ -57,21 +58,15 @@ class Client(slixmpp.ClientXMPP):
         super().__init__(jid, password)
         self._context = context
         self._owner = owner
-        self._allow_plain = allow_plain
+        self._entrance = Entrance(self, context, allow_plain=allow_plain)
         self._ending: asyncio.Future[events.Event] = asyncio.get_running_loop().create_future()
         self._unread = 0
         self._dropped = False
         self._online = False
-        self._challenged = False
-        self._accepted = False
-        """The server says that the login is good."""
         self._filtering: asyncio.Task[None] | None = None
         self.understood = False
         """An XMPP server, whatever it thinks of us, is at the other end."""
         self.when_understood: Callable[[], None] = lambda: None
-        self._mechanisms = self.plugin["feature_mechanisms"]
-        self._mechanisms.unencrypted_scram = False
-        self._mechanisms.use_mechs = set(login.MECHANISMS)
         self.add_filter("in", self._admit)
         self.add_event_handler("session_start", self._check)
         self.add_event_handler("ssl_invalid_chain", self._end_by_error)
@@ -122,11 +117,8 @@ class Client(slixmpp.ClientXMPP):
         self._end(events.Lost("it was dropped"))
 
     def disconnect(self, *_: Any, **__: Any) -> "asyncio.Future[None]":
-        """The library gives up: after bytes that are no XML, or a login that was not proved."""
-        if self._accepted and not self.authenticated:
-            self._end(events.Unacceptable("it can't prove that it knows the password"))
-        else:
-            self._end(events.Lost("what it sent can't be understood"))
+        """The library gives up."""
+        self._end(self._entrance.given_up())
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         done.set_result(None)
         return done
@@ -165,79 +157,23 @@ class Client(slixmpp.ClientXMPP):
             self.understood = True
             self.when_understood()
         if xml.tag == login.STREAM_ERROR:
-            self._end(login.ended(xml, logged_in=self._proved))
+            self._end(login.ended(xml, logged_in=self._entrance.proved))
             return None
         if self._online:
             self._owner.received(xml)
             return None
-        return stanza if self._is_welcome(xml) else None
-
-    def _is_welcome(self, xml: "Element") -> bool:
-        """Whether the library may see an element before the session is good."""
-        if xml.tag == login.FEATURES:
-            return self._takes(xml)
-        if not self._encrypted:
-            return xml.tag in login.IN_CLEAR
-        if xml.tag in login.WORDS:
-            return self._believes(xml)
-        if xml.tag != "{jabber:client}iq" or not self._proved:
-            return False
-        if xml.get("type") == "error":  # the library would take it for an address
-            self._end(login.unbound(xml))
-        return xml.get("type") == "result"
-
-    def _believes(self, word: "Element") -> bool:
-        used = self._mechanisms.mech
-        mechanism = used.name if used is not None and not self._accepted else ""
-        objection = login.objection(word, mechanism, challenged=self._challenged)
-        if objection is not None:
-            self._end(objection)
-            return False
-        self._challenged = self._challenged or word.tag == login.CHALLENGE
-        self._accepted = self._accepted or word.tag == login.SUCCESS
-        return True
-
-    def _takes(self, features: "Element") -> bool:
-        verdict = login.judge(
-            features,
-            encrypted=self._encrypted,
-            authenticated=self._proved,
-            allow_plain=self._allow_plain,
-        )
-        if not isinstance(verdict, login.GoOn):
-            self._end(verdict)
-            return False
-        if verdict.mechanisms is not None:
-            self._mechanisms.use_mechs = set(verdict.mechanisms)
-        return True
-
-    @property
-    def _encrypted(self) -> bool:
-        """Inside TLS, with a certificate that was checked against the JID's own domain."""
-        tls = self.transport and self.transport.get_extra_info("ssl_object")
-        if not tls or tls.context is not self._context:
-            return False
-        domain = self.requested_jid.domain
-        names = {domain, domain.encode("idna").decode("ascii")}
-        checked = self._context.check_hostname and self._context.verify_mode is ssl.CERT_REQUIRED
-        return checked and tls.server_hostname in names
-
-    @property
-    def _proved(self) -> bool:
-        """Logged in; and where that was by SCRAM, the server has proved that it knows the password."""
-        used = self._mechanisms.mech
-        if not self.authenticated or used is None:
-            return False
-        return used.name not in login.MECHANISMS or used._mutual_auth is True
+        admitted = self._entrance.admits(xml)
+        if not isinstance(admitted, bool):
+            self._end(admitted)
+            return None
+        return stanza if admitted else None
 
     def _check(self, _event: object) -> None:
-        """The library calls a session started that was never encrypted and never logged in."""
+        """The library calls a session started, which need not mean much."""
         if self._ending.done():
             return
-        if not self._encrypted or not self._proved:
-            self._end(events.Unacceptable("it asks for no password, so it may be anybody"))
-        elif self.boundjid.bare != self.requested_jid.bare or not self.boundjid.resource:
-            self._end(events.Unacceptable("it logged us in as somebody else"))
+        if flaw := self._entrance.flaw():
+            self._end(flaw)
         else:
             self._online = True
             self._owner.greeted(self)
