@@ -120,7 +120,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 class Worker:
     """A whole worker in a process of its own, and what it says."""
 
-    def __init__(self, tree: Path) -> None:
+    def __init__(self, tree: Path, commit_after: float = 0.1) -> None:
         self.link, below = pair()
         self.said: list[object] = []
         self.pid = os.fork()
@@ -128,7 +128,7 @@ class Worker:
             status = 99
             with contextlib.suppress(Exception):
                 self.link.close()
-                config = RepoConfig(str(tree), "notes", commit_after=0.1)
+                config = RepoConfig(str(tree), "notes", commit_after=commit_after)
                 status = main.run(config, below, lambda: str(tree))
             os._exit(status)
         below.close()
@@ -268,11 +268,14 @@ def test_fuse_that_hangs_is_told_and_all_goes_on_when_it_answers(
 ) -> None:
     monkeypatch.setattr(hanging, "LOOK_EVERY", 0.2)
     monkeypatch.setattr(hanging, "HANGS_AFTER", 1.0)
-    worker = Worker(mount.place)
+    worker = Worker(mount.place, commit_after=2.0)
     try:
         worker.hears(Status.IDLE)
         worker.said.clear()
         (mount.place / "edit").write_text("one\n")
+        worker.hears(
+            Status.SETTLING
+        )  # else its loop hangs, which sets the watches, and says nothing
         mount.hang()
         worker.hears(Problem("stuck", ""), Status.FAILED)
         worker.said.clear()

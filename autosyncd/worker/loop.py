@@ -180,13 +180,15 @@ class Worker:
 
     def _pass_time(self) -> None:
         now = clock.now()
-        self._reports.pass_time(busy=self._engine.busy)
         if now >= self._grace_ends:
             self._engine.abort(network_only=False)
             self._grace_ends = NEVER
         self._watching.settle_if_due()
         if deadline(self._state, now=now, policy=self._config) <= now:
             self._turn(ev.Tick())
+        self._reports.pass_time(
+            busy=self._engine.busy
+        )  # a verb that has just begun may hang at once
 
     # what is heard
 
