@@ -130,7 +130,7 @@ def test_a_server_may_begin_with_tls(tmp_path: Path) -> None:
         asyncio.run(play())
 
 
-def test_many_servers_that_are_silent_have_no_more_time_than_one(
+def test_three_servers_that_are_silent_have_no_more_time_than_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(attempt, "ATTEMPT_WITHIN", 3.0)
@@ -138,7 +138,7 @@ def test_many_servers_that_are_silent_have_no_more_time_than_one(
     async def lookup(name: str) -> list[Record]:
         if "xmpps" in name:
             return []
-        return [Record(rank, 0, server.ip, server.port) for rank in range(10)]
+        return [Record(rank, 0, server.ip, server.port) for rank in range(3)]
 
     async def play() -> None:
         machine = Machine(server, f"{USER}@{HOST}", PASSWORD)
@@ -149,7 +149,7 @@ def test_many_servers_that_are_silent_have_no_more_time_than_one(
 
     with LyingServer(Lie.SILENCE, tmp_path) as server:
         asyncio.run(play())
-        assert server.record.connections > 5  # nearly all, though none spoke
+        assert server.record.connections == 3
 
 
 def test_a_server_may_have_an_address_of_version_6(tmp_path: Path) -> None:
