@@ -127,6 +127,22 @@ def test_it_starts_in_a_folder_that_was_removed(home):
         daemon.wait()
 
 
+def test_a_file_named_from_a_folder_that_was_removed_is_said_to_be_missing(home):
+    (home / "gone").mkdir()
+    script = 'rmdir "$PWD"; exec "$0" -P -m autosyncd --config here.yaml'
+    done = subprocess.run(
+        ["sh", "-c", script, sys.executable],
+        env=environment(home),
+        capture_output=True,
+        text=True,
+        cwd=home / "gone",
+        check=False,
+    )
+    assert done.returncode == 78
+    assert "here.yaml can't be found" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_an_edit_of_the_configuration_takes_effect_by_itself(home):
     (home / "main.yaml").write_text("repositories: []\n")
     log = home / "log"

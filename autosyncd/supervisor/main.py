@@ -36,7 +36,12 @@ class Options:
 
 def run(options: Options) -> int:
     """The whole service; the exit status."""
-    main_file = os.path.abspath(options.config) if options.config is not None else None
+    try:
+        main_file = os.path.abspath(options.config) if options.config is not None else None
+    except FileNotFoundError:
+        text = "%s can't be found: the folder that autosyncd was started in is gone. Give the whole path."
+        log.error(text, options.config, extra=journal.fields(event=journal.Event.CONFIG_PROBLEM))
+        return EX_CONFIG
     if options.check:
         return check(main_file, options.etc, origin=options.origin, in_json=options.json)
     ignore_wishes()
