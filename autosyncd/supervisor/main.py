@@ -39,7 +39,7 @@ def run(options: Options) -> int:
     try:
         main_file = os.path.abspath(options.config) if options.config is not None else None
     except FileNotFoundError:
-        text = "%s can't be found, since the folder that this was started in is gone; give all of its path."
+        text = "%s can't be found: the folder this was started in is gone. Give all of its path."
         log.error(text, options.config, extra=journal.fields(event=journal.Event.CONFIG_PROBLEM))
         return EX_CONFIG
     if options.check:
