@@ -78,6 +78,8 @@ class Daemon:
             **environment,
         }
         self.process: subprocess.Popen[bytes] | None = None
+        self.words = ("--verbose",)
+        """Its command line."""
         self.through: tuple[str, ...] = ()
         """What runs it: `ip netns exec NAME`, say."""
 
@@ -93,7 +95,7 @@ class Daemon:
         """Begin; returns at once."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*self.through, sys.executable, "-P", "-m", "autosyncd", "--verbose"],
+                [*self.through, sys.executable, "-P", "-m", "autosyncd", *self.words],
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

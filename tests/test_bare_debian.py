@@ -150,7 +150,8 @@ def test_the_wheel_works_with_pipx(suite: str, wheel: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["systemd", "systemd_journal", "systemd_people", "systemd_programs"]
+    "name",
+    ["systemd", "systemd_journal", "systemd_people", "systemd_programs", "systemd_session"],
 )
 def test_the_service_is_at_home_there(suite: str, name: str) -> None:
     """The same tests as on this host's system, for its unit, its journal and the programs around git."""

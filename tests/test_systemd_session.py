@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.booted import Service, cleaned, installed
+from tests.booted import SUITE, Service, cleaned, installed
 from tests.testbed import Box
 from tests.testbed.program import require
 from tests.waiting import eventually
@@ -69,12 +69,15 @@ def test_an_agent_that_environment_d_names_is_used(service: Service) -> None:
         service.systemctl("unset-environment", "SSH_AUTH_SOCK")
 
 
-AGENTS = {
-    "keyring/ssh": "systemd-run --user -q --unit agent gnome-keyring-daemon -f --components=ssh",
-    "gnupg/S.gpg-agent.ssh": "systemctl --user start gpg-agent-ssh.socket",
-}
+AGENTS = {"gnupg/S.gpg-agent.ssh": "systemctl --user start gpg-agent-ssh.socket"}
 """Where the agents of desktops listen, below the runtime folder; what starts each. (Debian 12's
 gcr-ssh-agent crashes now and then when a key is used.)"""
+if SUITE == "trixie":
+    AGENTS["openssh_agent"] = "systemctl --user start ssh-agent.socket"
+else:
+    AGENTS["keyring/ssh"] = (
+        "systemd-run --user -q --unit agent gnome-keyring-daemon -f --components=ssh"
+    )
 
 
 @pytest.mark.parametrize("address", AGENTS)
@@ -96,7 +99,7 @@ def test_the_agent_of_a_desktop_is_found(service: Service, address: str) -> None
         service.box.shell(
             f"SSH_AUTH_SOCK=$XDG_RUNTIME_DIR/{address} ssh-add -q -D;"
             "gpgconf --kill gpg-agent; rm -rf .gnupg;"
-            "systemctl --user stop agent gpg-agent-ssh.socket",
+            "systemctl --user stop agent gpg-agent-ssh.socket ssh-agent.socket ssh-agent",
             check=False,
         )
 
