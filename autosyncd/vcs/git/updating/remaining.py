@@ -62,7 +62,8 @@ class Remaining:
         for path in kept.keys() - self.reasons.keys():
             if held.version_in(self.repository, kept[path], path) is None:
                 mine = occupant(self.repository.root, path)
-                if mine is not None and mine not in kept:  # it was ignored when this one came
+                above_waits = mine != path and mine in kept
+                if mine is not None and not above_waits:  # it was ignored when this one came
                     self._wait_for(path, mine, os.fsdecode(mine))
         waiting = {path: self.reasons.get(path, "") for path in sorted(kept)}
         in_the_way = {self._occupied[path] for path in kept if path in self._occupied}
