@@ -17,6 +17,10 @@ from autosyncd.transport.xmpp.servers import Record
 from tests.lying_server import HOST, PASSWORD, USER, Lie, LyingServer
 from tests.xmpp_machines import CHANNEL, HEAD, Machine, notice, until
 
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*<socket.socket:pytest.PytestUnraisableExceptionWarning"
+)
+"""A connect that is cancelled midway leaves its socket to the collector (asyncio of Python 3.11)."""
 LATER = "by itself."
 RELOAD = "at the next reload."
 
