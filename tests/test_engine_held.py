@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from autosyncd.vcs.git.history import make_commit
+from autosyncd.vcs.git.indexes import tree_with
+from autosyncd.vcs.git.lock import IndexLock
+from autosyncd.vcs.git.updating import held, update
 from autosyncd.vcs.git.updating.lease import ignore_breaks
 from autosyncd.vcs.outcomes import CommitMade, NothingToCommit, Synced
 from tests.trees import Clone, World, make_world
@@ -301,6 +305,41 @@ def test_the_person_makes_a_folder_where_the_held_file_was(
         clone.is_clean()
     assert laptop.files() == desktop.files()
     assert b"of the desktop\n" in laptop.files().values()
+
+
+def test_a_file_of_a_target_that_was_given_up_is_a_new_one(
+    trees: tuple[Clone, Clone], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A first round puts a conflict copy there, the person opens it, and the second round wants none."""
+    laptop, desktop = trees
+    their_edit(laptop)
+    begin, opened = update.Update._round, []
+
+    def a_round(
+        self: update.Update, lock: IndexLock, at: update.Standing, *, first: bool
+    ) -> object:
+        if not first:
+            return begin(self, lock, at, first=False)
+        repository, target = self.repository, at.target
+        copy = {b"copy": held.version_in(repository, target, b"other")}
+        tree = tree_with(repository, repository.tree_of(target), copy)
+        at.target = make_commit(repository, tree, [target], "given up", self.committer.author)
+        desktop.edit("other", "edited meanwhile\n")  # so that there is a second one
+        outcome = begin(self, lock, at, first=True)
+        at.target = target
+        opened.append(os.open(desktop.path("copy"), os.O_RDWR))
+        return outcome
+
+    monkeypatch.setattr(update.Update, "_round", a_round)
+    assert isinstance(desktop.sync(), Synced)
+    monkeypatch.undo()
+    os.ftruncate(opened[0], 0)
+    os.write(opened[0], b"of the desktop\n")
+    os.close(opened[0])
+    desktop.commit()
+    assert desktop.history_has("of the desktop\n")
+    exchange(desktop, laptop, desktop)
+    assert laptop.files() == desktop.files()
 
 
 def test_saved_atomically_while_the_old_one_is_open(

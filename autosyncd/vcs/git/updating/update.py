@@ -170,11 +170,20 @@ class Update:
             return None
         base = at.ours or merged
         kept = {path: at.record.get(path, base) for path in applied.held | applied.dirty}
+        self._give_up(kept, steps)
         held.record(repository, kept)  # before the branch moves
         remaining.leave_submodules(self.links)
         if self._move(lock, at.head, merged):
             return at.left or self._updated(merged, kept)
         return self._look_anew(at, merged, applied)
+
+    def _give_up(self, kept: held.Held, steps: Steps) -> None:
+        """What an earlier round has put there for a target that is another now, and that somebody has
+        open, waits for nothing: it is a new file of theirs."""
+        for path, base in list(kept.items()):
+            goes = path in steps and steps[path].new is None
+            if goes and held.version_in(self.repository, base, path) is None:
+                del kept[path]
 
     def _absorb(self, at: Standing, applied: Applied, dirty: Set[bytes]) -> None:
         """Commit what was edited meanwhile."""
