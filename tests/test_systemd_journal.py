@@ -120,15 +120,20 @@ def test_the_status_line_follows_within_a_second(service: Service) -> None:
     assert time.monotonic() - asked < 1.5  # one more look takes some tenths
 
 
-def test_a_commit_in_flight_is_finished_before_the_end(service: Service) -> None:
+def stopped_in_a_hook(service: Service, then: str, before: str = ":") -> None:
+    """The service is stopped while a pre-commit hook of ~/notes runs, which does `then`."""
     service.add_repository("notes", commit_hooks="true")
     hook = "notes/.git/hooks/pre-commit"
-    script = "#!/bin/sh\ntouch ~/begun\nsleep 2\n"
+    script = f"#!/bin/sh\n{before}\ntouch ~/begun\n{then}\n"
     service.box.run("sh", "-ec", f"rm -f begun; cat >{hook}; chmod +x {hook}", input=script)
     service.start()
     service.box.shell("echo milk >notes/todo.md")
     eventually(lambda: service.box.shell("ls begun", check=False), 20, every=0.1)
     service.systemctl("stop", "autosyncd")
+
+
+def test_a_commit_in_flight_is_finished_before_the_end(service: Service) -> None:
+    stopped_in_a_hook(service, "sleep 2")
     assert service.show("Result") == "success"
     assert "todo.md" in service.subjects("notes")
     looks = "git -C notes fsck --no-dangling 2>&1; git -C notes status --porcelain"
@@ -136,14 +141,7 @@ def test_a_commit_in_flight_is_finished_before_the_end(service: Service) -> None
 
 
 def test_a_hook_that_hangs_does_not_keep_the_service_from_a_clean_end(service: Service) -> None:
-    service.add_repository("notes", commit_hooks="true")
-    hook = "notes/.git/hooks/pre-commit"
-    script = "#!/bin/sh\ntrap '' TERM INT HUP\ntouch ~/begun\nwhile :; do sleep 1; done\n"
-    service.box.run("sh", "-ec", f"rm -f begun; cat >{hook}; chmod +x {hook}", input=script)
-    service.start()
-    service.box.shell("echo milk >notes/todo.md")
-    eventually(lambda: service.box.shell("ls begun", check=False), 20, every=0.1)
-    service.systemctl("stop", "autosyncd")
+    stopped_in_a_hook(service, "while :; do sleep 1; done", before="trap '' TERM INT HUP")
     assert (service.show("Result"), service.show("ExecMainStatus")) == ("success", "0")
     assert service.box.shell("pgrep -u alice -f [p]re-commit || echo none") == "none"
     looks = "git -C notes fsck --no-dangling >/dev/null 2>&1 && cat notes/todo.md"
