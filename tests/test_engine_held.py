@@ -213,6 +213,24 @@ def test_nothing_is_committed_while_nobody_writes(
     assert desktop.git("rev-parse", "HEAD") == before
 
 
+def test_closed_and_edited_while_a_sync_runs(trees: tuple[Clone, Clone], logger: Logger) -> None:
+    """The edit that the update finds is merged in the same one, and the next edit is made on it."""
+    laptop, desktop = trees
+    their_edit(laptop)
+    exchange(desktop)
+    logger.append("appended here\n")
+    logger.close()
+    synced = desktop.sync()
+    assert isinstance(synced, Synced)
+    assert not synced.held
+    assert desktop.read("app.log").decode() == THEIRS + "appended here\n"
+    desktop.edit("app.log", THEIRS + "appended there\n")
+    exchange(desktop, laptop, desktop)
+    assert laptop.files() == desktop.files()
+    assert not [name for name in laptop.files() if b"sync-conflict" in name]
+    assert desktop.history_has(OLD + "appended here\n")
+
+
 @pytest.mark.parametrize("restart", [False, True])
 def test_both_are_merged_when_it_is_closed(
     trees: tuple[Clone, Clone], logger: Logger, restart: bool

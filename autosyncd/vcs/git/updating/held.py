@@ -68,9 +68,7 @@ def commit_edits(
     bases = {held[path] for path in edits}
     for base in sorted(bases):
         mine = {path: version for path, version in edits.items() if held[path] == base}
-        files = {file_above(repository, base, path) for path in mine}  # folders now
-        gone = {file: None for file in files if file is not None}
-        tree = tree_with(repository, repository.tree_of(base), {**gone, **mine})
+        tree = with_edits(repository, repository.tree_of(base), mine)
         message = f"{name}: edit of a file that is still open"
         commit = make_commit(repository, tree, [base], message, author)
         keep_side(repository, commit)
@@ -79,6 +77,13 @@ def commit_edits(
     if made:
         record(repository, held)
     return made
+
+
+def with_edits(repository: Repository, tree: str, edits: Mapping[bytes, Version]) -> str:
+    """A tree with these versions in it. What was a file may be a folder now, with one of them in it."""
+    files = {file_above(repository, tree, path) for path in edits}
+    gone = {file: None for file in files if file is not None}
+    return tree_with(repository, tree, {**gone, **edits})
 
 
 def keep_side(repository: Repository, commit: str) -> None:

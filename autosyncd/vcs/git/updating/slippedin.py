@@ -1,6 +1,6 @@
 """Edits that slipped in while an update was under way, committed on the version they were made from."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 
 from autosyncd.vcs.changes import Change, ChangeSet, Scope
@@ -12,7 +12,6 @@ from autosyncd.vcs.git.history import make_commit
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.updating import held
 from autosyncd.vcs.git.updating.asking import kind_of
-from autosyncd.vcs.git.updating.step import Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +26,8 @@ class SlippedIn:
     """Paths that differ, and yet there was nothing to commit."""
     reasons: Mapping[bytes, str] = field(default_factory=dict)
     """Why, as far as that is known."""
+    held_edits: held.Held = field(default_factory=dict)
+    """Held files that were edited, and the commit that has it, on the version it was made from."""
 
 
 def absorb(
@@ -45,28 +46,32 @@ def absorb(
     indexes.put(repository, index, {path: step.new for path, step in onto_disk.items()})
     found = scan(repository, Scope(frozenset(dirty)) | beside, committer.config, index)
     edits = found.take(repository, index)
+    now = indexes.write_tree(repository, index)
+    slipped_in = steps_between(repository, disk, now)
+    held_edits: held.Held = {}
     if edits:
         record, name = held.recall(repository), committer.config.name
         held.commit_edits(repository, record, edits, committer.author, name)
-    now = indexes.write_tree(repository, index)
-    slipped_in = steps_between(repository, disk, now)
-    stubborn = frozenset(path for path in dirty if not _touched(path, slipped_in))
+        held_edits = {path: record[path] for path in edits}
+        now = held.with_edits(repository, now, edits)
+    found_at = slipped_in.keys() | edits.keys()
+    stubborn = frozenset(path for path in dirty if not _touched(path, found_at))
     reasons = {one.path: one.text for one in found.left_out if one.path in stubborn}
     base = repository.tree_of(ours)
     tree = indexes.tree_with(
         repository, base, {path: step.new for path, step in slipped_in.items()}
     )
     if tree == base:
-        return SlippedIn(ours, now, stubborn, reasons)
+        return SlippedIn(ours, now, stubborn, reasons, held_edits)
     changes = tuple(Change(kind_of(step), step.path) for step in slipped_in.values())
     message = committer.compose(ChangeSet(changes, 0), repository.memory.branch, "")
     made = make_commit(repository, tree, [ours] if ours else [], message, committer.author)
     held.keep_side(repository, made)
-    return SlippedIn(made, now, stubborn, reasons)
+    return SlippedIn(made, now, stubborn, reasons, held_edits)
 
 
-def _touched(path: bytes, steps: Mapping[bytes, Step]) -> bool:
+def _touched(path: bytes, found: Set[bytes]) -> bool:
     """Whether the scan found something at a path, above it or below it."""
-    return path in steps or any(
-        other.startswith(path + b"/") or path.startswith(other + b"/") for other in steps
+    return path in found or any(
+        other.startswith(path + b"/") or path.startswith(other + b"/") for other in found
     )

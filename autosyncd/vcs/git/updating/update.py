@@ -191,6 +191,9 @@ class Update:
         beside = Scope(frozenset(applied.in_the_way)) | self.order.pending
         found = absorb(self.repository, self.committer, at.ours, disk, dirty, beside)
         at.ours, at.disk = found.ours, found.disk
+        at.record |= found.held_edits
+        for edit in sorted(set(found.held_edits.values())):
+            at.target = self.joiner.join(at.target, edit)
         self.remaining.stubborn |= found.stubborn
         self.remaining.reasons |= found.reasons
 
