@@ -43,7 +43,15 @@ class Roaming:
 
     def arrives(self, text: str, seconds: float) -> None:
         """The laptop's file has these bytes."""
-        eventually(lambda: self.laptop.box.shell("cat notes/todo.md", check=False) == text, seconds)
+        try:
+            eventually(
+                lambda: self.laptop.box.shell("cat notes/todo.md", check=False) == text, seconds
+            )
+        except AssertionError as missing:
+            lines = self.laptop.journal("-o", "short-precise")
+            missing.add_note(f"the laptop:\n{lines}")
+            missing.add_note(f"the desktop:\n{self.desktop.text()}")
+            raise
 
     def online(self) -> int:
         """How often the laptop's journal says that it is online."""

@@ -188,9 +188,12 @@ def test_a_killed_workers_children_do_not_work_against_its_successor(tmp_path: P
 
 
 def _named(machine: Daemon, name: str) -> list[int]:
-    return [
-        pid for pid in machine.processes() if Path(f"/proc/{pid}/comm").read_text().strip() == name
-    ]
+    found = []
+    for pid in machine.processes():
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has just ended
+            if Path(f"/proc/{pid}/comm").read_text().strip() == name:
+                found.append(pid)
+    return found
 
 
 def test_sigterm_commits_what_has_settled_though_the_network_hangs(tmp_path: Path) -> None:

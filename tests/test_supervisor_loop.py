@@ -592,6 +592,19 @@ def test_after_an_absence_every_repository_pulls_once(stage, news, monkeypatch):
         stage.see(lambda one=name: stage.told(one, PullOrder) == [PullOrder(None)])
 
 
+def test_what_was_announced_before_a_repository_could_be_heard_is_pulled(stage, monkeypatch):
+    monkeypatch.setattr("autosyncd.supervisor.repositories.SPREAD", 0.1)
+    monkeypatch.setattr("autosyncd.supervisor.routing.LATER", 0.1)
+    stage.configure("notes")
+    stage.start()
+    stage.see(lambda: stage.told("messenger", Subscribe))
+    stage.report("messenger", Connected("fanout"))
+    stage.see(lambda: stage.told("notes", PullOrder))
+    stage.configure("notes", "other")
+    stage.signal(signal.SIGHUP)
+    stage.see(lambda: stage.told("other", PullOrder) == [PullOrder(None)])
+
+
 def test_what_the_person_asked_to_hear_becomes_alerts(stage):
     stage.configure("loud", alerts=frozenset(AlertKind))
     stage.start()

@@ -159,6 +159,18 @@ def test_pull_all_is_spread_and_given_once_a_minute():
     assert table.pulls == {"/notes": 104.0, "/old": 108.0, "/copy": 166.0, "/dots": 166.0}
 
 
+def test_who_says_late_who_it_is_pulls_once_more():
+    """A notice that came before was of a channel nobody here had."""
+    known = identity("t1", NOTES, head="h1")
+    table = routing.may_have_missed(household(), "/notes", known, 5.0)
+    assert table.pulls == {}
+    more = identity("t1", NOTES, OTHER)
+    table = routing.may_have_missed(table, "/notes", more, 5.0)
+    table = routing.may_have_missed(table, "/new", known, 5.0)
+    table = routing.may_have_missed(table, "/new", known, 6.0)
+    assert table.pulls == {"/notes": 5.0 + routing.LATER, "/new": 5.0 + routing.LATER}
+
+
 def test_a_repository_that_is_gone_gets_nothing_more():
     table = routing.leave(pull_all(household(), 0.0, 1.0, [0.5]), "/notes")
     assert "/notes" not in orders(heard(table, notice(NOTES), "x", 0.0)[1])

@@ -227,6 +227,7 @@ class Supervisor:
                 self._repositories.pass_on(report)
                 self._pull_all()
             case Connected():
+                self._repositories.hears = True
                 self._pull_all()
             case TransportChanged():
                 self._transport(report)

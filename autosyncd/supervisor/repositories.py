@@ -61,6 +61,8 @@ class Repositories:
         self._beginning = Beginning(children, entry, limits, self._around)
         self._table = Table()
         self._record = Record()
+        self.hears = False
+        """Whether other machines could be heard by now, over any transport."""
 
     @property
     def answered(self) -> bool:
@@ -112,6 +114,8 @@ class Repositories:
     def reported(self, path: str, report: Message) -> None:
         """A worker's report. The last words of one that was replaced or removed count too."""
         if isinstance(report, Identity):
+            if self.hears:
+                self._table = routing.may_have_missed(self._table, path, report, clock.now())
             self._table = routing.join(self._table, path, report)
         elif isinstance(report, HeadMoved):
             self._table = routing.merged(self._table, path, report.head)

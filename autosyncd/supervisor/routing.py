@@ -36,7 +36,7 @@ BURST = 20.0
 REFILL = 0.5
 """Notices a second after that."""
 LATER = 2.0
-"""Seconds until the pull that a refused notice is replaced by."""
+"""Seconds until the pull that makes up for a notice that was refused, or may have been missed."""
 PULL_EVERY = 60.0
 """Seconds between two pulls of one repository by "pull all"."""
 REMEMBERED = 16
@@ -109,6 +109,15 @@ def join(table: Table, worker: str, identity: Identity) -> Table:
     if identity.head:
         member = _with_head(member, identity.head)
     return replace(table, members={**table.members, worker: member})
+
+
+def may_have_missed(table: Table, worker: str, identity: Identity, now: float) -> Table:
+    """The worker says who it is while others can be heard already: until now nobody listened for it,
+    so it pulls once more, when it is listened for."""
+    old = table.members.get(worker)
+    if old is not None and frozenset(identity.channels) <= old.channels:
+        return table
+    return replace(table, pulls={**table.pulls, worker: table.pulls.get(worker, now + LATER)})
 
 
 def subscription(config: RepoConfig, identity: Identity) -> Subscribe:
