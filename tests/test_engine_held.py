@@ -6,13 +6,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from autosyncd.vcs.git.history import make_commit
 from autosyncd.vcs.git.indexes import tree_with
 from autosyncd.vcs.git.lock import IndexLock
-from autosyncd.vcs.git.updating import held, update
+from autosyncd.vcs.git.updating import held, slippedin, update
 from autosyncd.vcs.git.updating.lease import ignore_breaks
 from autosyncd.vcs.outcomes import CommitMade, NothingToCommit, Synced
 from tests.trees import Clone, World, make_world
@@ -358,6 +359,35 @@ def test_a_file_of_a_target_that_was_given_up_is_a_new_one(
     assert desktop.history_has("of the desktop\n")
     exchange(desktop, laptop, desktop)
     assert laptop.files() == desktop.files()
+
+
+def test_a_new_file_that_comes_and_goes_while_it_is_looked_at_is_committed(
+    trees: tuple[Clone, Clone], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There when the incoming one was to come, not when it was looked for, and there again after."""
+    laptop, desktop = trees
+    laptop.edit("fresh", "of the laptop\n")
+    exchange(laptop)
+    desktop.edit("fresh", "of the desktop\n")
+    look, looks = slippedin.scan, []
+
+    def scan(*arguments: Any, **words: Any) -> Any:
+        looks.append(1)
+        if len(looks) > 1:
+            return look(*arguments, **words)
+        desktop.delete("fresh")
+        found = look(*arguments, **words)
+        desktop.edit("fresh", "of the desktop\n")
+        return found
+
+    monkeypatch.setattr(slippedin, "scan", scan)
+    synced = desktop.sync()
+    assert looks
+    assert isinstance(synced, Synced)
+    assert not synced.in_the_way
+    exchange(desktop, laptop, desktop)
+    assert laptop.files() == desktop.files()
+    assert {b"of the desktop\n", b"of the laptop\n"} <= set(laptop.files().values())
 
 
 def test_saved_atomically_while_the_old_one_is_open(

@@ -1,6 +1,7 @@
 """Edits that slipped in while an update was under way, committed on the version they were made from."""
 
-from collections.abc import Iterable, Mapping, Set
+import os
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
 from autosyncd.vcs.changes import Change, ChangeSet, Scope
@@ -12,6 +13,7 @@ from autosyncd.vcs.git.history import make_commit
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.updating import held
 from autosyncd.vcs.git.updating.asking import kind_of
+from autosyncd.vcs.git.updating.intheway import occupant
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +25,7 @@ class SlippedIn:
     disk: str
     """The tree that lies on disk now."""
     stubborn: frozenset[bytes]
-    """Paths that differ, and yet there was nothing to commit."""
+    """Paths that differ, and lay there unchanged while nothing was found to commit."""
     reasons: Mapping[bytes, str] = field(default_factory=dict)
     """Why, as far as that is known."""
     held_edits: held.Held = field(default_factory=dict)
@@ -35,7 +37,7 @@ def absorb(
     committer: Committer,
     ours: str | None,
     disk: str,
-    dirty: Iterable[bytes],
+    dirty: Set[bytes],
     beside: Scope,
 ) -> SlippedIn:
     """Look at the dirty paths, and at what may have changed `beside` them; `disk` is the tree that was
@@ -44,6 +46,7 @@ def absorb(
     indexes.copy_own(repository)
     onto_disk = steps_between(repository, repository.tree_of(repository.head), disk)
     indexes.put(repository, index, {path: step.new for path, step in onto_disk.items()})
+    before = {path: _what_lies_at(repository.root, path) for path in dirty}
     found = scan(repository, Scope(frozenset(dirty)) | beside, committer.config, index)
     edits = found.take(repository, index)
     now = indexes.write_tree(repository, index)
@@ -55,7 +58,8 @@ def absorb(
         held_edits = {path: record[path] for path in edits}
         now = held.with_edits(repository, now, edits)
     found_at = slipped_in.keys() | edits.keys()
-    stubborn = frozenset(path for path in dirty if not _touched(path, found_at))
+    silent = {path: before[path] for path in dirty if not _touched(path, found_at)}
+    stubborn = _unmoved(repository, disk, silent)
     reasons = {one.path: one.text for one in found.left_out if one.path in stubborn}
     base = repository.tree_of(ours)
     tree = indexes.tree_with(
@@ -68,6 +72,29 @@ def absorb(
     made = make_commit(repository, tree, [ours] if ours else [], message, committer.author)
     held.keep_side(repository, made)
     return SlippedIn(made, now, stubborn, reasons, held_edits)
+
+
+def _unmoved(
+    repository: Repository, disk: str, before: Mapping[bytes, tuple[int, ...] | None]
+) -> frozenset[bytes]:
+    """Those of the paths without news that lay there unchanged meanwhile. Any other may be news of a
+    moment later; and where nothing is, and nothing was to be, nothing is in the way."""
+    return frozenset(
+        path
+        for path, state in before.items()
+        if state == _what_lies_at(repository.root, path)
+        and (state is not None or held.version_in(repository, disk, path) is not None)
+    )
+
+
+def _what_lies_at(root: bytes, path: bytes) -> tuple[int, ...] | None:
+    """Something that differs when another thing has the place of `path`, or it was written to."""
+    there = occupant(root, path)
+    try:
+        status = os.lstat(os.path.join(root, there)) if there else None
+    except OSError:
+        return None
+    return (status.st_ino, status.st_mode, status.st_ctime_ns) if status else None
 
 
 def _touched(path: bytes, found: Set[bytes]) -> bool:
