@@ -186,9 +186,8 @@ class Worker:
         self._watching.settle_if_due()
         if deadline(self._state, now=now, policy=self._config) <= now:
             self._turn(ev.Tick())
-        self._reports.pass_time(
-            busy=self._engine.busy
-        )  # a verb that has just begun may hang at once
+        # a verb that has just begun may hang at once
+        self._reports.pass_time(busy=self._engine.busy)
 
     # what is heard
 

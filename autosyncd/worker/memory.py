@@ -9,6 +9,7 @@ from pathlib import Path
 
 from autosyncd import clock
 from autosyncd.service.journal import fields
+from autosyncd.vcs.statefile import replace
 from autosyncd.worker.events import Recalled
 
 log = logging.getLogger("autosyncd")
@@ -81,9 +82,7 @@ def _write(file: Path, memory: Memory) -> None:
     if memory == Memory():
         file.unlink(missing_ok=True)
         return
-    fresh = file.with_suffix(".new")
-    fresh.write_text(json.dumps(asdict(memory)), encoding="utf-8")
-    fresh.rename(file)
+    replace(file, json.dumps(asdict(memory)).encode("ascii"), durable=False)
 
 
 def _paused_for(memory: Memory, wall: float) -> float | None:
