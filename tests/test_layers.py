@@ -100,6 +100,26 @@ def test_what_calls_itself_pure_is_pure(path: Path) -> None:
         assert module.split(".")[0] not in IMPURE, f"{path}:{line}: {module} in a pure file"
 
 
+def written(path: Path) -> list[tuple[int, str]]:
+    """(line, text) of every text that the code holds, docstrings left out."""
+    tree = ast.parse(path.read_text())
+    told = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    return [
+        (node.lineno, node.value if isinstance(node.value, str) else node.value.decode("latin-1"))
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes)
+        if id(node) not in told
+    ]
+
+
+def test_only_one_file_spells_the_names_of_our_own_refs() -> None:
+    for path in files():
+        for line, text in written(path):
+            if "refs/autosync" in text:
+                where = f"{path.relative_to(PACKAGE.parent)}:{line}"
+                assert path.name == "refs.py", f"{where}: a name that vcs/git/refs.py makes"
+
+
 def test_only_the_clock_reads_a_clock_and_only_process_starts_programs() -> None:
     for path in files():
         for line, module in imports(path):

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autosyncd.errors import AutosyncError
+from autosyncd.vcs.git import refs
 from autosyncd.vcs.git.disk import RENAME_NOREPLACE, Place, rename
 from autosyncd.vcs.git.others import working_on
 from autosyncd.vcs.git.repository import Repository
@@ -182,7 +183,7 @@ def recover_others(repository: Repository, remote: str | None) -> None:
         for folder in (repository.git_dir, repository.common_dir):
             for name in names:
                 _unlink(folder + b"/" + name + b".lock")
-        for base, _, files in os.walk(repository.common_dir + b"/refs/autosync"):
+        for base, _, files in os.walk(repository.common_dir + b"/" + os.fsencode(refs.OWN)):
             for name in files:
                 if name.endswith(b".lock"):
                     _unlink(base + b"/" + name)

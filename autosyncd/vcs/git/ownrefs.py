@@ -1,12 +1,17 @@
-"""Refs of ours below refs/autosync that have served. Whatever only they hold keeps them for ever."""
+"""Refs of ours (refs.py): what is kept by one, and those that have served taken away. Whatever only they
+hold keeps them for ever."""
 
 import os
 from collections.abc import Iterator
 
+from autosyncd.vcs.git import refs
 from autosyncd.vcs.git.command import LONG
-from autosyncd.vcs.git.remotes.tips import FETCHED, fetched_tips
 from autosyncd.vcs.git.repository import Repository
 
+CONTAINED: tuple[refs.Kind, ...] = ("side", "before", "unpushed", "tips")
+"""Kinds of refs that have served when the branch contains their commits."""
+LEFT: tuple[refs.Kind, ...] = ("before", "unpushed")
+"""Kinds that hold a history which was left."""
 KEPT_FOR = 90 * 86_400.0
 """Seconds for which a history that was left is kept at least, as git keeps its reflogs."""
 MOST_NAMED = 100
@@ -14,16 +19,47 @@ MOST_NAMED = 100
 BLOBS = ("rev-list", "--objects", "--filter=object:type=blob", "--filter-provided-objects")
 
 
+def keep_side(repository: Repository, commit: str) -> None:
+    """Let a ref hold a commit that is still to be merged into HEAD."""
+    repository.git("update-ref", refs.side(repository.memory.tree, commit), commit)
+
+
+def keep_before(repository: Repository, left: str) -> str:
+    """Hold a history that is about to be left; the ref."""
+    ref = refs.before(repository.memory.tree, left)
+    repository.git("update-ref", ref, left)
+    return ref
+
+
+def sides(repository: Repository, head: str) -> list[str]:
+    """Commits of our own that are to be merged into the branch: edits that could not be published
+    yet (held.py)."""
+    found = []
+    for commit, ref in listed(repository, refs.below("side", repository.memory.tree)):
+        if repository.contains(head, commit):
+            repository.git("update-ref", "-d", ref)  # it has served
+        else:
+            found.append(commit)
+    return sorted(found)
+
+
+def fetched_tips(repository: Repository, *which: str) -> list[tuple[str, str, str]]:
+    """Tip, tree and branch of each that a fetch has brought, ours among them, or of `which` of them
+    (git-for-each-ref(1))."""
+    found = listed(repository, *which, refs.FETCHED_TIPS)
+    return sorted((tip, *refs.tree_and_branch(ref)) for tip, ref in found)
+
+
 def drop_contained(repository: Repository) -> None:
     """Refs whose commits the branch contains."""
     branch, tree = repository.memory.branch, repository.memory.tree
     if repository.head is None:
         return
-    own = [f"refs/autosync/{kind}/{tree}/" for kind in ("side", "before", "unpushed", "tips")]
+    own = [refs.below(kind, tree) for kind in CONTAINED]
     merged = f"--merged=refs/heads/{branch}"
-    _delete(repository, list(_listed(repository, merged, *own)))
+    _delete(repository, list(listed(repository, merged, *own)))
     fetched = [
-        (tip, f"{FETCHED}{tree}/{branch}")
+        (tip, refs.fetched_tip(tree, branch))
         for tip, tree, on in fetched_tips(repository, merged)
         if on == branch
     ]
@@ -34,29 +70,30 @@ def drop_expired(repository: Repository, now: float) -> None:
     """Histories that were left (rewritten there, or taken back with unpush) so long ago that nobody
     will look for them, where the branch has had each content of each of their files."""
     tree = repository.memory.tree
-    own = [f"refs/autosync/{kind}/{tree}/" for kind in ("before", "unpushed")]
+    own = [refs.below(kind, tree) for kind in LEFT]
     if repository.head is None:
         return
     _delete(
         repository,
         [
             (commit, ref)
-            for commit, ref in _listed(repository, *own)
+            for commit, ref in listed(repository, *own)
             if _written(repository, ref) + KEPT_FOR < now and not holds_alone(repository, commit)
         ],
     )
 
 
-def _listed(repository: Repository, *arguments: str) -> Iterator[tuple[str, str]]:
+def listed(repository: Repository, *arguments: str) -> Iterator[tuple[str, str]]:
+    """Commit and name of the refs that git-for-each-ref(1) finds by these arguments."""
     said = repository.git("for-each-ref", "--format=%(objectname) %(refname)", *arguments)
     for line in filter(None, said.text.split("\n")):
         commit, _, ref = line.partition(" ")
         yield commit, ref
 
 
-def _delete(repository: Repository, refs: list[tuple[str, str]]) -> None:
-    if refs:
-        stdin = "".join(f"delete {ref} {commit}\n" for commit, ref in refs)
+def _delete(repository: Repository, served: list[tuple[str, str]]) -> None:
+    if served:
+        stdin = "".join(f"delete {ref} {commit}\n" for commit, ref in served)
         repository.git("update-ref", "--stdin", stdin=os.fsencode(stdin))
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from autosyncd.model import Head, RepoConfig
 from autosyncd.vcs.driver import Watcher
+from autosyncd.vcs.git import ownrefs
 from autosyncd.vcs.git.committing.attempt import Committer
 from autosyncd.vcs.git.committing.snapshot import Snapshots
 from autosyncd.vcs.git.condition import obstacle
@@ -156,7 +157,7 @@ class Sync:
             return self._synced(Synced(Head(memory.branch, target)))
         self.watcher.stage(Stage.UPDATE)
         if self.joiner.left is not None:
-            doubts.keep(repository, self.joiner.left)
+            ownrefs.keep_before(repository, self.joiner.left)
         updated = update(repository, self.committer, self.order, self.joiner, target)
         if not isinstance(updated, Updated):
             return updated

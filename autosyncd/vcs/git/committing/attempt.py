@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 from autosyncd.model import Head, RepoConfig
 from autosyncd.vcs.changes import Change, ChangeSet
 from autosyncd.vcs.driver import Compose, Guard
-from autosyncd.vcs.git import excludes
+from autosyncd.vcs.git import excludes, ownrefs
 from autosyncd.vcs.git.committing.scan import Found
 from autosyncd.vcs.git.history import Author
-from autosyncd.vcs.git.remotes import doubts
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.updating import held
 from autosyncd.vcs.git.updating.overwritten import SetAside
@@ -46,7 +45,7 @@ class Attempt:
         base, self.missed_on = self.missed_on, head
         if self.missed and base and not (head and self.repository.contains(head, base)):
             for lost in self.missed:
-                doubts.keep(self.repository, lost)
+                ownrefs.keep_before(self.repository, lost)
             self.missed = []
 
     def question(self, changes: ChangeSet) -> Question | None:

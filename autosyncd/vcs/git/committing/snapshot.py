@@ -12,12 +12,10 @@ from pathlib import Path
 
 from autosyncd.model import RepoConfig
 from autosyncd.vcs.changes import EVERYTHING
-from autosyncd.vcs.git import indexes
+from autosyncd.vcs.git import indexes, ownrefs, refs
 from autosyncd.vcs.git.command import GitFailed
 from autosyncd.vcs.git.committing.scan import scan
 from autosyncd.vcs.git.history import Author, make_commit
-from autosyncd.vcs.git.ownrefs import holds_alone
-from autosyncd.vcs.git.remotes import doubts
 from autosyncd.vcs.git.remotes import remote as remotes
 from autosyncd.vcs.git.remotes.tips import push_own
 from autosyncd.vcs.git.repository import Repository
@@ -34,7 +32,7 @@ class Snapshots:
     @property
     def ref(self) -> str:
         """Where the newest lies, here and on the remote."""
-        return f"refs/autosync/wip/{self.repository.memory.tree}"
+        return refs.snapshot(self.repository.memory.tree)
 
     def take(self) -> str | None:
         """The commit of the work tree as it is; None when that is in history already."""
@@ -98,8 +96,8 @@ class Snapshots:
         if last is None:
             return ""
         said = ""
-        if holds_alone(repository, last):
-            kept = doubts.keep(repository, last)
+        if ownrefs.holds_alone(repository, last):
+            kept = ownrefs.keep_before(repository, last)
             said = (
                 "What lay in the work tree while your git went first is not in history; for three "
                 f"months it can be had with: git show {kept}"

@@ -23,7 +23,7 @@ from autosyncd.vcs.git.command import LONG
 from autosyncd.vcs.git.healing import mark, torn
 from autosyncd.vcs.git.healing.aside import Aside
 from autosyncd.vcs.git.healing.objects import Objects
-from autosyncd.vcs.git.healing.refs import Refs
+from autosyncd.vcs.git.healing.tornrefs import Refs
 from autosyncd.vcs.git.memory import MEMORY, stored
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.statefile import replace

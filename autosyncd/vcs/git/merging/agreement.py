@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
+from autosyncd.vcs.git import ownrefs
 from autosyncd.vcs.git.committing.attempt import Committer
 from autosyncd.vcs.git.history import make_commit
 from autosyncd.vcs.git.merging import case
 from autosyncd.vcs.git.merging.join import Joiner
 from autosyncd.vcs.git.remotes import doubts
 from autosyncd.vcs.git.remotes import remote as remotes
-from autosyncd.vcs.git.remotes.publish import sides
 from autosyncd.vcs.git.remotes.tips import Tips
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.updating import held
@@ -65,7 +65,7 @@ class Agreement:
 
     def _waiting(self, here: str) -> list[str]:
         """What is to be merged besides the branch."""
-        return [*sides(self.repository, here), *self.tips.waiting()]
+        return [*ownrefs.sides(self.repository, here), *self.tips.waiting()]
 
     def _doubt(
         self, here: str, there: str, before: str | None, *, related: bool

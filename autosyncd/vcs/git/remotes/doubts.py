@@ -2,6 +2,7 @@
 
 from enum import Enum
 
+from autosyncd.vcs.git import ownrefs, refs
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.outcomes import Question
 
@@ -28,7 +29,7 @@ def seen_ref(repository: Repository) -> str:
     """Where we remember the remote's branch as we last agreed with it. A person's own `git fetch`
     moves the remote-tracking branch, and must not hide from us that history was rewritten."""
     memory = repository.memory
-    return f"refs/autosync/seen/{memory.tree}/{memory.branch}"
+    return refs.seen(memory.tree, memory.branch)
 
 
 def saw(repository: Repository, tip: str | None) -> None:
@@ -66,29 +67,16 @@ def left_here(repository: Repository, here: str, there: str) -> str | None:
     return None
 
 
-def _kept_ref(repository: Repository, left: str) -> str:
-    return f"refs/autosync/before/{repository.memory.tree}/{left}"
-
-
-def keep(repository: Repository, left: str) -> str:
-    """Hold a history that is about to be left; the ref."""
-    ref = _kept_ref(repository, left)
-    repository.git("update-ref", ref, left)
-    return ref
-
-
 def followed(repository: Repository, remote: str, left: str) -> str:
     """The branch has left that history: nothing of it is to be merged again. The sentence to say."""
-    side = f"refs/autosync/side/{repository.memory.tree}/"
-    said = repository.git("for-each-ref", "--format=%(objectname) %(refname)", side)
-    for line in filter(None, said.text.split("\n")):
-        commit, _, ref = line.partition(" ")
+    tree = repository.memory.tree
+    for commit, ref in ownrefs.listed(repository, refs.below("side", tree)):
         if repository.contains(commit, left):  # an edit during the update, which was carried over
-            keep(repository, commit)
+            ownrefs.keep_before(repository, commit)
             repository.git("update-ref", "-d", ref)
     return (
         f"The history of {repository.memory.branch} on {remote} was rewritten, and this tree has "
-        f"followed it; what was here is kept: git log {_kept_ref(repository, left)}"
+        f"followed it; what was here is kept: git log {refs.before(tree, left)}"
     )
 
 

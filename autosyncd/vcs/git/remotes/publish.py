@@ -100,18 +100,3 @@ class Publisher:
         """Whether the remote has the tip already. (One that contains what it has is newer.)"""
         newer = tip != known and self.repository.contains(tip, known)
         return not newer and self.repository.contains(known, tip)
-
-
-def sides(repository: Repository, head: str) -> list[str]:
-    """Commits of our own that are to be merged into the branch: edits that could not be published
-    yet (held.py)."""
-    under = f"refs/autosync/side/{repository.memory.tree}/"
-    said = repository.git("for-each-ref", "--format=%(objectname) %(refname)", under)
-    found = []
-    for line in filter(None, said.text.split("\n")):
-        commit, _, ref = line.partition(" ")
-        if repository.contains(head, commit):
-            repository.git("update-ref", "-d", ref)  # it has served
-        else:
-            found.append(commit)
-    return sorted(found)

@@ -8,6 +8,7 @@ from pathlib import Path
 from autosyncd.model import Channel, RepoConfig
 from autosyncd.redaction import without_secrets
 from autosyncd.vcs import channel
+from autosyncd.vcs.git import refs
 from autosyncd.vcs.git.complaint import away, branch_missing
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.outcomes import Away, AwayKind, NoRemote
@@ -156,7 +157,7 @@ def to_tell(repository: Repository, remote: str) -> str:
         return ""
     file.write_text("told\n", encoding="ascii")
     return (
-        f"{remote} takes no refs below refs/autosync, so other machines can't help this one when it "
+        f"{remote} takes no refs below {refs.OWN}, so other machines can't help this one when it "
         "is always too slow, and snapshots stay here; all else works."
     )
 
@@ -169,7 +170,7 @@ def fetch(repository: Repository, remote: str) -> Away | str | None:
         "--prune",
         remote,
         f"+refs/heads/{branch}:{tracking_ref(repository, remote)}",
-        f"+refs/autosync/tips/*/{branch}:refs/autosync/theirs/*/{branch}",
+        refs.tips_refspec(branch),
     )
     if said.code == 0:
         return None

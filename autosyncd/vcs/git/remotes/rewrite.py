@@ -4,21 +4,21 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from autosyncd.vcs.git import indexes
+from autosyncd.vcs.git import indexes, refs
 from autosyncd.vcs.git.command import LONG
 from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.listings import of_tree
 from autosyncd.vcs.git.repository import Repository
 
 Versions = Mapping[bytes, Version | None]
-PUBLISHED = ("--not", "--remotes", "--glob=refs/autosync/theirs/*")
+PUBLISHED = ("--not", "--remotes", f"--glob={refs.FETCHED_TIPS}*")
 """What other machines may know: every remote as it was last seen (git-rev-list(1))."""
 
 
 def unpushed_commits(repository: Repository) -> list[str]:
     """Every commit that no remote has, parents first: of the branch, and edits still to be merged
     into it (held.py)."""
-    side = f"--glob=refs/autosync/side/{repository.memory.tree}/*"
+    side = f"--glob={refs.below('side', repository.memory.tree)}*"
     branch = f"refs/heads/{repository.memory.branch}"
     walk = ("rev-list", "--topo-order", "--reverse", branch, side, *PUBLISHED, "--")
     return repository.git(*walk, timeout=LONG).text.split()

@@ -8,6 +8,8 @@ is taken away by its owner as soon as it has served, or by whoever finds it late
 
 from dataclasses import dataclass
 
+from autosyncd.vcs.git import refs
+from autosyncd.vcs.git.ownrefs import fetched_tips
 from autosyncd.vcs.git.remotes import remote as remotes
 from autosyncd.vcs.git.remotes.answer import PushVerdict, push_answer
 from autosyncd.vcs.git.remotes.doubts import seen_ref
@@ -15,8 +17,6 @@ from autosyncd.vcs.git.repository import Repository
 
 HELP_AFTER = 4
 """Rejected pushes in a row after which we ask the others to take our commits along."""
-FETCHED = "refs/autosync/theirs/"
-"""Where a fetch brings the tips: TREE/BRANCH, ours among them."""
 
 
 @dataclass(slots=True)
@@ -39,7 +39,7 @@ class Tips:
         """Our commits are in the branch. A request that an earlier Sync could not take back any more
         is known by the fetch."""
         memory = self.repository.memory
-        fetched = f"{FETCHED}{memory.tree}/{memory.branch}"
+        fetched = refs.fetched_tip(memory.tree, memory.branch)
         left = self.repository.commit_at(fetched)
         if not self.wanted or not (self.asked or left):
             return
@@ -62,14 +62,15 @@ class Tips:
         for tip, tree in self._theirs():
             if not repository.contains(seen, tip):
                 continue
-            there = f"refs/autosync/tips/{tree}/{repository.memory.branch}"
+            there = refs.tip(tree, repository.memory.branch)
             if push_own(repository, self.remote, f":{there}", f"--force-with-lease={there}:{tip}"):
-                repository.git("update-ref", "-d", f"{FETCHED}{tree}/{repository.memory.branch}")
+                fetched = refs.fetched_tip(tree, repository.memory.branch)
+                repository.git("update-ref", "-d", fetched)
 
     @property
     def _own(self) -> str:
         memory = self.repository.memory
-        return f"refs/autosync/tips/{memory.tree}/{memory.branch}"
+        return refs.tip(memory.tree, memory.branch)
 
     @property
     def _seen(self) -> str | None:
@@ -83,18 +84,6 @@ class Tips:
             for tip, tree, branch in fetched_tips(self.repository)
             if tree != memory.tree and branch == memory.branch
         ]
-
-
-def fetched_tips(repository: Repository, *which: str) -> list[tuple[str, str, str]]:
-    """Tip, tree and branch of each, or of `which` (git-for-each-ref(1)). The `*` of a refspec stands
-    for slashes too: a fetch for `main` brings those of `team/main` as well."""
-    said = repository.git("for-each-ref", "--format=%(objectname) %(refname)", *which, FETCHED)
-    found = []
-    for line in filter(None, said.text.split("\n")):
-        tip, _, ref = line.partition(" ")
-        tree, _, branch = ref.removeprefix(FETCHED).partition("/")
-        found.append((tip, tree, branch))
-    return sorted(found)
 
 
 def push_own(repository: Repository, remote: str, refspec: str, *options: str) -> bool:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autosyncd.errors import AutosyncError
-from autosyncd.vcs.git import indexes
+from autosyncd.vcs.git import indexes, ownrefs, refs
 from autosyncd.vcs.git.command import LONG, GitFailed
 from autosyncd.vcs.git.complaint import servers_lines
 from autosyncd.vcs.git.condition import locked, obstacle
@@ -166,7 +166,7 @@ def _done(
     here = [path for path in plan.paths if os.path.lexists(os.path.join(repository.root, path))]
     return Done(
         head,
-        f"refs/autosync/unpushed/{repository.memory.tree}/{plan.head}",
+        refs.unpushed(repository.memory.tree, plan.head),
         excluded=tuple(path for path in here if versions[path] is None),
         set_aside=tuple(path for path in here if versions[path] not in (None, before[path])),
     )
@@ -206,16 +206,14 @@ def _move_refs(
     """The branch, and our own refs to commits that were made anew, all or none (git-update-ref(1))."""
     lines = [f"create {kept} {old}"] if repository.commit_at(kept) is None else []
     lines.append(f"update refs/heads/{repository.memory.branch} {new} {old}")
-    side = f"refs/autosync/side/{repository.memory.tree}/"
-    said = repository.git("for-each-ref", "--format=%(objectname) %(refname)", side)
-    for line in filter(None, said.text.split("\n")):
-        commit, _, ref = line.partition(" ")
+    tree = repository.memory.tree
+    for commit, ref in ownrefs.listed(repository, refs.below("side", tree)):
         if commit in replaced:
             lines.append(f"create {kept}-{commit} {commit}")
             lines.append(f"delete {ref} {commit}")
             other = replaced[commit]
             if other is not None and not repository.contains(new, other):
-                lines.append(f"create {side}{other} {other}")
+                lines.append(f"create {refs.side(tree, other)} {other}")
     stdin = "".join(line + "\n" for line in lines).encode()
     try:
         repository.git("update-ref", "-m", "autosyncctl unpush", "--stdin", stdin=stdin)

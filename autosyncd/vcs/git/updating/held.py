@@ -8,6 +8,7 @@ revert of the incoming change, and an edit of it is committed on the version it 
 import os
 from collections.abc import Mapping
 
+from autosyncd.vcs.git import ownrefs
 from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.history import Author, make_commit
 from autosyncd.vcs.git.indexes import tree_with
@@ -71,7 +72,7 @@ def commit_edits(
         tree = with_edits(repository, repository.tree_of(base), mine)
         message = f"{name}: edit of a file that is still open"
         commit = make_commit(repository, tree, [base], message, author)
-        keep_side(repository, commit)
+        ownrefs.keep_side(repository, commit)
         made.append(commit)
         held |= dict.fromkeys(mine, commit)
     if made:
@@ -84,11 +85,6 @@ def with_edits(repository: Repository, tree: str, edits: Mapping[bytes, Version]
     files = {file_above(repository, tree, path) for path in edits}
     gone = {file: None for file in files if file is not None}
     return tree_with(repository, tree, {**gone, **edits})
-
-
-def keep_side(repository: Repository, commit: str) -> None:
-    """Let a ref hold a commit that is still to be merged into HEAD."""
-    repository.git("update-ref", f"refs/autosync/side/{repository.memory.tree}/{commit}", commit)
 
 
 def describe(repository: Repository, paths: Mapping[bytes, str]) -> tuple[str, ...]:

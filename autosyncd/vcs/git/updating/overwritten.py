@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from autosyncd import clock
 from autosyncd.vcs.changes import Scope
+from autosyncd.vcs.git import ownrefs
 from autosyncd.vcs.git.command import LONG
 from autosyncd.vcs.git.committing import durable
 from autosyncd.vcs.git.disk import (
@@ -89,7 +90,7 @@ def set_aside(
     if found:
         durable.settle(repository)
         for one in found:
-            held.keep_side(repository, one.commit)
+            ownrefs.keep_side(repository, one.commit)
             waiting[one.path] = one.commit
         held.record(repository, waiting)
         asides = [Aside(one.path, now) for one in found]

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
 from autosyncd.vcs.changes import Change, ChangeSet, Scope
-from autosyncd.vcs.git import indexes
+from autosyncd.vcs.git import indexes, ownrefs
 from autosyncd.vcs.git.committing.attempt import Committer
 from autosyncd.vcs.git.committing.scan import scan
 from autosyncd.vcs.git.entries import steps_between
@@ -70,7 +70,7 @@ def absorb(
     changes = tuple(Change(kind_of(step), step.path) for step in slipped_in.values())
     message = committer.compose(ChangeSet(changes, 0), repository.memory.branch, "")
     made = make_commit(repository, tree, [ours] if ours else [], message, committer.author)
-    held.keep_side(repository, made)
+    ownrefs.keep_side(repository, made)
     return SlippedIn(made, now, stubborn, reasons, held_edits)
 
 

@@ -8,6 +8,7 @@ A commit that has its own reasons is left alone: nobody has the file open any mo
 checkout put another file in its place), or something else lies on disk than what was committed.
 """
 
+from autosyncd.vcs.git import ownrefs
 from autosyncd.vcs.git.committing import durable
 from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.folders import Folders
@@ -47,7 +48,7 @@ def bring_back(repository: Repository, author: Author, name: str) -> tuple[SetAs
         return ()
     durable.settle(repository)
     commit = _commit(repository, found, record, head, author, name)
-    held.keep_side(repository, commit)
+    ownrefs.keep_side(repository, commit)
     held.record(repository, record | dict.fromkeys(found, head))
     subject = repository.git("show", "-s", "--format=%s", commit).text  # it may be a merge
     return tuple(SetAside(path, commit, subject, "taken-back", TOLD) for path in sorted(found))

@@ -14,12 +14,13 @@ from autosyncd.vcs.git.healing.torn import (
     sound_packed_refs,
     sound_reflog,
 )
+from autosyncd.vcs.git.refs import FETCHED_TIPS
 from autosyncd.vcs.git.repository import Repository
 
 Whole = Callable[[str], bool]
 """Whether a commit is there, with all that it names."""
 BRANCHES = "refs/heads/"
-FETCHED_AGAIN = ("refs/remotes/", "refs/autosync/theirs/")
+FETCHED_AGAIN = ("refs/remotes/", FETCHED_TIPS)
 
 
 @dataclass(slots=True)
