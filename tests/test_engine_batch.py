@@ -13,12 +13,12 @@ from autosyncd.vcs.git.command import Git
 from autosyncd.vcs.git.disk import Hasher, Place, Version
 from autosyncd.vcs.git.finding import open_repository
 from autosyncd.vcs.git.indexes import put
+from autosyncd.vcs.git.lease import ignore_breaks
 from autosyncd.vcs.git.repository import Repository
+from autosyncd.vcs.git.step import Step
 from autosyncd.vcs.git.updating import apply, batch, replace
 from autosyncd.vcs.git.updating import sweep as sweep_room
 from autosyncd.vcs.git.updating.batch import Batch, stage
-from autosyncd.vcs.git.updating.lease import ignore_breaks
-from autosyncd.vcs.git.updating.step import Step
 from autosyncd.vcs.git.updating.sweep import sweep_all
 from autosyncd.vcs.outcomes import CommitMade, NothingToCommit, Ready, Synced
 from autosyncd.vcs.process import Runner

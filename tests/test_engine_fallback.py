@@ -19,8 +19,8 @@ from autosyncd.vcs.git.disk import (
     rename,
 )
 from autosyncd.vcs.git.folders import Folders
+from autosyncd.vcs.git.lease import ignore_breaks, leases_work
 from autosyncd.vcs.git.updating import replace, stepwise, sweep
-from autosyncd.vcs.git.updating.lease import ignore_breaks, leases_work
 from autosyncd.vcs.git.updating.stepwise import Stepwise
 from autosyncd.vcs.outcomes import CommitMade, NothingToCommit, Ready, Synced, Waiting, Why
 from tests.test_engine_held import Logger

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
+from autosyncd.vcs.git import held
 from autosyncd.vcs.git.history import make_commit
 from autosyncd.vcs.git.indexes import tree_with
+from autosyncd.vcs.git.lease import ignore_breaks
 from autosyncd.vcs.git.lock import IndexLock
-from autosyncd.vcs.git.updating import held, slippedin, update
-from autosyncd.vcs.git.updating.lease import ignore_breaks
+from autosyncd.vcs.git.updating import slippedin, update
 from autosyncd.vcs.outcomes import CommitMade, NothingToCommit, Synced
 from tests.trees import Clone, World, make_world
 

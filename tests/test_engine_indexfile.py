@@ -8,8 +8,8 @@ import pytest
 
 from autosyncd.vcs.git.disk import Hasher, Version
 from autosyncd.vcs.git.indexfile import IndexFile
+from autosyncd.vcs.git.lease import ignore_breaks
 from autosyncd.vcs.git.updating import nextindex, replace
-from autosyncd.vcs.git.updating.lease import ignore_breaks
 from autosyncd.vcs.outcomes import Ready, Synced
 from tests.trees import Clone, World, make_world
 

@@ -22,10 +22,10 @@ from autosyncd.vcs.git.disk import (
     Version,
 )
 from autosyncd.vcs.git.folders import Folders
+from autosyncd.vcs.git.lease import Lease, ignore_breaks
+from autosyncd.vcs.git.step import Result, Step
 from autosyncd.vcs.git.updating import replace
-from autosyncd.vcs.git.updating.lease import Lease, ignore_breaks
 from autosyncd.vcs.git.updating.replace import Replacer
-from autosyncd.vcs.git.updating.step import Result, Step
 from autosyncd.vcs.outcomes import CommitMade, NothingToCommit, Ready, Synced
 from tests.trees import World, make_world
 from tests.waiting import eventually

@@ -47,6 +47,8 @@ NEVER = {
     "service": {"worker", "vcs", "watch", "supervisor", "messenger", "transport", "control"},
 }
 """Which rooms a room may not import (docs/architecture.md, "Layers")."""
+ENGINE = ("", "committing", "merging", "remotes", "updating", "healing", "verbs")
+"""The rooms of vcs/git, lowest first ("" are its own files); above them all is the door, driver.py."""
 LOOPS = {"messenger", "transport", "desktop", "control"}
 """Rooms in which an asyncio loop may live."""
 
@@ -82,6 +84,38 @@ def test_imports_keep_the_layers(path: Path) -> None:
         assert parts[1] not in forbidden, f"{where}: {room(path)} may not import {parts[1]}"
         if room(path) == "supervisor" and parts[1] in ("worker", "messenger"):
             assert parts[2] == "main", f"{where}: of {parts[1]} the supervisor knows only main"
+
+
+def layer(module: str) -> int:
+    """How high a module of vcs/git is, by its dotted name below that."""
+    if module.split(".")[0] == "driver":
+        return len(ENGINE)
+    inside = [room for room in ENGINE[1:] if f"{module}.".startswith(f"{room}.")]
+    return ENGINE.index(inside[0]) if inside else 0
+
+
+ENGINE_FILES = sorted((PACKAGE / "vcs/git").rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", ENGINE_FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_the_rooms_of_the_engine_are_layers(path: Path) -> None:
+    inside = "autosyncd.vcs.git."
+    mine = layer(".".join(path.relative_to(PACKAGE / "vcs/git").with_suffix("").parts))
+    for line, module in imports(path):
+        theirs = module.removeprefix(inside)
+        if theirs == module or layer(theirs) <= mine:
+            continue
+        where = f"{path.relative_to(PACKAGE.parent)}:{line}"
+        order = " < ".join(["vcs/git", *ENGINE[1:], "driver"])
+        pytest.fail(
+            f"{where}: imports {theirs} from above it ({order}); what both need goes lower, "
+            "what needs both goes higher"
+        )
+
+
+def test_every_room_of_the_engine_has_its_layer() -> None:
+    found = {path.parent.name for path in (PACKAGE / "vcs/git").glob("*/__init__.py")}
+    assert found == set(ENGINE[1:])
 
 
 @pytest.mark.parametrize("path", files(), ids=lambda path: str(path.relative_to(PACKAGE)))

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from autosyncd.vcs.git import durable
 from autosyncd.vcs.git.command import GitFailed
-from autosyncd.vcs.git.committing import durable, excerpt, quickcommit
+from autosyncd.vcs.git.committing import excerpt, quickcommit
 from autosyncd.vcs.git.committing.trees import Folder, tree_id
 from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.indexfile import IndexFile

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from autosyncd.vcs.git import housekeep
 from autosyncd.vcs.git.command import Git
-from autosyncd.vcs.git.housekeep import (
+from autosyncd.vcs.git.updating import sweep
+from autosyncd.vcs.git.verbs import housekeep
+from autosyncd.vcs.git.verbs.housekeep import (
     LEFT_BEHIND,
     LOOSE_LIMIT,
     NIGHTLY,
@@ -18,7 +19,6 @@ from autosyncd.vcs.git.housekeep import (
     Gathered,
     is_due,
 )
-from autosyncd.vcs.git.updating import sweep
 from autosyncd.vcs.outcomes import Ready, Synced
 from autosyncd.vcs.priority import NICENESS
 from tests.trees import Clone, World, make_world

@@ -8,9 +8,9 @@ from types import ModuleType
 import pytest
 
 from autosyncd.vcs.git.committing import bypaths, excerpt, quick, wholeindex
-from autosyncd.vcs.git.committing.commit import TRIES
 from autosyncd.vcs.git.committing.draft import Doubtful
 from autosyncd.vcs.git.updating import update
+from autosyncd.vcs.git.verbs.commit import TRIES
 from autosyncd.vcs.outcomes import CommitMade, NothingToCommit, Synced, Waiting, Why
 from tests.trees import Clone, World, make_world
 

@@ -469,7 +469,7 @@ def test_a_killed_predecessors_objects_are_flushed_before_they_are_relied_on(
     laptop: Clone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flushed: list[object] = []
-    monkeypatch.setattr("autosyncd.vcs.git.committing.durable.flush_all", flushed.append)
+    monkeypatch.setattr("autosyncd.vcs.git.durable.flush_all", flushed.append)
     Path(laptop.path(".git/autosync/unflushed")).touch()
     laptop.edit("a.txt", "edited\n")
     laptop.committed("a.txt")

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from autosyncd.vcs.changes import EVERYTHING
-from autosyncd.vcs.git.committing import attempt, hooks, signing
+from autosyncd.vcs.git import signing
+from autosyncd.vcs.git.committing import attempt, hooks
 from autosyncd.vcs.git.finding import open_repository
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.updating import update

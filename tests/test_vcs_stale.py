@@ -552,7 +552,7 @@ def test_a_record_that_lies_is_not_believed(machines: tuple[Clone, Clone]) -> No
     rests(desktop, laptop, content=edited(OLD, 8))
 
 
-@pytest.mark.parametrize("until", ["ownrefs.keep_side", "updating.held.record"])
+@pytest.mark.parametrize("until", ["ownrefs.keep_side", "held.record"])
 def test_killed_while_it_is_set_aside(
     machines: tuple[Clone, Clone], monkeypatch: pytest.MonkeyPatch, until: str
 ) -> None:

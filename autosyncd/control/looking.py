@@ -77,7 +77,7 @@ def make_repository(path: str) -> None:
 
 
 def branch(repository: Repository, config: RepoConfig) -> str:
-    """The branch that will be synced (vcs/git/opening.py chooses so). AutosyncError: there is none."""
+    """The branch that will be synced (opening.py chooses so). AutosyncError: there is none."""
     found = config.branch or repository.memory.branch or current_branch(repository)
     if found is None:
         raise AutosyncError(

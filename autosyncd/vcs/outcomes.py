@@ -101,7 +101,7 @@ class Ready:
     state_folder: bytes
     """Where what belongs to this tree alone is remembered; never inside what is committed."""
     held: bool = False
-    """Incoming versions of some files still wait (vcs/git/updating/held.py)."""
+    """Incoming versions of some files still wait (vcs/git/held.py)."""
     head_log: bytes = b""
     """A file that is written to whenever the branch moves, if there is one."""
     note: str = ""

@@ -13,7 +13,7 @@ from autosyncd.service.journal import speak_for
 from autosyncd.vcs.changes import ChangeSet
 from autosyncd.vcs.git import sharing
 from autosyncd.vcs.git.driver import GitDriver
-from autosyncd.vcs.git.updating.lease import ignore_breaks
+from autosyncd.vcs.git.lease import ignore_breaks
 from autosyncd.vcs.outcomes import Question
 from autosyncd.watch.instance import Instance
 from autosyncd.worker import message, safety

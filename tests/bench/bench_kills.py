@@ -23,7 +23,7 @@ from pathlib import Path
 
 from autosyncd.vcs.changes import EVERYTHING
 from autosyncd.vcs.git.driver import GitDriver
-from autosyncd.vcs.git.updating.lease import ignore_breaks
+from autosyncd.vcs.git.lease import ignore_breaks
 from autosyncd.vcs.orders import CommitOrder, SyncOrder
 from autosyncd.vcs.outcomes import Ready
 from tests.bench.driven import new_driver

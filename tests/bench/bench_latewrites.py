@@ -29,11 +29,11 @@ from autosyncd.vcs.git import indexes
 from autosyncd.vcs.git.disk import Hasher
 from autosyncd.vcs.git.entries import steps_between
 from autosyncd.vcs.git.finding import open_repository
+from autosyncd.vcs.git.lease import ignore_breaks, leases_work
 from autosyncd.vcs.git.repository import Repository
+from autosyncd.vcs.git.step import Step
 from autosyncd.vcs.git.updating import apply as engine
 from autosyncd.vcs.git.updating import batch, sweep
-from autosyncd.vcs.git.updating.lease import ignore_breaks, leases_work
-from autosyncd.vcs.git.updating.step import Step
 from autosyncd.vcs.process import Runner
 from tests.bench.figures import heading, row
 

@@ -28,7 +28,7 @@ from pathlib import Path
 from unittest import mock
 
 from autosyncd.model import Head
-from autosyncd.vcs.git.updating.lease import ignore_breaks
+from autosyncd.vcs.git.lease import ignore_breaks
 from autosyncd.vcs.outcomes import CommitMade, NothingToCommit, Ready, Waiting, Why
 from tests.bench.figures import heading, row
 from tests.testbed.recorded_disk import Cut, RecordedDisk

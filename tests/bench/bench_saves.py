@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autosyncd.vcs.changes import EVERYTHING
-from autosyncd.vcs.git.updating.lease import ignore_breaks
+from autosyncd.vcs.git.lease import ignore_breaks
 from autosyncd.vcs.orders import CommitOrder, SyncOrder
 from autosyncd.vcs.outcomes import Synced
 from tests.bench.driven import begin_tree, driver_of

@@ -27,7 +27,7 @@ from pathlib import Path
 import inotify_simple
 
 from autosyncd.vcs.git.command import Git
-from autosyncd.vcs.git.updating.lease import ignore_breaks
+from autosyncd.vcs.git.lease import ignore_breaks
 from autosyncd.vcs.git.updating.update import Update, Updated
 from autosyncd.vcs.orders import SyncOrder
 from autosyncd.vcs.outcomes import Synced

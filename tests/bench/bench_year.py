@@ -20,7 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from autosyncd.vcs.changes import Scope
-from autosyncd.vcs.git.updating.lease import ignore_breaks
+from autosyncd.vcs.git.lease import ignore_breaks
 from autosyncd.vcs.orders import CommitOrder, SyncOrder
 from autosyncd.vcs.outcomes import CommitMade, Synced
 from tests.bench.driven import begin_tree, driver_of

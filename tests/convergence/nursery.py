@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from autosyncd.vcs.changes import EVERYTHING, Scope
-from autosyncd.vcs.git.updating.lease import ignore_breaks
+from autosyncd.vcs.git.lease import ignore_breaks
 from autosyncd.vcs.orders import CommitOrder, SyncOrder
 from autosyncd.vcs.outcomes import CommitMade, NothingToCommit
 from tests.convergence.oracle import Scanned

@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from autosyncd.vcs.git.updating.lease import ignore_breaks
+from autosyncd.vcs.git.lease import ignore_breaks
 from tests.convergence import nursery, person
 from tests.convergence.deaths import Deaths
 from tests.convergence.realtime import measure, summary

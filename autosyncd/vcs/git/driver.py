@@ -8,24 +8,23 @@ from typing import Any, TypeVar
 from autosyncd.errors import ChildAborted
 from autosyncd.model import Head, RepoConfig
 from autosyncd.vcs.driver import Compose, Guard, Watcher
-from autosyncd.vcs.git import excludes, history
-from autosyncd.vcs.git import housekeep as housekeeping
-from autosyncd.vcs.git import sync as syncing
+from autosyncd.vcs.git import excludes, history, signing
 from autosyncd.vcs.git.command import GitFailed
-from autosyncd.vcs.git.committing import commit as committing
-from autosyncd.vcs.git.committing import signing
 from autosyncd.vcs.git.committing.attempt import Committer
-from autosyncd.vcs.git.committing.snapshot import Snapshots
 from autosyncd.vcs.git.disk import Hasher
-from autosyncd.vcs.git.guarded import NOT_INSPECTED, guarded, is_elsewhere, without_reason
 from autosyncd.vcs.git.healing import mark
-from autosyncd.vcs.git.identity import Identity
-from autosyncd.vcs.git.opening import Opened, Opening, TreeLock, ledger, relinked, together
+from autosyncd.vcs.git.lease import leases_work
 from autosyncd.vcs.git.permission import refused, untakeable
 from autosyncd.vcs.git.remotes import remote as remotes
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.updating import sweep as sweeping
-from autosyncd.vcs.git.updating.lease import leases_work
+from autosyncd.vcs.git.verbs import commit as committing
+from autosyncd.vcs.git.verbs import housekeep as housekeeping
+from autosyncd.vcs.git.verbs import sync as syncing
+from autosyncd.vcs.git.verbs.guarded import NOT_INSPECTED, guarded, is_elsewhere, without_reason
+from autosyncd.vcs.git.verbs.identity import Identity
+from autosyncd.vcs.git.verbs.opening import Opened, Opening, TreeLock, ledger, relinked, together
+from autosyncd.vcs.git.verbs.snapshot import Snapshots
 from autosyncd.vcs.orders import CommitOrder, Stage, SyncOrder
 from autosyncd.vcs.outcomes import (
     Aborted,

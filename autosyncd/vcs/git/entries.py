@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from autosyncd.vcs.git.command import LONG
 from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.repository import Repository
-from autosyncd.vcs.git.updating.step import Step
+from autosyncd.vcs.git.step import Step
 
 Entries = Mapping[bytes, tuple[Version | None, Version | None]]
 """Path → what a tree has of it, and what another has."""

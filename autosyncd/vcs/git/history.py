@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autosyncd.vcs.changes import Change, ChangeKind
-from autosyncd.vcs.git import condition, indexes, ownindex
+from autosyncd.vcs.git import condition, durable, indexes, ownindex, signing
 from autosyncd.vcs.git.command import LONG, GitFailed
-from autosyncd.vcs.git.committing import durable, signing
 from autosyncd.vcs.git.entries import entries_between
 from autosyncd.vcs.git.lock import IndexBusy, IndexLock
 from autosyncd.vcs.git.repository import Repository

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from autosyncd.vcs.git.updating.lease import Lease, Writers
+from autosyncd.vcs.git.lease import Lease, Writers
 
 
 def writer_of(path: bytes) -> str | None:

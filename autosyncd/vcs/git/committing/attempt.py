@@ -5,12 +5,11 @@ from dataclasses import dataclass, field
 from autosyncd.model import Head, RepoConfig
 from autosyncd.vcs.changes import Change, ChangeSet
 from autosyncd.vcs.driver import Compose, Guard
-from autosyncd.vcs.git import excludes, ownrefs
+from autosyncd.vcs.git import excludes, held, ownrefs
 from autosyncd.vcs.git.committing.scan import Found
 from autosyncd.vcs.git.history import Author
 from autosyncd.vcs.git.repository import Repository
-from autosyncd.vcs.git.updating import held
-from autosyncd.vcs.git.updating.overwritten import SetAside
+from autosyncd.vcs.git.setaside import SetAside
 from autosyncd.vcs.orders import CommitOrder
 from autosyncd.vcs.outcomes import CommitMade, LeftOut, NothingToCommit, Question
 

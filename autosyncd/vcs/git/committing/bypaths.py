@@ -7,8 +7,8 @@ the person's index, which is brought along at once.
 import logging
 
 from autosyncd.vcs.changes import ChangeSet
-from autosyncd.vcs.git import ownindex
-from autosyncd.vcs.git.committing import durable, excerpt, quick, quickcommit
+from autosyncd.vcs.git import durable, ownindex
+from autosyncd.vcs.git.committing import excerpt, quick, quickcommit
 from autosyncd.vcs.git.committing.attempt import Attempt
 from autosyncd.vcs.git.committing.draft import Doubtful, Draft
 from autosyncd.vcs.git.committing.kept import Kept, kept_of

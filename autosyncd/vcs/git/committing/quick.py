@@ -12,14 +12,13 @@ from dataclasses import dataclass
 
 from autosyncd.model import RepoConfig
 from autosyncd.vcs.changes import Scope
-from autosyncd.vcs.git import excludes, filters
+from autosyncd.vcs.git import excludes, filters, held
 from autosyncd.vcs.git.committing.draft import Doubtful, Draft
 from autosyncd.vcs.git.committing.kept import Kept, kept_of
 from autosyncd.vcs.git.committing.look import Look, files_below, is_folder
 from autosyncd.vcs.git.committing.trees import FOLDER, GITLINK, Trees, parents
 from autosyncd.vcs.git.disk import Hasher, Version
 from autosyncd.vcs.git.repository import Repository
-from autosyncd.vcs.git.updating import held
 
 MOST = 200
 """Paths of one quick commit."""

@@ -4,11 +4,10 @@ import contextlib
 import os
 
 from autosyncd import clock
-from autosyncd.vcs.git import condition, history, indexes, ownindex
+from autosyncd.vcs.git import condition, durable, history, indexes, ownindex
 from autosyncd.vcs.git.command import (
     GitFailed,
 )
-from autosyncd.vcs.git.committing import durable
 from autosyncd.vcs.git.committing.draft import Doubtful, Draft
 from autosyncd.vcs.git.committing.kept import Kept
 from autosyncd.vcs.git.history import Author, whole_message

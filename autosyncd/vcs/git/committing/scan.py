@@ -6,13 +6,12 @@ from dataclasses import dataclass, field, replace
 
 from autosyncd.model import RepoConfig
 from autosyncd.vcs.changes import Scope
-from autosyncd.vcs.git import filters, indexes, nested
+from autosyncd.vcs.git import filters, held, indexes, nested, submodules
 from autosyncd.vcs.git.command import LONG
 from autosyncd.vcs.git.committing import survey
 from autosyncd.vcs.git.committing.staging import stage
 from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.repository import Repository
-from autosyncd.vcs.git.updating import held, submodules
 from autosyncd.vcs.outcomes import LeftOut
 
 UNSTABLE = "has a filter that makes other bytes of it each time, so git must commit it for you"
@@ -61,7 +60,9 @@ def scan(
         found = survey.differences(repository, scope, index=index)
     found = [one for one in found if beside or not one.unmerged]
     if not beside:
-        found = submodules.without_behind(repository, scope, found)
+        moved = (one.path for one in found if one.submodule)
+        behind = submodules.behind(repository, scope, moved)
+        found = [one for one in found if one.path not in behind]
     unstable: set[bytes] = set()
     if not beside:
         edited = (one for one in found if one.indexed and not (one.deleted or one.submodule))

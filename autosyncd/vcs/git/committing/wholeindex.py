@@ -3,9 +3,9 @@
 from collections import Counter
 
 from autosyncd.vcs.changes import Change, ChangeKind, ChangeSet
-from autosyncd.vcs.git import condition, indexes, ownindex
+from autosyncd.vcs.git import condition, durable, indexes, ownindex
 from autosyncd.vcs.git.command import LONG
-from autosyncd.vcs.git.committing import durable, hooks
+from autosyncd.vcs.git.committing import hooks
 from autosyncd.vcs.git.committing.attempt import Attempt
 from autosyncd.vcs.git.committing.scan import Found, scan
 from autosyncd.vcs.git.history import advance, changes_between, make_commit, published

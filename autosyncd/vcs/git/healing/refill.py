@@ -10,15 +10,14 @@ import os
 import stat
 from collections.abc import Iterator
 
-from autosyncd.vcs.git import indexes
+from autosyncd.vcs.git import held, indexes
 from autosyncd.vcs.git.command import LONG
 from autosyncd.vcs.git.disk import CHUNK, Hasher, Version
 from autosyncd.vcs.git.healing.mark import Mark
 from autosyncd.vcs.git.listings import of_index
 from autosyncd.vcs.git.repository import Repository
-from autosyncd.vcs.git.updating import held
+from autosyncd.vcs.git.step import Step
 from autosyncd.vcs.git.updating.apply import apply
-from autosyncd.vcs.git.updating.step import Step
 
 
 def refill(repository: Repository, known: Mark) -> str:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from autosyncd.model import Head
 from autosyncd.vcs.driver import Watcher
-from autosyncd.vcs.git.committing import durable, hooks
+from autosyncd.vcs.git import durable
+from autosyncd.vcs.git.committing import hooks
 from autosyncd.vcs.git.remotes import remote as remotes
 from autosyncd.vcs.git.remotes.answer import (
     PushVerdict,

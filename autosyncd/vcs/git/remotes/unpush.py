@@ -17,14 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autosyncd.errors import AutosyncError
-from autosyncd.vcs.git import indexes, ownrefs, refs
+from autosyncd.vcs.git import held, indexes, ownrefs, refs
 from autosyncd.vcs.git.command import LONG, GitFailed
 from autosyncd.vcs.git.complaint import servers_lines
 from autosyncd.vcs.git.condition import locked, obstacle
 from autosyncd.vcs.git.remotes.answer import named_blobs, named_paths
 from autosyncd.vcs.git.remotes.rewrite import Rewriter, Versions, unpushed_commits
 from autosyncd.vcs.git.repository import Repository
-from autosyncd.vcs.git.updating import held
 
 
 class CannotUnpush(AutosyncError):

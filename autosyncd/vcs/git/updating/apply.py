@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from autosyncd.vcs.git import nested
 from autosyncd.vcs.git.disk import Hasher, Version
 from autosyncd.vcs.git.folders import Folders
+from autosyncd.vcs.git.lease import leases_work
 from autosyncd.vcs.git.repository import Repository
+from autosyncd.vcs.git.step import Result, Step
 from autosyncd.vcs.git.updating.batch import Batch, stage
 from autosyncd.vcs.git.updating.early import NOTHING_EARLY, Early
 from autosyncd.vcs.git.updating.filtered import Learned, learn
 from autosyncd.vcs.git.updating.intheway import occupant
-from autosyncd.vcs.git.updating.lease import leases_work
 from autosyncd.vcs.git.updating.replace import Replacer
-from autosyncd.vcs.git.updating.step import Result, Step
 
 
 @dataclass(slots=True)

@@ -7,10 +7,10 @@ from typing import TypeGuard
 
 from autosyncd import clock
 from autosyncd.vcs.git.disk import Version
+from autosyncd.vcs.git.held import Held
 from autosyncd.vcs.git.repository import Repository
-from autosyncd.vcs.git.updating.held import Held
+from autosyncd.vcs.git.step import Step
 from autosyncd.vcs.git.updating.stale import Arrival, Ledger, encode, parse, remember
-from autosyncd.vcs.git.updating.step import Step
 from autosyncd.vcs.statefile import replace
 
 PLAIN = (b"100644", b"100755")

@@ -6,8 +6,8 @@ from autosyncd.vcs.changes import Change, ChangeKind, ChangeSet
 from autosyncd.vcs.git.committing.attempt import Committer
 from autosyncd.vcs.git.history import changes_between
 from autosyncd.vcs.git.repository import Repository
+from autosyncd.vcs.git.step import Step
 from autosyncd.vcs.git.updating import nextindex
-from autosyncd.vcs.git.updating.step import Step
 from autosyncd.vcs.outcomes import Question
 
 

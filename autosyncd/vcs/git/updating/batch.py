@@ -21,9 +21,9 @@ from autosyncd.vcs.git.disk import (
     Version,
     flush,
 )
+from autosyncd.vcs.git.lease import leases_work
 from autosyncd.vcs.git.repository import Repository
-from autosyncd.vcs.git.updating.lease import leases_work
-from autosyncd.vcs.git.updating.step import Step
+from autosyncd.vcs.git.step import Step
 
 ARMED = b"/armed"
 """Written when git has staged everything: a batch without it holds nothing but copies."""

@@ -14,8 +14,8 @@ from autosyncd.vcs.git.committing.kept import kept_of
 from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.entries import Entries
 from autosyncd.vcs.git.repository import Repository
+from autosyncd.vcs.git.step import Step
 from autosyncd.vcs.git.updating.batch import Batch, stage
-from autosyncd.vcs.git.updating.step import Step
 
 ATTRIBUTES = b".gitattributes"
 

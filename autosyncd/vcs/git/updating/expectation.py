@@ -4,8 +4,8 @@ import os
 
 from autosyncd import clock
 from autosyncd.vcs.git.disk import Hasher, Place, Version
-from autosyncd.vcs.git.updating.lease import Lease, Writers
-from autosyncd.vcs.git.updating.step import Result, Step
+from autosyncd.vcs.git.lease import Lease, Writers
+from autosyncd.vcs.git.step import Result, Step
 
 BUSY_WAIT = 0.02
 """Seconds to wait for a writer that is just finishing."""

@@ -12,9 +12,9 @@ from autosyncd.vcs.git.disk import (
     Kind,
 )
 from autosyncd.vcs.git.folders import Folders
+from autosyncd.vcs.git.lease import Lease
 from autosyncd.vcs.git.repository import Repository
-from autosyncd.vcs.git.updating.lease import Lease
-from autosyncd.vcs.git.updating.step import Step
+from autosyncd.vcs.git.step import Step
 
 Learned = dict[bytes, set[bytes]]
 """Path → ids of raw bytes that git's filters make into the old version."""

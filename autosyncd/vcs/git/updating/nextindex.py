@@ -12,7 +12,7 @@ from autosyncd.vcs.git.command import LONG
 from autosyncd.vcs.git.entries import Entries
 from autosyncd.vcs.git.indexfile import IndexFile, Placed
 from autosyncd.vcs.git.repository import Repository
-from autosyncd.vcs.git.updating.step import Step
+from autosyncd.vcs.git.step import Step
 
 Marked = tuple[set[bytes], set[bytes]]
 """Paths that are skip-worktree, and paths that are assume-unchanged."""

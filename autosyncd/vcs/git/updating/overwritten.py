@@ -12,9 +12,8 @@ from dataclasses import dataclass
 
 from autosyncd import clock
 from autosyncd.vcs.changes import Scope
-from autosyncd.vcs.git import ownrefs
+from autosyncd.vcs.git import durable, held, ownrefs
 from autosyncd.vcs.git.command import LONG
-from autosyncd.vcs.git.committing import durable
 from autosyncd.vcs.git.disk import (
     Hasher,
     Version,
@@ -24,7 +23,8 @@ from autosyncd.vcs.git.history import Author, make_commit
 from autosyncd.vcs.git.indexes import tree_with
 from autosyncd.vcs.git.merging.merge import merge
 from autosyncd.vcs.git.repository import Repository
-from autosyncd.vcs.git.updating import arrivals, held
+from autosyncd.vcs.git.setaside import SetAside
+from autosyncd.vcs.git.updating import arrivals
 from autosyncd.vcs.git.updating.stale import (
     Arrival,
     Aside,
@@ -35,7 +35,6 @@ from autosyncd.vcs.git.updating.stale import (
     remember,
     undoes,
 )
-from autosyncd.vcs.outcomes import LeftOut
 
 LARGEST = 8 << 20
 """Bytes of a file beyond which nobody types in it."""
@@ -46,24 +45,6 @@ OLDER = "edit of the version before an incoming change"
 TOLD = (
     "was saved over a change that had just come in, so both are merged; to undo it, save it again"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class SetAside:
-    """A version of a file that is to be merged."""
-
-    path: bytes
-    commit: str
-    """The commit beside the branch that has it."""
-    subject: str
-    kind: str
-    """Of the notice: stale, or taken-back."""
-    told: str
-
-    @property
-    def notice(self) -> LeftOut:
-        """What the person is told, once."""
-        return LeftOut(self.path, self.kind, self.told)
 
 
 def set_aside(

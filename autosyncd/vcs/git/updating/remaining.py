@@ -5,10 +5,9 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
 from autosyncd.model import RepoConfig
-from autosyncd.vcs.git import excludes, nested
+from autosyncd.vcs.git import excludes, held, nested, submodules
 from autosyncd.vcs.git.entries import Entries
 from autosyncd.vcs.git.repository import Repository
-from autosyncd.vcs.git.updating import held, submodules
 from autosyncd.vcs.git.updating.intheway import ignored_in_the_way, occupant
 
 

@@ -21,10 +21,10 @@ from autosyncd.vcs.git.disk import (
     rename,
 )
 from autosyncd.vcs.git.folders import Folders
+from autosyncd.vcs.git.lease import Lease, Writers
+from autosyncd.vcs.git.step import Result, Step
 from autosyncd.vcs.git.updating.expectation import Expectation, keep_permissions
 from autosyncd.vcs.git.updating.intheway import clear_skeleton
-from autosyncd.vcs.git.updating.lease import Lease, Writers
-from autosyncd.vcs.git.updating.step import Result, Step
 from autosyncd.vcs.git.updating.stepwise import Stepwise
 
 TRIES = 50

@@ -5,13 +5,12 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
 from autosyncd.vcs.changes import Change, ChangeSet, Scope
-from autosyncd.vcs.git import indexes, ownrefs
+from autosyncd.vcs.git import held, indexes, ownrefs
 from autosyncd.vcs.git.committing.attempt import Committer
 from autosyncd.vcs.git.committing.scan import scan
 from autosyncd.vcs.git.entries import steps_between
 from autosyncd.vcs.git.history import make_commit
 from autosyncd.vcs.git.repository import Repository
-from autosyncd.vcs.git.updating import held
 from autosyncd.vcs.git.updating.asking import kind_of
 from autosyncd.vcs.git.updating.intheway import occupant
 

@@ -23,11 +23,11 @@ from autosyncd.vcs.git.disk import (
     rename,
 )
 from autosyncd.vcs.git.folders import Folders
+from autosyncd.vcs.git.lease import Lease, Writers
 from autosyncd.vcs.git.merging.conflict import conflict_name
 from autosyncd.vcs.git.repository import Repository
+from autosyncd.vcs.git.step import Step
 from autosyncd.vcs.git.updating.batch import ARMED, batches_of, read_plan
-from autosyncd.vcs.git.updating.lease import Lease, Writers
-from autosyncd.vcs.git.updating.step import Step
 from autosyncd.vcs.git.updating.stepwise import ASIDE
 from autosyncd.vcs.git.writers import is_written, writers
 

@@ -8,18 +8,16 @@ A commit that has its own reasons is left alone: nobody has the file open any mo
 checkout put another file in its place), or something else lies on disk than what was committed.
 """
 
-from autosyncd.vcs.git import ownrefs
-from autosyncd.vcs.git.committing import durable
+from autosyncd.vcs.git import durable, held, ownrefs
 from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.folders import Folders
 from autosyncd.vcs.git.history import Author, make_commit
 from autosyncd.vcs.git.indexes import tree_with
+from autosyncd.vcs.git.lease import Lease, leases_work
 from autosyncd.vcs.git.merging.join import Joiner
 from autosyncd.vcs.git.remotes import doubts
 from autosyncd.vcs.git.repository import Repository
-from autosyncd.vcs.git.updating import held
-from autosyncd.vcs.git.updating.lease import Lease, leases_work
-from autosyncd.vcs.git.updating.overwritten import SetAside
+from autosyncd.vcs.git.setaside import SetAside
 from autosyncd.vcs.git.writers import is_written
 
 WORDS = "bring back what a commit took back while it waited"

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
 from autosyncd.vcs.changes import Scope
-from autosyncd.vcs.git import indexes
+from autosyncd.vcs.git import held, indexes, submodules
 from autosyncd.vcs.git.committing.attempt import Committer
 from autosyncd.vcs.git.condition import elsewhere, locked, obstacle, staged
 from autosyncd.vcs.git.disk import Version
@@ -27,14 +27,14 @@ from autosyncd.vcs.git.history import advance, published
 from autosyncd.vcs.git.lock import IndexBusy, IndexLock
 from autosyncd.vcs.git.merging.join import Joiner
 from autosyncd.vcs.git.repository import Repository
-from autosyncd.vcs.git.updating import arrivals, early, held, nextindex, submodules
+from autosyncd.vcs.git.step import Step
+from autosyncd.vcs.git.updating import arrivals, early, nextindex
 from autosyncd.vcs.git.updating.apply import Applied, apply
 from autosyncd.vcs.git.updating.asking import incoming_question
 from autosyncd.vcs.git.updating.early import NOTHING_EARLY, Early
 from autosyncd.vcs.git.updating.overwritten import set_aside
 from autosyncd.vcs.git.updating.remaining import Remaining
 from autosyncd.vcs.git.updating.slippedin import absorb
-from autosyncd.vcs.git.updating.step import Step
 from autosyncd.vcs.orders import SyncOrder
 from autosyncd.vcs.outcomes import Dirty, Failed, Question, Waiting, Why
 

@@ -8,19 +8,19 @@ from pathlib import Path
 
 from autosyncd import clock
 from autosyncd.model import RepoConfig
-from autosyncd.vcs.git import excludes, history, lock
+from autosyncd.vcs.git import excludes, held, history, lock
 from autosyncd.vcs.git.committing import hooks
 from autosyncd.vcs.git.condition import current_branch
 from autosyncd.vcs.git.disk import Hasher
 from autosyncd.vcs.git.finding import NotARepository, open_repository
-from autosyncd.vcs.git.guarded import gone
 from autosyncd.vcs.git.healing import heal, mark
 from autosyncd.vcs.git.healing.refill import refill
-from autosyncd.vcs.git.identity import identify, stamps
+from autosyncd.vcs.git.lease import leases_work
 from autosyncd.vcs.git.remotes import remote as remotes
 from autosyncd.vcs.git.repository import Repository
-from autosyncd.vcs.git.updating import held, sweep
-from autosyncd.vcs.git.updating.lease import leases_work
+from autosyncd.vcs.git.updating import sweep
+from autosyncd.vcs.git.verbs.guarded import gone
+from autosyncd.vcs.git.verbs.identity import identify, stamps
 from autosyncd.vcs.outcomes import Ready, Relinked, Unfit, Waiting
 from autosyncd.vcs.process import Runner
 

@@ -12,10 +12,9 @@ import shlex
 from collections.abc import Iterable
 
 from autosyncd.vcs.changes import Scope
-from autosyncd.vcs.git.committing.survey import Difference
+from autosyncd.vcs.git import onrecord
 from autosyncd.vcs.git.entries import Entries, is_gitlink
 from autosyncd.vcs.git.repository import Repository
-from autosyncd.vcs.git.updating import onrecord
 
 Behind = onrecord.Record
 """Path → the commit that is checked out there."""
@@ -38,24 +37,19 @@ def note(repository: Repository, links: Entries) -> tuple[bytes, ...]:
     return tuple(sorted(fresh))
 
 
-def without_behind(
-    repository: Repository, scope: Scope, found: Iterable[Difference]
-) -> list[Difference]:
-    """The differences that are edits. What is behind no longer is forgotten."""
-    found, record = list(found), recall(repository)
+def behind(repository: Repository, scope: Scope, differing: Iterable[bytes]) -> set[bytes]:
+    """Which of the submodules in `scope` that differ from their links were left behind; the others are
+    edits. What is behind no longer is forgotten."""
+    record = recall(repository)
     if not record:
-        return found
-    behind = {
-        one.path
-        for one in found
-        if one.submodule and record.get(one.path) == checked_out(repository, one.path)
-    }
+        return set()
+    found = {path for path in differing if record.get(path) == checked_out(repository, path)}
     looked_at = {path for path in record if scope.everything or path in scope.paths}
-    for path in looked_at - behind:
+    for path in looked_at - found:
         del record[path]
-    if looked_at - behind:
+    if looked_at - found:
         _write(repository, record)
-    return [one for one in found if one.path not in behind]
+    return found
 
 
 def checked_out(repository: Repository, path: bytes) -> str | None:

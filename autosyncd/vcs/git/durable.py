@@ -12,8 +12,8 @@ import os
 from collections.abc import Iterable
 
 from autosyncd.vcs.git.disk import FOLDER_FLAGS, flush
+from autosyncd.vcs.git.lease import file_system
 from autosyncd.vcs.git.repository import Repository
-from autosyncd.vcs.git.updating.lease import file_system
 
 SEPARATELY = 32
 """Files that are flushed one by one; for more, the file system as a whole is faster."""

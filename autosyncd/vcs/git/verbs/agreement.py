@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from autosyncd.vcs.git import ownrefs
+from autosyncd.vcs.git import held, ownrefs
 from autosyncd.vcs.git.committing.attempt import Committer
 from autosyncd.vcs.git.history import make_commit
 from autosyncd.vcs.git.merging import case
@@ -11,7 +11,6 @@ from autosyncd.vcs.git.remotes import doubts
 from autosyncd.vcs.git.remotes import remote as remotes
 from autosyncd.vcs.git.remotes.tips import Tips
 from autosyncd.vcs.git.repository import Repository
-from autosyncd.vcs.git.updating import held
 from autosyncd.vcs.outcomes import Failed, Question, SyncOutcome
 
 

@@ -11,11 +11,9 @@ from dataclasses import dataclass, field, replace
 
 from autosyncd.model import Head, RepoConfig
 from autosyncd.vcs.driver import Watcher
-from autosyncd.vcs.git import ownrefs
+from autosyncd.vcs.git import held, ownrefs
 from autosyncd.vcs.git.committing.attempt import Committer
-from autosyncd.vcs.git.committing.snapshot import Snapshots
 from autosyncd.vcs.git.condition import obstacle
-from autosyncd.vcs.git.merging.agreement import Agreement
 from autosyncd.vcs.git.merging.join import Joiner
 from autosyncd.vcs.git.merging.merge import incoming_hosts
 from autosyncd.vcs.git.remotes import doubts
@@ -24,8 +22,10 @@ from autosyncd.vcs.git.remotes.answer import PushVerdict
 from autosyncd.vcs.git.remotes.publish import Publisher
 from autosyncd.vcs.git.remotes.tips import Tips
 from autosyncd.vcs.git.repository import Repository
-from autosyncd.vcs.git.updating import held, takenback
+from autosyncd.vcs.git.updating import takenback
 from autosyncd.vcs.git.updating.update import Updated, update
+from autosyncd.vcs.git.verbs.agreement import Agreement
+from autosyncd.vcs.git.verbs.snapshot import Snapshots
 from autosyncd.vcs.orders import Stage, SyncOrder
 from autosyncd.vcs.outcomes import (
     Away,

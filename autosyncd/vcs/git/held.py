@@ -8,13 +8,12 @@ revert of the incoming change, and an edit of it is committed on the version it 
 import os
 from collections.abc import Mapping
 
-from autosyncd.vcs.git import ownrefs
+from autosyncd.vcs.git import onrecord, ownrefs
 from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.history import Author, make_commit
 from autosyncd.vcs.git.indexes import tree_with
 from autosyncd.vcs.git.listings import of_tree
 from autosyncd.vcs.git.repository import Repository
-from autosyncd.vcs.git.updating import onrecord
 from autosyncd.vcs.git.writers import writer_of
 
 Held = onrecord.Record

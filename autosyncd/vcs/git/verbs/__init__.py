@@ -1,0 +1,1 @@
+"""Verbs: what the door runs, put together from the rooms."""
