@@ -18,7 +18,7 @@ from autosyncd.vcs.git.disk import (
     Place,
     rename,
 )
-from autosyncd.vcs.git.folders import Folders
+from autosyncd.vcs.git.folders import OpenFolders
 from autosyncd.vcs.git.lease import ignore_breaks, leases_work
 from autosyncd.vcs.git.updating import replace, stepwise, sweep
 from autosyncd.vcs.git.updating.stepwise import Stepwise
@@ -86,7 +86,7 @@ def come_to_rest(*clones: Clone) -> None:
 
 def test_the_file_system_is_what_this_is_about(mounted: Path) -> None:
     assert not leases_work(os.fsencode(mounted))
-    folders = Folders(os.fsencode(mounted))
+    folders = OpenFolders(os.fsencode(mounted))
     for name in ("a", "b"):
         (mounted / name).write_text(name)
     with pytest.raises(NoExchange):

@@ -21,9 +21,9 @@ from autosyncd.vcs.git.disk import (
     Place,
     Version,
 )
-from autosyncd.vcs.git.folders import Folders
+from autosyncd.vcs.git.folders import OpenFolders
 from autosyncd.vcs.git.lease import Lease, ignore_breaks
-from autosyncd.vcs.git.step import Result, Step
+from autosyncd.vcs.git.step import Step, StepResult
 from autosyncd.vcs.git.updating import replace
 from autosyncd.vcs.git.updating.replace import Replacer
 from autosyncd.vcs.outcomes import CommitMade, NothingToCommit, Ready, Synced
@@ -104,11 +104,11 @@ class Spot:
         new: Version | None,
         data: bytes = NEW,
         before: Callable[[Replacer], None] = lambda _: None,
-    ) -> Result:
+    ) -> StepResult:
         """Stage `data` as `new`, then put it (or remove the old one, if `new` is None)."""
         path = os.fsencode(name)
-        tree = Folders(os.fsencode(self.tree))
-        batch = Folders(os.fsencode(self.folder / "batch"))
+        tree = OpenFolders(os.fsencode(self.tree))
+        batch = OpenFolders(os.fsencode(self.folder / "batch"))
         replacer = Replacer(tree, batch, self.hasher, leases=self.leases, modes=self.modes)
         step = Step(path, old, new)
         try:
@@ -128,10 +128,10 @@ class Spot:
             tree.close()
             batch.close()
 
-    def replace(self, name: str | bytes = "f", **words: object) -> Result:
+    def replace(self, name: str | bytes = "f", **words: object) -> StepResult:
         return self.run(name, self.version(OLD), self.version(NEW), **words)  # type: ignore[arg-type]
 
-    def remove(self, name: str | bytes = "f") -> Result:
+    def remove(self, name: str | bytes = "f") -> StepResult:
         return self.run(name, self.version(OLD), None)
 
 
@@ -165,7 +165,7 @@ def meddler(monkeypatch: pytest.MonkeyPatch) -> Meddler:
 def test_swaps_and_keeps_the_old_inode_in_the_batch(spot: Spot) -> None:
     spot.write("f", OLD)
     inode = os.stat(spot.path("f")).st_ino
-    assert spot.replace() is Result.DONE
+    assert spot.replace() is StepResult.DONE
     assert spot.read("f") == NEW
     assert spot.in_batch() == [OLD]
     assert os.stat(spot.folder / "batch" / "f").st_ino == inode
@@ -174,19 +174,19 @@ def test_swaps_and_keeps_the_old_inode_in_the_batch(spot: Spot) -> None:
 def test_an_open_reader_keeps_the_old_bytes(spot: Spot) -> None:
     spot.write("f", OLD)
     with open(spot.path("f"), "rb") as reader:
-        assert spot.replace() is Result.DONE
+        assert spot.replace() is StepResult.DONE
         assert reader.read() == OLD
 
 
 def test_a_new_file_gets_its_folders(spot: Spot) -> None:
-    assert spot.run("a/b/c", None, spot.version(NEW)) is Result.DONE
+    assert spot.run("a/b/c", None, spot.version(NEW)) is StepResult.DONE
     assert spot.read("a/b/c") == NEW
 
 
 def test_a_deleted_file_takes_its_empty_folders_along(spot: Spot) -> None:
     spot.write("a/b/c", OLD)
     spot.write("a/other", OLD)
-    assert spot.remove("a/b/c") is Result.DONE
+    assert spot.remove("a/b/c") is StepResult.DONE
     assert os.listdir(spot.path("a")) == [b"other"]
     assert spot.in_batch() == [OLD]
 
@@ -197,7 +197,7 @@ def test_permissions_stay_but_for_the_executable_bit(spot: Spot, was: int, mode:
     spot.write("f", OLD)
     os.chmod(spot.path("f"), was)
     old = spot.version(OLD, EXECUTABLE if was & 0o100 else FILE)
-    assert spot.run("f", old, spot.version(NEW, mode)) is Result.DONE
+    assert spot.run("f", old, spot.version(NEW, mode)) is StepResult.DONE
     wanted = was & ~0o111
     if mode == EXECUTABLE:
         wanted |= (was & 0o444) >> 2
@@ -207,7 +207,7 @@ def test_permissions_stay_but_for_the_executable_bit(spot: Spot, was: int, mode:
 def test_only_the_mode_changes(spot: Spot) -> None:
     spot.write("f", OLD)
     wanted = spot.version(OLD, EXECUTABLE)
-    assert spot.run("f", spot.version(OLD), wanted, OLD) is Result.DONE
+    assert spot.run("f", spot.version(OLD), wanted, OLD) is StepResult.DONE
     assert os.access(spot.path("f"), os.X_OK)
 
 
@@ -215,7 +215,7 @@ def test_a_mode_means_nothing_where_the_file_system_knows_none(spot: Spot) -> No
     spot.modes = False
     spot.write("f", OLD)
     os.chmod(spot.path("f"), 0o755)
-    assert spot.replace() is Result.DONE
+    assert spot.replace() is StepResult.DONE
 
 
 @pytest.mark.parametrize(("was", "to_be"), [(LINK, LINK), (LINK, FILE), (FILE, LINK)])
@@ -227,7 +227,7 @@ def test_links_and_files_become_each_other(spot: Spot, was: bytes, to_be: bytes)
         spot.write("f", OLD)
         old = spot.version(OLD)
     data = b"to" if to_be == LINK else NEW
-    assert spot.run("f", old, spot.version(data, to_be), data) is Result.DONE
+    assert spot.run("f", old, spot.version(data, to_be), data) is StepResult.DONE
     if to_be == LINK:
         assert os.readlink(spot.path("f")) == b"to"
     else:
@@ -238,7 +238,7 @@ def test_links_and_files_become_each_other(spot: Spot, was: bytes, to_be: bytes)
 def test_another_name_of_the_inode_keeps_the_old_bytes(spot: Spot) -> None:
     spot.write("f", OLD)
     os.link(spot.path("f"), spot.path("g"))
-    assert spot.replace() is Result.DONE
+    assert spot.replace() is StepResult.DONE
     assert (spot.read("f"), spot.read("g")) == (NEW, OLD)
 
 
@@ -251,11 +251,11 @@ NAMES = [
 @pytest.mark.parametrize("name", NAMES, ids=repr)
 def test_names_of_all_kinds(spot: Spot, name: bytes) -> None:
     spot.write(name, OLD)
-    assert spot.replace(name) is Result.DONE
+    assert spot.replace(name) is StepResult.DONE
     assert spot.read(name) == NEW
     shutil.rmtree(spot.folder / "batch")
     (spot.folder / "batch").mkdir()
-    assert spot.run(name, spot.version(NEW), None) is Result.DONE
+    assert spot.run(name, spot.version(NEW), None) is StepResult.DONE
     assert os.listdir(spot.tree) == []
 
 
@@ -310,7 +310,7 @@ def test_what_was_edited_is_not_touched(
     spot.leases = leases
     act(spot)
     before = snapshot(spot.tree)
-    assert spot.replace() in (Result.DIRTY, Result.BLOCKED)
+    assert spot.replace() in (StepResult.DIRTY, StepResult.BLOCKED)
     assert snapshot(spot.tree) == before
 
 
@@ -320,14 +320,14 @@ def test_what_was_edited_is_not_touched(
 def test_what_was_edited_is_not_removed(spot: Spot, act: Callable[[Spot], None]) -> None:
     act(spot)
     before = snapshot(spot.tree)
-    assert spot.remove() in (Result.DIRTY, Result.BLOCKED)
+    assert spot.remove() in (StepResult.DIRTY, StepResult.BLOCKED)
     assert snapshot(spot.tree) == before
 
 
 def test_a_new_file_meets_the_same_bytes(spot: Spot) -> None:
     spot.write("f", NEW)
     inode = os.stat(spot.path("f")).st_ino
-    assert spot.run("f", None, spot.version(NEW)) is Result.DONE
+    assert spot.run("f", None, spot.version(NEW)) is StepResult.DONE
     assert os.stat(spot.path("f")).st_ino == inode
 
 
@@ -335,20 +335,20 @@ def test_a_new_file_meets_the_same_bytes(spot: Spot) -> None:
 def test_a_new_file_meets_something_else(spot: Spot, act: Callable[[Spot], None]) -> None:
     act(spot)
     before = snapshot(spot.tree)
-    assert spot.run("f", None, spot.version(NEW)) in (Result.DIRTY, Result.BLOCKED)
+    assert spot.run("f", None, spot.version(NEW)) in (StepResult.DIRTY, StepResult.BLOCKED)
     assert snapshot(spot.tree) == before
 
 
 def test_empty_folders_are_no_content(spot: Spot) -> None:
     os.makedirs(spot.path("f/a/b"))
-    assert spot.run("f", None, spot.version(NEW)) is Result.DONE
+    assert spot.run("f", None, spot.version(NEW)) is StepResult.DONE
     assert spot.read("f") == NEW
 
 
 def test_a_folder_that_stays_keeps_its_empty_folders(spot: Spot) -> None:
     spot.write("f/x", MINE)
     os.makedirs(spot.path("f/empty"))
-    assert spot.run("f", None, spot.version(NEW)) is Result.BLOCKED
+    assert spot.run("f", None, spot.version(NEW)) is StepResult.BLOCKED
     assert sorted(os.listdir(spot.path("f"))) == [b"empty", b"x"]
 
 
@@ -377,14 +377,14 @@ def test_held_while_somebody_writes(
     spot.write("f", OLD)
     before = snapshot(spot.tree)
     with how(spot.path("f")):
-        assert spot.replace() is Result.HELD
+        assert spot.replace() is StepResult.HELD
         shutil.rmtree(spot.folder / "batch")
         (spot.folder / "batch").mkdir()
-        assert spot.remove() is Result.HELD
+        assert spot.remove() is StepResult.HELD
         assert snapshot(spot.tree) == before
     shutil.rmtree(spot.folder / "batch")
     (spot.folder / "batch").mkdir()
-    assert spot.replace() is Result.DONE
+    assert spot.replace() is StepResult.DONE
 
 
 class Opener:
@@ -437,7 +437,7 @@ def test_who_opens_for_writing_gets_the_inode_at_its_path(
         meddler.after[0] = lambda: opener.waits(leases[-1])
     result = spot.remove() if removing else spot.replace()
     opener.join()
-    assert result is Result.HELD
+    assert result is StepResult.HELD
     assert os.stat(spot.path("f")).st_ino == opener.inode
     assert spot.read("f") == OLD + MINE
 
@@ -448,14 +448,14 @@ def test_who_opens_for_writing_gets_the_inode_at_its_path(
 def test_an_atomic_save_before_the_swap(spot: Spot, meddler: Meddler) -> None:
     spot.write("f", OLD)
     meddler.before[0] = lambda: spot.save_atomically("f", MINE)
-    assert spot.replace() is Result.DIRTY
+    assert spot.replace() is StepResult.DIRTY
     assert spot.read("f") == MINE
 
 
 def test_an_atomic_save_before_the_removal(spot: Spot, meddler: Meddler) -> None:
     spot.write("f", OLD)
     meddler.before[0] = lambda: spot.save_atomically("f", MINE)
-    assert spot.remove() is Result.DIRTY
+    assert spot.remove() is StepResult.DIRTY
     assert spot.read("f") == MINE
 
 
@@ -464,14 +464,14 @@ def test_two_atomic_saves_around_the_swap(spot: Spot, meddler: Meddler) -> None:
     spot.write("f", OLD)
     meddler.before[0] = lambda: spot.save_atomically("f", b"first\n")
     meddler.after[0] = lambda: spot.save_atomically("f", b"second\n")
-    assert spot.replace() is Result.DIRTY
+    assert spot.replace() is StepResult.DIRTY
     assert {spot.read("f"), *spot.in_batch()} >= {b"first\n", b"second\n"}
 
 
 def test_deleted_before_the_swap(spot: Spot, meddler: Meddler) -> None:
     spot.write("f", OLD)
     meddler.before[0] = lambda: os.unlink(spot.path("f"))
-    assert spot.replace() is Result.DIRTY
+    assert spot.replace() is StepResult.DIRTY
     assert os.listdir(spot.tree) == []
 
 
@@ -480,7 +480,7 @@ def test_deleted_after_an_atomic_save(spot: Spot, meddler: Meddler) -> None:
     spot.write("f", OLD)
     meddler.before[0] = lambda: spot.save_atomically("f", MINE)
     meddler.after[0] = lambda: os.unlink(spot.path("f"))
-    assert spot.replace() is Result.DIRTY
+    assert spot.replace() is StepResult.DIRTY
     assert spot.read("f") == MINE
 
 
@@ -491,7 +491,7 @@ def test_a_folder_takes_the_name_before_the_swap(spot: Spot, meddler: Meddler) -
 
     spot.write("f", OLD)
     meddler.before[0] = act
-    assert spot.replace() is Result.DIRTY
+    assert spot.replace() is StepResult.DIRTY
     assert spot.read("f/x") == MINE
 
 
@@ -503,13 +503,13 @@ def test_a_link_is_changed_before_the_swap(spot: Spot, meddler: Meddler) -> None
     os.symlink("from", spot.path("f"))
     meddler.before[0] = act
     new = spot.version(b"to", LINK)
-    assert spot.run("f", spot.version(b"from", LINK), new, b"to") is Result.DIRTY
+    assert spot.run("f", spot.version(b"from", LINK), new, b"to") is StepResult.DIRTY
     assert os.readlink(spot.path("f")) == b"mine"
 
 
 def test_a_new_file_meets_a_save_at_the_last_moment(spot: Spot, meddler: Meddler) -> None:
     meddler.before[0] = lambda: spot.write("f", MINE)
-    assert spot.run("f", None, spot.version(NEW)) is Result.DIRTY
+    assert spot.run("f", None, spot.version(NEW)) is StepResult.DIRTY
     assert spot.read("f") == MINE
 
 
@@ -517,7 +517,7 @@ def test_an_edit_in_place_without_leases(spot: Spot, meddler: Meddler) -> None:
     spot.leases = False
     spot.write("f", OLD)
     meddler.before[0] = lambda: spot.write("f", MINE)
-    assert spot.replace() is Result.DIRTY
+    assert spot.replace() is StepResult.DIRTY
     assert spot.read("f") == MINE
 
 
@@ -528,9 +528,9 @@ def test_a_link_in_the_way_is_not_followed(spot: Spot) -> None:
     (spot.folder / "outside" / "f").write_bytes(OLD)
     os.symlink(spot.folder / "outside", spot.path("d"))
     before = snapshot(spot.folder / "outside")
-    assert spot.replace("d/f") is Result.BLOCKED
-    assert spot.remove("d/f") is Result.DONE  # it is no more
-    assert spot.run("d/g", None, spot.version(NEW)) is Result.BLOCKED
+    assert spot.replace("d/f") is StepResult.BLOCKED
+    assert spot.remove("d/f") is StepResult.DONE  # it is no more
+    assert spot.run("d/g", None, spot.version(NEW)) is StepResult.BLOCKED
     assert snapshot(spot.folder / "outside") == before
 
 
@@ -545,7 +545,7 @@ def test_a_folder_that_was_moved_out_of_the_tree_is_left_alone(spot: Spot) -> No
     spot.write("d/f", OLD)
     result = spot.replace("d/f", before=act)
     assert (spot.folder / "outside" / "d" / "f").read_bytes() == OLD
-    assert result is not Result.DONE
+    assert result is not StepResult.DONE
 
 
 def test_a_folder_that_was_replaced_is_found_anew(spot: Spot) -> None:
@@ -555,7 +555,7 @@ def test_a_folder_that_was_replaced_is_found_anew(spot: Spot) -> None:
         spot.write("d/f", OLD)
 
     spot.write("d/f", OLD)
-    assert spot.replace("d/f", before=act) is Result.DONE
+    assert spot.replace("d/f", before=act) is StepResult.DONE
     assert spot.read("d/f") == NEW
 
 
@@ -567,10 +567,10 @@ def test_a_folder_nobody_may_write_to_holds_its_file(
 
     spot.write("f", OLD)
     monkeypatch.setattr(replace, "rename", refused)
-    assert spot.replace() is Result.HELD
+    assert spot.replace() is StepResult.HELD
     shutil.rmtree(spot.folder / "batch")
     (spot.folder / "batch").mkdir()
-    assert spot.remove() is Result.HELD
+    assert spot.remove() is StepResult.HELD
 
 
 def test_a_large_file_is_let_go_of_for_who_wants_to_write(
@@ -600,7 +600,7 @@ def test_a_large_file_is_let_go_of_for_who_wants_to_write(
     result = spot.run("f", spot.version(data), spot.version(NEW))
     monkeypatch.undo()
     opener.join()
-    assert result is Result.HELD
+    assert result is StepResult.HELD
     assert pieces <= 2, f"{pieces} MiB were hashed while somebody waited"
 
 
@@ -904,7 +904,7 @@ def test_an_edit_at_the_last_moment_goes_into_history(world: World, meddler: Med
 
 def test_more_folders_than_are_kept_open(spot: Spot) -> None:
     """Each is asked for twice: also the one at which the others were closed."""
-    folders = Folders(os.fsencode(spot.tree))
+    folders = OpenFolders(os.fsencode(spot.tree))
     try:
         for number in range(450):
             path = b"top/d%d/f" % number
@@ -916,7 +916,7 @@ def test_more_folders_than_are_kept_open(spot: Spot) -> None:
 
 
 def test_a_folder_whose_parent_was_replaced_is_found_anew(spot: Spot) -> None:
-    folders = Folders(os.fsencode(spot.tree))
+    folders = OpenFolders(os.fsencode(spot.tree))
     try:
         folders.place(b"top/d/f", make=True)
         os.rename(spot.path("top"), spot.folder / "outside" / "top")

@@ -370,15 +370,15 @@ def test_a_failing_filter_leaves_the_others_going(laptop: Clone) -> None:
 def test_a_file_that_changes_while_it_is_hashed(
     laptop: Clone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    blobs = children.Children.blobs
+    blobs = children.GitChildren.blobs
 
-    def slow(self: children.Children, paths: list[bytes]) -> list[bytes]:
+    def slow(self: children.GitChildren, paths: list[bytes]) -> list[bytes]:
         oids = blobs(self, paths)
         laptop.edit("a.txt", "after the hash\n")
         return oids
 
     laptop.edit("a.txt", "before the hash\n")
-    monkeypatch.setattr(children.Children, "blobs", slow)
+    monkeypatch.setattr(children.GitChildren, "blobs", slow)
     laptop.committed("a.txt")
     assert laptop.git("show", "HEAD:a.txt") == "after the hash"
 
@@ -426,21 +426,21 @@ def test_the_person_stages_just_before_the_branch_moves(
 def test_the_branch_is_moved_by_somebody_who_leaves_the_index_alone(
     laptop: Clone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    end = children.Children.end_move
+    end = children.GitChildren.end_move
     head = laptop.git("rev-parse", "HEAD")
     other = laptop.git("commit-tree", "-p", head, "-m", "other", "HEAD^{tree}")
-    begin = children.Children.begin_move
+    begin = children.GitChildren.begin_move
 
-    def raced(self: children.Children, ref: str, old: str, new: str) -> None:
-        monkeypatch.setattr(children.Children, "begin_move", begin)
+    def raced(self: children.GitChildren, ref: str, old: str, new: str) -> None:
+        monkeypatch.setattr(children.GitChildren, "begin_move", begin)
         laptop.git("update-ref", ref, other)
         begin(self, ref, old, new)
 
     laptop.edit("a.txt", "edited\n")
-    monkeypatch.setattr(children.Children, "begin_move", raced)
+    monkeypatch.setattr(children.GitChildren, "begin_move", raced)
     laptop.committed("a.txt")
     assert laptop.git("log", "-1", "--format=%P").split()[0] == other
-    assert children.Children.end_move is end
+    assert children.GitChildren.end_move is end
 
 
 @pytest.mark.parametrize("after_staging", [False, True])

@@ -422,7 +422,7 @@ def test_what_the_session_told_its_manager_is_heard(runtime: Path, tmp_path: Pat
     path = f"{told}:{os.environ['PATH']}"
     it = Ssh(Runner(), "ssh")
     with agent_at(runtime / "theirs"):
-        line = ssh.Line("h", {})
+        line = ssh.SshLine("h", {})
         given = {"XDG_RUNTIME_DIR": str(runtime), "PATH": path}
         said, again = it.failed(line, "git@h: Permission denied (publickey).", given)
     assert f"{runtime}/theirs holds no key" in said
@@ -652,7 +652,9 @@ def test_an_agent_that_answers_nobody_while_it_asks_is_thought_of(runtime: Path)
         listening.bind(str(runtime / "a"))
         listening.listen()
         given = {"SSH_AUTH_SOCK": str(runtime / "a")}
-        said, again = Ssh(Runner(), "ssh").failed(ssh.Line("h", {}), "silence", given, silent=True)
+        said, again = Ssh(Runner(), "ssh").failed(
+            ssh.SshLine("h", {}), "silence", given, silent=True
+        )
     assert away(said, "origin").kind is AwayKind.CONFIRMATION
     assert not again
 
@@ -668,7 +670,7 @@ def test_a_security_key_that_nobody_touches_is_thought_of(
     assert found == agent.Agent(str(runtime / "a"), 1, touch=True)
     monkeypatch.setattr(agent, "ask", lambda _: found)
     given = {"SSH_AUTH_SOCK": str(runtime / "a")}
-    said, again = Ssh(Runner(), "ssh").failed(ssh.Line("h", {}), "silence", given, silent=True)
+    said, again = Ssh(Runner(), "ssh").failed(ssh.SshLine("h", {}), "silence", given, silent=True)
     assert away(said, "origin").kind is AwayKind.CONFIRMATION
     assert not again
 

@@ -19,9 +19,9 @@ from autosyncd.vcs.git.updating.stale import (
     SET_ASIDE_MOST,
     WITHIN,
     Arrival,
-    Aside,
     Hunk,
     Ledger,
+    MergedSave,
     bases,
     encode,
     hunks,
@@ -155,7 +155,7 @@ def test_from_which_versions_a_save_may_be(
 
 
 def test_a_file_that_is_saved_so_again_and_again_is_left_to_whoever_does_it() -> None:
-    ledger = Ledger((arrival("0", "1"),), (Aside(b"f", NOW),) * SET_ASIDE_MOST)
+    ledger = Ledger((arrival("0", "1"),), (MergedSave(b"f", NOW),) * SET_ASIDE_MOST)
     assert not bases(ledger, b"f", current=oid("1"), saved=oid("5"), now=NOW)
     fewer = replace(ledger, asides=ledger.asides[1:])
     assert bases(fewer, b"f", current=oid("1"), saved=oid("5"), now=NOW)
@@ -187,7 +187,7 @@ def test_what_is_written_is_read_again_however_it_is_torn(
 ) -> None:
     ledger = Ledger(
         tuple(arrival(old, new, when, path) for path, old, new, when in rows),
-        tuple(Aside(*one) for one in counted),
+        tuple(MergedSave(*one) for one in counted),
     )
     whole = encode(ledger)
     assert parse(whole) == ledger

@@ -16,7 +16,7 @@ from autosyncd.vcs.git.command import Git
 from autosyncd.vcs.git.committing import survey
 from autosyncd.vcs.git.condition import current_branch, obstacle
 from autosyncd.vcs.git.finding import open_repository
-from autosyncd.vcs.git.memory import Memory
+from autosyncd.vcs.git.memory import TreeMemory
 from autosyncd.vcs.git.remotes import remote
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.process import Runner
@@ -61,7 +61,7 @@ def _imagined(path: str) -> Iterator[Repository]:
         git("config", "core.worktree", path)
         git_dir = os.fsencode(elsewhere) + b"/.git"
         os.mkdir(git_dir + b"/autosync")
-        memory = Memory(branch=NEW_BRANCH)
+        memory = TreeMemory(branch=NEW_BRANCH)
         repository = Repository(
             git, os.fsencode(path), git_dir, git_dir, git_dir + b"/autosync", memory
         )

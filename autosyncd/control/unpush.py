@@ -15,7 +15,7 @@ from autosyncd.control.render import plain
 from autosyncd.control.verb import DONE, PROBLEM_FOUND, WrongUsage
 from autosyncd.errors import NotReachable
 from autosyncd.model import RepoConfig
-from autosyncd.vcs.git.remotes.unpush import Done, Plan, plan
+from autosyncd.vcs.git.remotes.unpush import Done, UnpushPlan, plan
 from autosyncd.vcs.git.remotes.unpush import unpush as take_out
 
 SHOWN = 10
@@ -58,7 +58,7 @@ def _owner(path: str) -> RepoConfig:
     )
 
 
-def plain_lines(planned: Plan) -> str:
+def plain_lines(planned: UnpushPlan) -> str:
     """What will be done, for a person."""
     copies = set(planned.copies)
     names = [
@@ -77,7 +77,7 @@ def plain_lines(planned: Plan) -> str:
 
 
 def _said(
-    options: Namespace, config: RepoConfig, planned: Plan, done: Done | None, status: int
+    options: Namespace, config: RepoConfig, planned: UnpushPlan, done: Done | None, status: int
 ) -> int:
     if options.json:
         sys.stdout.write(json.dumps(_as_json(config, planned, done)) + "\n")
@@ -100,7 +100,7 @@ def _farewell(done: Done) -> str:
     return "".join(line + "\n" for line in lines)
 
 
-def _as_json(config: RepoConfig, planned: Plan, done: Done | None) -> dict[str, object]:
+def _as_json(config: RepoConfig, planned: UnpushPlan, done: Done | None) -> dict[str, object]:
     return {
         "repository": config.name,
         "paths": list(map(os.fsdecode, planned.paths)),

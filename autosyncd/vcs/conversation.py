@@ -38,7 +38,7 @@ class Completed:
     timed_out: bool = False
 
 
-class Child(Protocol):
+class PipedChild(Protocol):
     """A process that was started with a pipe for each of its streams (subprocess.Popen)."""
 
     pid: int
@@ -64,7 +64,7 @@ class Conversation:
 
     def __init__(
         self,
-        child: Child,
+        child: PipedChild,
         timeout: float,
         silence: float | None,
         patience: Patience | None = None,

@@ -26,7 +26,7 @@ from unittest import mock
 from autosyncd.vcs.changes import Scope
 from autosyncd.vcs.git import history
 from autosyncd.vcs.git.committing import excerpt, quick
-from autosyncd.vcs.git.committing.children import Children
+from autosyncd.vcs.git.committing.children import GitChildren
 from autosyncd.vcs.git.committing.draft import Doubtful
 from autosyncd.vcs.git.driver import GitDriver
 from autosyncd.vcs.orders import CommitOrder
@@ -52,7 +52,7 @@ class Moved:
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        places: list[tuple[object, str]] = [(Children, "end_move"), (history, "_swap")]
+        places: list[tuple[object, str]] = [(GitChildren, "end_move"), (history, "_swap")]
         before = [getattr(place, name) for place, name in places]
         for (place, name), original in zip(places, before, strict=True):
             setattr(place, name, self._noting(original))

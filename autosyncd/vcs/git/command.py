@@ -11,7 +11,7 @@ from autosyncd.vcs import channel
 from autosyncd.vcs.git import pushing
 from autosyncd.vcs.git.lifesigns import Lifesigns
 from autosyncd.vcs.git.silence import SILENT, Silence
-from autosyncd.vcs.git.ssh import Line, Ssh
+from autosyncd.vcs.git.ssh import Ssh, SshLine
 from autosyncd.vcs.git.sshcommand import host_of, is_openssh, quiet_ssh
 from autosyncd.vcs.git.surroundings import NO_HOOKS, SETTINGS, environment_of, readable
 from autosyncd.vcs.partner import Partner
@@ -121,7 +121,7 @@ class Git:
             return self._over(self._line(address), arguments, timeout)
         return Result(result.code, result.out, complaint)
 
-    def _over(self, line: Line | None, arguments: Sequence[str], timeout: float) -> Result:
+    def _over(self, line: SshLine | None, arguments: Sequence[str], timeout: float) -> Result:
         if arguments[0] != "push":
             return self._heard(line, arguments, (), timeout)
         more = pushing.settings(arguments, options=self._push_options)
@@ -132,7 +132,7 @@ class Git:
         return result
 
     def _heard(
-        self, line: Line | None, arguments: Sequence[str], more: Sequence[str], timeout: float
+        self, line: SshLine | None, arguments: Sequence[str], more: Sequence[str], timeout: float
     ) -> Result:
         silence = Silence(SILENCE, arguments[0] == "push", Lifesigns().of)
         with self._runner.patient(silence):
@@ -149,7 +149,7 @@ class Git:
             complaint = f"{silence.why()} {complaint}".strip()
         return Result(done.code or (1 if done.timed_out else 0), done.out, complaint)
 
-    def _line(self, address: str) -> Line | None:
+    def _line(self, address: str) -> SshLine | None:
         """The way to the remote, if ssh leads there."""
         host = None if self._ssh is None else host_of(address)
         return (

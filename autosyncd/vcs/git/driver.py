@@ -22,7 +22,7 @@ from autosyncd.vcs.git.verbs import commit as committing
 from autosyncd.vcs.git.verbs import housekeep as housekeeping
 from autosyncd.vcs.git.verbs import sync as syncing
 from autosyncd.vcs.git.verbs.guarded import NOT_INSPECTED, guarded, is_elsewhere, without_reason
-from autosyncd.vcs.git.verbs.identity import Identity
+from autosyncd.vcs.git.verbs.identity import KnownIdentity
 from autosyncd.vcs.git.verbs.opening import Opened, Opening, TreeLock, ledger, relinked, together
 from autosyncd.vcs.git.verbs.snapshot import Snapshots
 from autosyncd.vcs.orders import CommitOrder, Stage, SyncOrder
@@ -76,7 +76,7 @@ class GitDriver:
         self._runner = Runner()
         self._opened: _Open | None = None
         self._lock = TreeLock()
-        self._identity: Identity | None = None
+        self._identity: KnownIdentity | None = None
 
     def inspect(self) -> InspectOutcome:
         """Open the tree, end what a killed predecessor left, and say what tree this is."""
@@ -264,7 +264,7 @@ class GitDriver:
         if self._opened is not None:
             self._opened.repository.rest()  # or the children of its git would stay
         self._opened = self._with_committer(opened.repository, opened.author)
-        self._identity = Identity(opened.ready.identity, opened.settings)
+        self._identity = KnownIdentity(opened.ready.identity, opened.settings)
         opened.repository.pause()
         return opened.ready
 

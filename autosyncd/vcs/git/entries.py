@@ -7,11 +7,13 @@ from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.step import Step
 
-Entries = Mapping[bytes, tuple[Version | None, Version | None]]
-"""Path → what a tree has of it, and what another has."""
+Pair = tuple[Version | None, Version | None]
+"""The versions of a path in two trees: before and after a change."""
+Pairs = Mapping[bytes, Pair]
+"""Path → its pair."""
 
 
-def steps_of(entries: Entries) -> dict[bytes, Step]:
+def steps_of(entries: Pairs) -> dict[bytes, Step]:
     """What has to change on disk (gitlinks are left alone)."""
     return {
         path: Step(path, *(None if is_gitlink(one) else one for one in pair))

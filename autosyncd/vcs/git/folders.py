@@ -10,23 +10,23 @@ import os
 from autosyncd.vcs.git.disk import FOLDER_FLAGS, Place
 
 MOST_OPEN = 200
-"""Folders that one Folders keeps open."""
+"""Folders that one OpenFolders keeps."""
 
 
-class Folders:
+class OpenFolders:
     """Open folders below one root, each opened once; close() lets go of them all."""
 
     def __init__(self, root: bytes, *, private: bool = False, within: int | None = None) -> None:
         """`private`: nobody else moves folders there, so an open one is always believed."""
         self._private = private
         self._open: dict[bytes, int] = {b"": os.open(root, FOLDER_FLAGS, dir_fd=within)}
-        self._others: list[Folders] = []
+        self._others: list[OpenFolders] = []
         self._are: dict[int, tuple[int, int]] = {}
         """Descriptor → device and inode of the folder that it was opened as."""
 
-    def again(self) -> "Folders":
+    def again(self) -> "OpenFolders":
         """Folders below the same root: what is asked of them closes none of these. Closed with them."""
-        other = Folders(b".", private=self._private, within=self._open[b""])
+        other = OpenFolders(b".", private=self._private, within=self._open[b""])
         self._others.append(other)
         return other
 

@@ -16,7 +16,7 @@ from autosyncd.vcs.git.listings import of_tree
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.writers import writer_of
 
-Held = onrecord.Record
+Held = onrecord.PathCommits
 """Path → the commit whose version of it is on disk."""
 FILE = "held.json"
 

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from autosyncd.vcs.git import filters
 from autosyncd.vcs.git.command import LONG, GitFailed
 from autosyncd.vcs.git.disk import Version
-from autosyncd.vcs.git.indexfile import Folders, IndexFile, Pairs
+from autosyncd.vcs.git.entries import Pairs
+from autosyncd.vcs.git.indexfile import FolderTrees, IndexFile
 from autosyncd.vcs.git.listings import of_index
 from autosyncd.vcs.git.ownindex import signature
 from autosyncd.vcs.git.repository import Repository, Signature
@@ -27,7 +28,7 @@ def bring_along(
     repository: Repository,
     pairs: Pairs,
     seen: Mapping[bytes, os.stat_result],
-    folders: Folders | None = None,
+    folders: FolderTrees | None = None,
 ) -> None:
     """Make the private index a copy of the person's, with these changes in it; `seen` is what the
     files looked like (lstat(2)) when they were read, `folders` which trees are others now.

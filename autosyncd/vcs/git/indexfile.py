@@ -21,6 +21,7 @@ from collections.abc import Iterator, Mapping
 
 from autosyncd import clock
 from autosyncd.vcs.git.disk import Version
+from autosyncd.vcs.git.entries import Pairs
 
 _HEADER = 12
 _STAT = 40
@@ -33,9 +34,7 @@ _NODE = re.compile(rb"(?P<name>[^\0]*)\0(?P<entries>-?\d+) (?P<below>\d+)\n")
 _TREE = re.compile(rb"TREE(?P<size>.{4})\0(?P<entries>\d+) \d+\n", re.S)
 Placed = Mapping[bytes, tuple[Version, os.stat_result]]
 """Path → the version that lies there, and its lstat(2)."""
-Pairs = Mapping[bytes, tuple[Version | None, Version | None]]
-"""Path → its version before and after."""
-Folders = Mapping[bytes, tuple[bytes | None, bytes]]
+FolderTrees = Mapping[bytes, tuple[bytes | None, bytes]]
 """Folder → the id of its tree before and after."""
 
 
@@ -107,7 +106,7 @@ class IndexFile:
         target: bytes,
         pairs: Pairs,
         seen: Mapping[bytes, os.stat_result],
-        folders: Folders,
+        folders: FolderTrees,
     ) -> bool:
         """Write a copy in which these files below `root`, all of them there before and after, have
         their other versions, and the trees that git has noted their other ids. False, and nothing is
@@ -137,7 +136,7 @@ class IndexFile:
             self._write(file, written)
         return True
 
-    def _change_trees(self, folders: Folders) -> bool:
+    def _change_trees(self, folders: FolderTrees) -> bool:
         """Write the other ids into the extension "cached tree"; a folder whose tree is not noted there
         has none above it either."""
         at = self._data.rfind(b"TREE", 0, -self._width)

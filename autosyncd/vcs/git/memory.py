@@ -13,7 +13,7 @@ MEMORY = b"/memory.json"
 
 
 @dataclass(slots=True)
-class Memory:
+class TreeMemory:
     """What must outlive the process."""
 
     tree: str = ""
@@ -35,17 +35,17 @@ def stored(state: bytes) -> dict[str, object] | None:
     return said if isinstance(said, dict) else None
 
 
-def recall(state: bytes, path: str, machine: str) -> Memory:
+def recall(state: bytes, path: str, machine: str) -> TreeMemory:
     """The memory of the tree at `path`; one copied from elsewhere gets an id of its own."""
     try:
-        memory = Memory(**(stored(state) or {}))  # type: ignore[arg-type]
+        memory = TreeMemory(**(stored(state) or {}))  # type: ignore[arg-type]
     except TypeError:
-        memory = Memory()
+        memory = TreeMemory()
     if (memory.machine, memory.path) != (machine, path) or not memory.tree:
         memory.tree, memory.machine, memory.path = secrets.token_hex(16), machine, path
     return memory
 
 
-def remember(state: bytes, memory: Memory) -> None:
+def remember(state: bytes, memory: TreeMemory) -> None:
     """Write the memory down."""
     replace(state + MEMORY, json.dumps(asdict(memory)).encode(), durable=True)

@@ -7,11 +7,11 @@ from pathlib import Path
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.statefile import replace
 
-Record = dict[bytes, str]
+PathCommits = dict[bytes, str]
 """Path → commit."""
 
 
-def recall(repository: Repository, name: str) -> Record:
+def recall(repository: Repository, name: str) -> PathCommits:
     """The record of this name, empty when there is none."""
     try:
         stored = json.loads(file_of(repository, name).read_text(encoding="ascii"))
@@ -20,7 +20,7 @@ def recall(repository: Repository, name: str) -> Record:
         return {}
 
 
-def write(repository: Repository, name: str, record: Record, *, durable: bool) -> None:
+def write(repository: Repository, name: str, record: PathCommits, *, durable: bool) -> None:
     """Write it down, whole or not at all."""
     text = json.dumps({path.hex(): commit for path, commit in record.items()})
     replace(file_of(repository, name), text.encode("ascii"), durable=durable)

@@ -8,9 +8,9 @@ from autosyncd.vcs.git import refs
 from autosyncd.vcs.git.command import LONG
 from autosyncd.vcs.git.repository import Repository
 
-CONTAINED: tuple[refs.Kind, ...] = ("side", "before", "unpushed", "tips")
+CONTAINED: tuple[refs.RefKind, ...] = ("side", "before", "unpushed", "tips")
 """Kinds of refs that have served when the branch contains their commits."""
-LEFT: tuple[refs.Kind, ...] = ("before", "unpushed")
+LEFT: tuple[refs.RefKind, ...] = ("before", "unpushed")
 """Kinds that hold a history which was left."""
 KEPT_FOR = 90 * 86_400.0
 """Seconds for which a history that was left is kept at least, as git keeps its reflogs."""

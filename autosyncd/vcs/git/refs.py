@@ -24,14 +24,14 @@ moves it. A person may delete any of them; what they alone hold is gone then.
 
 from typing import Literal
 
-Kind = Literal["side", "before", "unpushed", "tips"]
+RefKind = Literal["side", "before", "unpushed", "tips"]
 """Kinds of which a tree may have many."""
 OWN = "refs/autosync"
 FETCHED_TIPS = f"{OWN}/theirs/"
 """Above every tip that was fetched."""
 
 
-def below(kind: Kind, tree: str) -> str:
+def below(kind: RefKind, tree: str) -> str:
     """Above every ref of one kind that is this tree's; with the slash."""
     return f"{OWN}/{kind}/{tree}/"
 

@@ -11,7 +11,7 @@ from typing import Literal, Protocol, get_args
 
 from autosyncd.model import TreeId
 from autosyncd.vcs.git.command import EMPTY_TREE, EMPTY_TREE_SHA256, Git
-from autosyncd.vcs.git.memory import Memory, remember
+from autosyncd.vcs.git.memory import TreeMemory, remember
 
 Signature = tuple[int, int, int, int]
 """Tells whether an index was written since: inode, size, times of content and name."""
@@ -58,7 +58,7 @@ class Repository:
     git_dir: bytes
     common_dir: bytes
     state: bytes
-    memory: Memory
+    memory: TreeMemory
     object_format: str = "sha1"
     """`sha1` or `sha256`."""
     file_modes: bool = True
@@ -72,7 +72,7 @@ class Repository:
     inventory: Inventory | None = None
     """What else is known of the index that `clean` is about."""
     quick: "Ending | None" = None
-    """What a quick commit keeps from one to the next (quick.py), children among it."""
+    """What a quick commit keeps from one to the next (committing/cache.py), children among it."""
     durable: str | None = None
     """A commit that is on the disk with all its history (durable.py)."""
     unfetched: int = 0

@@ -29,7 +29,7 @@ _REFUSED = re.compile(r"Permission denied \([^)]*publickey")
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class SshLine:
     """The way to one host, for one command."""
 
     host: str
@@ -52,7 +52,7 @@ class Ssh:
     """Host → the state of the person's settings, and whether they say something about sharing."""
     _swept: bool = False
 
-    def line(self, host: str, environment: Mapping[str, str]) -> Line:
+    def line(self, host: str, environment: Mapping[str, str]) -> SshLine:
         """What a command that goes to this host is to be called with."""
         more = {} if self.found is None else {"SSH_AUTH_SOCK": self.found.address}
         sockets = self._sockets(host, environment)
@@ -60,10 +60,10 @@ class Ssh:
             # it outlives the command: from / it keeps no file system from being unmounted
             more["GIT_SSH_COMMAND"] = f"cd / && {self.command} {sharing.options(sockets)}"
             more["GIT_SSH_VARIANT"] = "ssh"
-        return Line(host, more, sockets)
+        return SshLine(host, more, sockets)
 
     def failed(
-        self, line: Line, complaint: str, environment: Mapping[str, str], *, silent: bool = False
+        self, line: SshLine, complaint: str, environment: Mapping[str, str], *, silent: bool = False
     ) -> tuple[str, bool]:
         """After a failure: the complaint, with what helps; and whether another try is worth it.
 

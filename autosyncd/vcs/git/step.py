@@ -15,7 +15,7 @@ class Step:
     new: Version | None
 
 
-class Result(Enum):
+class StepResult(Enum):
     """What became of one path."""
 
     DONE = "done"

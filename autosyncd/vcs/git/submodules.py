@@ -13,15 +13,15 @@ from collections.abc import Iterable
 
 from autosyncd.vcs.changes import Scope
 from autosyncd.vcs.git import onrecord
-from autosyncd.vcs.git.entries import Entries, is_gitlink
+from autosyncd.vcs.git.entries import Pairs, is_gitlink
 from autosyncd.vcs.git.repository import Repository
 
-Behind = onrecord.Record
+Behind = onrecord.PathCommits
 """Path → the commit that is checked out there."""
 FILE = "submodules.json"
 
 
-def note(repository: Repository, links: Entries) -> tuple[bytes, ...]:
+def note(repository: Repository, links: Pairs) -> tuple[bytes, ...]:
     """Links that are about to move, and which of them leave their submodule behind. To be called
     before the branch moves."""
     record, fresh = recall(repository), []
@@ -71,7 +71,7 @@ def describe(paths: tuple[bytes, ...]) -> str:
     )
 
 
-def make_room(repository: Repository, links: Entries) -> None:
+def make_room(repository: Repository, links: Pairs) -> None:
     """A submodule that comes needs its folder, one that goes leaves none behind (when empty)."""
     for path, (old, new) in links.items():
         full = os.path.join(repository.root, path)

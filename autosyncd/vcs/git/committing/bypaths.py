@@ -10,8 +10,8 @@ from autosyncd.vcs.changes import ChangeSet
 from autosyncd.vcs.git import durable, ownindex
 from autosyncd.vcs.git.committing import excerpt, quick, quickcommit
 from autosyncd.vcs.git.committing.attempt import Attempt
+from autosyncd.vcs.git.committing.cache import CommitCache, cache_of
 from autosyncd.vcs.git.committing.draft import Doubtful, Draft
-from autosyncd.vcs.git.committing.kept import Kept, kept_of
 from autosyncd.vcs.git.history import changes_between, make_commit
 from autosyncd.vcs.outcomes import CommitOutcome, LeftOut
 
@@ -37,14 +37,14 @@ def run(attempt: Attempt, head: str | None, before: str) -> CommitOutcome | None
             raise Doubtful("A lost commit is to be a parent, though nothing has changed.")
         durable.end(repository)  # it has hashed only what there was already
         return attempt.nothing(head, left_out)
-    kept = kept_of(repository)
-    changes = _changes(attempt, kept, draft)
+    cache = cache_of(repository)
+    changes = _changes(attempt, cache, draft)
     question = attempt.question(changes)
     if question is not None:
         return question
     message = attempt.message(changes)
-    new = _commit(attempt, kept, draft, [head, *attempt.missed], message)
-    if not quickcommit.publish(kept, signature, draft, head, new):
+    new = _commit(attempt, cache, draft, [head, *attempt.missed], message)
+    if not quickcommit.publish(cache, signature, draft, head, new):
         attempt.missed = [new]
         return None
     return attempt.made(new, message, len(changes.changes), left_out)
@@ -63,18 +63,20 @@ def _draft(attempt: Attempt, before: str) -> tuple[Draft, tuple[LeftOut, ...]]:
     return excerpt.draft(attempt, before)
 
 
-def _changes(attempt: Attempt, kept: Kept, draft: Draft) -> ChangeSet:
+def _changes(attempt: Attempt, cache: CommitCache, draft: Draft) -> ChangeSet:
     changes, inventory = draft.changes, attempt.repository.inventory
     if draft.may_hold_renames:
-        kept.confirm()
+        cache.confirm()
         changes = changes_between(attempt.repository, draft.before, draft.after)
     tracked = inventory.tracked if inventory and attempt.worth_counting(changes) else 0
     return ChangeSet(changes, tracked, draft.new_size)
 
 
-def _commit(attempt: Attempt, kept: Kept, draft: Draft, parents: list[str], message: str) -> str:
+def _commit(
+    attempt: Attempt, cache: CommitCache, draft: Draft, parents: list[str], message: str
+) -> str:
     author = attempt.committer.author
-    if kept.settings.are_plain:
-        return quickcommit.write_commit(kept, draft.after, parents, message, author)
-    kept.confirm()
+    if cache.settings.are_plain:
+        return quickcommit.write_commit(cache, draft.after, parents, message, author)
+    cache.confirm()
     return make_commit(attempt.repository, draft.after, parents, message, author)

@@ -27,7 +27,7 @@ _OID = re.compile(rb"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 @dataclass(slots=True)
-class Children:
+class GitChildren:
     """Those of one repository, each started when it is first asked."""
 
     git: Git

@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from autosyncd.errors import AutosyncError
 from autosyncd.vcs.changes import Change, ChangeKind
 from autosyncd.vcs.git.disk import Version
-
-Pair = tuple[Version | None, Version | None]
-"""What the last commit has of a path, and what it is now."""
+from autosyncd.vcs.git.entries import Pair
 
 
 class Doubtful(AutosyncError):
@@ -23,7 +21,7 @@ class Draft:
     after: str
     """Trees."""
     entries: dict[bytes, Pair]
-    """What is changed, by its path."""
+    """What is changed, by its path: what the last commit has of it, and what it is now."""
     seen: dict[bytes, os.stat_result]
     """lstat(2) of the files before they were hashed."""
     folders: dict[bytes, tuple[bytes | None, bytes]]

@@ -18,9 +18,9 @@ from collections.abc import Collection, Iterable
 from autosyncd.vcs.git import indexes
 from autosyncd.vcs.git.command import GitFailed
 from autosyncd.vcs.git.committing.attempt import Attempt
+from autosyncd.vcs.git.committing.cache import CommitCache, cache_of
 from autosyncd.vcs.git.committing.draft import Doubtful, Draft
-from autosyncd.vcs.git.committing.kept import Kept, kept_of
-from autosyncd.vcs.git.committing.look import Folders
+from autosyncd.vcs.git.committing.look import FoldersAbove
 from autosyncd.vcs.git.committing.scan import scan
 from autosyncd.vcs.git.committing.stamps import RULES
 from autosyncd.vcs.git.committing.trees import FOLDER, parents
@@ -39,13 +39,13 @@ def draft(attempt: Attempt, tree: str) -> tuple[Draft, tuple[LeftOut, ...]]:
     """The draft of a commit on this tree, and what is to be said of what it leaves out. Nothing is
     staged. Raises Doubtful."""
     repository, scope = attempt.repository, attempt.order.scope
-    kept = kept_of(repository)
-    kept.begin()
-    if any(map(kept.settings.is_on, WIDER)):
+    cache = cache_of(repository)
+    cache.begin()
+    if any(map(cache.settings.is_on, WIDER)):
         raise Doubtful("git looks at the whole index.")
     paths = sorted(scope.paths)
     _check_paths(repository, paths)
-    entries = _entries(kept, tree, paths)
+    entries = _entries(cache, tree, paths)
     try:
         index = _written(repository, entries)
         found = scan(repository, scope, attempt.committer.config, index, excerpt=True)
@@ -56,32 +56,32 @@ def draft(attempt: Attempt, tree: str) -> tuple[Draft, tuple[LeftOut, ...]]:
     now = indexes.everything(repository, index)
     before = {path: entries.get(path) for path in now.keys() | entries.keys()}
     pairs = {path: (old, now.get(path)) for path, old in before.items() if old != now.get(path)}
-    trees = kept.trees(tree, list(pairs))
-    return kept.draft(tree, trees, pairs, seen, found.plan.new_size), left_out
+    trees = cache.trees(tree, list(pairs))
+    return cache.draft(tree, trees, pairs, seen, found.plan.new_size), left_out
 
 
 def _check_paths(repository: Repository, paths: Iterable[bytes]) -> None:
     """None may lie below a link, or in another repository: there git asks the index what is meant."""
-    folders = Folders(repository.root)
+    folders = FoldersAbove(repository.root)
     for path in paths:
         if not path or b"\n" in path:
             raise Doubtful("It is the whole tree, or has a name of several lines.")
         folders.exist_above(path)
 
 
-def _entries(kept: Kept, tree: str, paths: list[bytes]) -> dict[bytes, Version]:
+def _entries(cache: CommitCache, tree: str, paths: list[bytes]) -> dict[bytes, Version]:
     """What the last commit has of these paths, and the files of rules above them."""
-    trees = kept.trees(tree, [*paths, MODULES])
+    trees = cache.trees(tree, [*paths, MODULES])
     found: dict[bytes, Version] = {}
     for path in [*paths, *_rules_above(paths)]:
         entry = trees.entry(path)
         if entry is not None and entry.mode == FOLDER:
-            found |= kept.known.below(path, entry.oid, kept.children.contents, MOST)
+            found |= cache.known.below(path, entry.oid, cache.children.contents, MOST)
         elif entry is not None:
             found[path] = entry
         if len(found) > MOST:
             raise Doubtful("These are many files.")
-    inventory, named = kept.repository.inventory, frozenset(paths)
+    inventory, named = cache.repository.inventory, frozenset(paths)
     if inventory is None or any(_is_meant(one, named, found) for one in inventory.set_aside):
         raise Doubtful("The index is not known, or a file was set aside in it.")
     return found

@@ -11,7 +11,7 @@ LARGEST_FILE = 32 << 20
 """Bytes; a larger file is worth a process of its own, which may take its time."""
 
 
-class Folders:
+class FoldersAbove:
     """The folders above some paths, none of which may be a link or a repository of its own."""
 
     def __init__(self, root: bytes) -> None:
@@ -47,7 +47,7 @@ class Look:
         self._root, self._paths = root, paths
         self.found: dict[bytes, os.stat_result] = {}
         """Files and links that are there."""
-        self._above = Folders(root)
+        self._above = FoldersAbove(root)
         for path in paths:
             if self._above.exist_above(path):
                 self._look_at(path)

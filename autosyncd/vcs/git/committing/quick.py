@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from autosyncd.model import RepoConfig
 from autosyncd.vcs.changes import Scope
 from autosyncd.vcs.git import excludes, filters, held
+from autosyncd.vcs.git.committing.cache import CommitCache, cache_of
 from autosyncd.vcs.git.committing.draft import Doubtful, Draft
-from autosyncd.vcs.git.committing.kept import Kept, kept_of
 from autosyncd.vcs.git.committing.look import Look, files_below, is_folder
 from autosyncd.vcs.git.committing.trees import FOLDER, GITLINK, Trees, parents
 from autosyncd.vcs.git.disk import Hasher, Version
@@ -36,11 +36,11 @@ def draft(repository: Repository, tree: str, scope: Scope, config: RepoConfig) -
     if not repository.file_modes:
         raise Doubtful("The file system knows no modes.")
     _check_names(scope.paths)
-    kept = kept_of(repository)
-    if not kept.settings.are_plain:
+    cache = cache_of(repository)
+    if not cache.settings.are_plain:
         raise Doubtful("The configuration is not plain.")
-    kept.begin()
-    return _Quick(kept, config).draft(tree, sorted(scope.paths))
+    cache.begin()
+    return _Quick(cache, config).draft(tree, sorted(scope.paths))
 
 
 def _check_names(paths: Iterable[bytes]) -> None:
@@ -52,44 +52,44 @@ def _check_names(paths: Iterable[bytes]) -> None:
 class _Quick:
     """The draft of one commit."""
 
-    kept: Kept
+    cache: CommitCache
     config: RepoConfig
 
     def draft(self, tree: str, named: Sequence[bytes]) -> Draft:
         """What a commit of these paths on this tree would be. Raises Doubtful."""
-        kept, repository = self.kept, self.kept.repository
-        trees = kept.trees(tree, named)
+        cache, repository = self.cache, self.cache.repository
+        trees = cache.trees(tree, named)
         paths = self._files(trees, named)
         if paths != named:
             _check_names(paths)
-            trees = kept.trees(tree, paths)
+            trees = cache.trees(tree, paths)
         self._check_known(paths)
         look = Look(repository.root, paths)
-        kept.keep_rules(look.folders)
+        cache.keep_rules(look.folders)
         before = {path: trees.entry(path) for path in paths}
         if any(one is not None and one.mode in (FOLDER, GITLINK) for one in before.values()):
             raise Doubtful("It is a folder or a submodule in the last commit.")
         self._check_attributes(look.folders, trees)
         new = [path for path in look.found if before[path] is None]
         self._check_new(new, look)
-        ignored = {path for path, out in zip(new, kept.children.ignored(new), strict=True) if out}
+        ignored = {path for path, out in zip(new, cache.children.ignored(new), strict=True) if out}
         wanted = [path for path in paths if path in look.found and path not in ignored]
         now: dict[bytes, Version | None] = dict(self._hashed(wanted, look, before))
         now |= dict.fromkeys(path for path in look.gone if before[path] is not None)
         entries = {path: (before[path], one) for path, one in now.items() if one != before[path]}
         new_size = sum(look.found[path].st_size for path in new if path in entries)
-        return kept.draft(tree, trees, entries, look.found, new_size)
+        return cache.draft(tree, trees, entries, look.found, new_size)
 
     def _files(self, trees: Trees, named: Sequence[bytes]) -> list[bytes]:
         """The files that are meant: of a folder all that is in it, on disk or in the last commit."""
-        kept, root = self.kept, self.kept.repository.root
+        cache, root = self.cache, self.cache.repository.root
         found: set[bytes] = set()
         for path in named:
             known = trees.entry(path)
             on_disk = is_folder(root, path)
             if known is not None and known.mode == FOLDER:
-                contents = kept.children.contents
-                found |= kept.known.below(path, known.oid, contents, MOST).keys()
+                contents = cache.children.contents
+                found |= cache.known.below(path, known.oid, contents, MOST).keys()
             if on_disk:
                 found.update(files_below(root, path, MOST))
             elif known is None or known.mode != FOLDER:
@@ -99,7 +99,7 @@ class _Quick:
         return sorted(found)
 
     def _check_known(self, paths: Sequence[bytes]) -> None:
-        repository = self.kept.repository
+        repository = self.cache.repository
         inventory = repository.inventory
         if inventory is None or not inventory.set_aside.isdisjoint(paths):
             raise Doubtful("The index is not known, or a file was set aside in it.")
@@ -110,7 +110,7 @@ class _Quick:
         """git takes attributes from the index where their file is gone; the children don't."""
         for folder in folders:
             path = folder + b"/" + ATTRIBUTES if folder else ATTRIBUTES
-            if not self.kept.rules.exist(folder, ATTRIBUTES) and trees.entry(path) is not None:
+            if not self.cache.rules.exist(folder, ATTRIBUTES) and trees.entry(path) is not None:
                 raise Doubtful("A file of attributes is gone.")
 
     def _check_new(self, new: Sequence[bytes], look: Look) -> None:
@@ -126,7 +126,7 @@ class _Quick:
         """The versions on disk."""
         files = [path for path in paths if not look.is_link(path)]
         links = [path for path in paths if look.is_link(path)]
-        children = self.kept.children
+        children = self.cache.children
         oids = [*children.blobs(files), *children.raw_blobs([look.link_text(one) for one in links])]
         look.check()
         versions = {
@@ -142,7 +142,7 @@ class _Quick:
 
     def _are_stable(self, paths: Sequence[bytes]) -> bool:
         """Whether no filter says something else each time; asked until each that there is was tried."""
-        repository, names = self.kept.repository, self.kept.settings.filters
+        repository, names = self.cache.repository, self.cache.settings.filters
         known = repository.stable_filters
         if all(known.get(name) for name in names):
             return True
@@ -150,7 +150,7 @@ class _Quick:
 
     def _is_ruled(self, path: bytes) -> bool:
         """Whether a file of attributes may say something of it."""
-        rules, settings = self.kept.rules, self.kept.settings
+        rules, settings = self.cache.rules, self.cache.settings
         return settings.may_convert or any(
             rules.exist(folder, ATTRIBUTES) for folder in parents(path)
         )
@@ -159,7 +159,7 @@ class _Quick:
         """git converts no line ends of a file under text=auto whose version in the index has CRLF
         (gitattributes(5), "text"); a child knows no index. So what holds CRLF and was converted
         somehow is left to the general way."""
-        repository = self.kept.repository
+        repository = self.cache.repository
         if not self._is_ruled(path):
             return False
         with open(repository.root + b"/" + path, "rb") as file:

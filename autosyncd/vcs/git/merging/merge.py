@@ -23,7 +23,7 @@ from autosyncd.vcs.git.repository import Repository
 
 
 @dataclass(slots=True)
-class Tips:
+class OrderedTips:
     """The two tips in the order of their ids, and which of them keeps the names."""
 
     first: str
@@ -61,7 +61,7 @@ def merge(repository: Repository, ours: str, theirs: str) -> Merged:
         tree, stages = merge_by_path(repository, apart, first, second)
     since = ("rev-list", "--left-right", "--count", f"{first}...{second}", "--")
     left, right = map(int, apart(*since).text.split())
-    tips = Tips(first, second, 2 if left > right else 3)
+    tips = OrderedTips(first, second, 2 if left > right else 3)
     resolution = resolve(stages, _names_in(repository, tree, stages), tips, Hosts(apart))
     merged = tree_with(repository, tree, resolution.entries)
     return Merged(merged, tuple(resolution.conflicts))
@@ -132,7 +132,7 @@ class Hosts:
 def resolve(
     stages: Stages,
     taken: dict[bytes, Version],
-    tips: Tips,
+    tips: OrderedTips,
     hosts: Hosts,
 ) -> Resolution:
     """Pure but for the asking of host names: decide every conflicted path."""
@@ -191,7 +191,7 @@ def _free_for(entry: Version, names: dict[bytes, Version]) -> Callable[[bytes], 
     return lambda name: names.get(name, entry) == entry
 
 
-def _real_name(path: bytes, tips: Tips) -> bytes:
+def _real_name(path: bytes, tips: OrderedTips) -> bytes:
     """merge-tree calls a file that lost its name to a folder or a link `name~TIP`."""
     for tip in (tips.first, tips.second):
         found = re.match(rb"(.+)~" + re.escape(tip.encode()) + rb"(_\d+)?\Z", path, re.S)

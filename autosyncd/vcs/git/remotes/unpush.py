@@ -31,7 +31,7 @@ class CannotUnpush(AutosyncError):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class UnpushPlan:
     """What taking a path out comes to."""
 
     head: str
@@ -70,7 +70,7 @@ def touched(repository: Repository, commits: Iterable[str]) -> list[tuple[bytes,
     return [(path, oid) for path, oid in found if oid.strip("0")]
 
 
-def plan(repository: Repository, path: bytes) -> Plan:
+def plan(repository: Repository, path: bytes) -> UnpushPlan:
     """What would be done. Raises CannotUnpush."""
     waiting = obstacle(repository)
     if waiting is not None:
@@ -87,7 +87,7 @@ def plan(repository: Repository, path: bytes) -> Plan:
     copies = _copies(repository, commits, changes, named)
     paths = tuple(sorted(named | copies))
     _nothing_staged(repository, paths)
-    return Plan(head, commits, paths, tuple(sorted(copies)))
+    return UnpushPlan(head, commits, paths, tuple(sorted(copies)))
 
 
 def blamed(repository: Repository, complaint: str) -> bytes | None:
@@ -137,7 +137,7 @@ def _nothing_staged(repository: Repository, paths: tuple[bytes, ...]) -> None:
             )
 
 
-def unpush(repository: Repository, plan: Plan) -> Done:
+def unpush(repository: Repository, plan: UnpushPlan) -> Done:
     """Do it. Raises CannotUnpush when something moved since the plan was made."""
     with _index_lock(repository) as lock:
         if repository.head != plan.head:
@@ -159,7 +159,7 @@ def unpush(repository: Repository, plan: Plan) -> Done:
 
 
 def _done(
-    repository: Repository, plan: Plan, head: str, before: Versions, versions: Versions
+    repository: Repository, plan: UnpushPlan, head: str, before: Versions, versions: Versions
 ) -> Done:
     """Whatever lies on disk would be committed again at once, so it is to be left out."""
     here = [path for path in plan.paths if os.path.lexists(os.path.join(repository.root, path))]

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 from autosyncd.vcs.git import nested
 from autosyncd.vcs.git.disk import Hasher, Version
-from autosyncd.vcs.git.folders import Folders
+from autosyncd.vcs.git.folders import OpenFolders
 from autosyncd.vcs.git.lease import leases_work
 from autosyncd.vcs.git.repository import Repository
-from autosyncd.vcs.git.step import Result, Step
+from autosyncd.vcs.git.step import Step, StepResult
 from autosyncd.vcs.git.updating.batch import Batch, stage
 from autosyncd.vcs.git.updating.early import NOTHING_EARLY, Early
 from autosyncd.vcs.git.updating.filtered import Learned, learn
@@ -60,7 +60,7 @@ def apply(
 def _apply_some(repository: Repository, batch: Batch, learned: Learned, applied: Applied) -> None:
     steps = batch.steps
     hasher = Hasher(repository.object_format)
-    tree, staged = Folders(repository.root), Folders(batch.folder, private=True)
+    tree, staged = OpenFolders(repository.root), OpenFolders(batch.folder, private=True)
     modes = repository.file_modes
     replacer = Replacer(tree, staged, hasher, leases=leases_work(repository.root), modes=modes)
     replacer.knows(learned)
@@ -88,16 +88,16 @@ def _in_order(steps: Sequence[Step]) -> list[int]:
     return sorted(gone, key=lambda number: steps[number].path, reverse=True) + come
 
 
-def _carry_out(replacer: Replacer, batch: Batch, number: int) -> Result:
+def _carry_out(replacer: Replacer, batch: Batch, number: int) -> StepResult:
     step, spot = batch.steps[number], batch.spot(number)
     return replacer.remove(step, spot) if step.new is None else replacer.put(step, spot)
 
 
-def _note(applied: Applied, step: Step, result: Result, repository: Repository) -> None:
-    if result is Result.DONE:
+def _note(applied: Applied, step: Step, result: StepResult, repository: Repository) -> None:
+    if result is StepResult.DONE:
         applied.done.add(step.path)
         applied.entries[step.path] = step.new
-    elif result is Result.HELD:
+    elif result is StepResult.HELD:
         applied.held.add(step.path)
     else:
         applied.dirty.add(step.path)

@@ -13,7 +13,7 @@ import contextlib
 import json
 import os
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from autosyncd.vcs.git.command import LONG, GitFailed, Result
@@ -24,13 +24,10 @@ from autosyncd.vcs.git.disk import (
 from autosyncd.vcs.git.lease import leases_work
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.step import Step
+from autosyncd.vcs.git.updating.filtered import Learned
 
 ARMED = b"/armed"
 """Written when git has staged everything: a batch without it holds nothing but copies."""
-
-
-Learned = Mapping[bytes, set[bytes]]
-"""Path → ids of raw bytes that git's filters make into the old version."""
 
 
 class Batch:

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from autosyncd.vcs.git import filters, indexes
-from autosyncd.vcs.git.committing.kept import kept_of
+from autosyncd.vcs.git.committing.cache import cache_of
 from autosyncd.vcs.git.disk import Version
-from autosyncd.vcs.git.entries import Entries
+from autosyncd.vcs.git.entries import Pairs
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.step import Step
 from autosyncd.vcs.git.updating.batch import Batch, stage
@@ -46,10 +46,10 @@ NOTHING_EARLY = Early()
 
 def may_take_long(repository: Repository) -> bool:
     """Whether files may go through a filter on their way out."""
-    return kept_of(repository).settings.has_filters_out
+    return cache_of(repository).settings.has_filters_out
 
 
-def stage_early(repository: Repository, changed: Entries, steps: Mapping[bytes, Step]) -> Early:
+def stage_early(repository: Repository, changed: Pairs, steps: Mapping[bytes, Step]) -> Early:
     """Let git write those of the new versions that a filter makes. Where the attributes themselves
     are to change, nothing can be said before they have."""
     coming = {path: step for path, step in steps.items() if step.new is not None}

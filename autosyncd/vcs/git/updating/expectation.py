@@ -5,7 +5,7 @@ import os
 from autosyncd import clock
 from autosyncd.vcs.git.disk import Hasher, Place, Version
 from autosyncd.vcs.git.lease import Lease, Writers
-from autosyncd.vcs.git.step import Result, Step
+from autosyncd.vcs.git.step import Step, StepResult
 
 BUSY_WAIT = 0.02
 """Seconds to wait for a writer that is just finishing."""
@@ -31,14 +31,14 @@ class Expectation:
             lease = Lease(target, trusted=self._leases)
         return lease
 
-    def doubt(self, step: Step, lease: Lease) -> Result | None:
+    def doubt(self, step: Step, lease: Lease) -> StepResult | None:
         """Why the open file can't be replaced now, or None."""
         if lease.writers is Writers.SOME:
-            return Result.HELD
+            return StepResult.HELD
         version = self.hasher.of_file(lease.handle, lambda: lease.broken, lease.found)
         if version is None:
-            return Result.HELD
-        return None if self.is_met_by(step, version) else Result.DIRTY
+            return StepResult.HELD
+        return None if self.is_met_by(step, version) else StepResult.DIRTY
 
     def is_met_by(self, step: Step, found: Version | None) -> bool:
         """Whether these are the bytes that history says are there."""

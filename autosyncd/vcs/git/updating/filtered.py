@@ -11,7 +11,7 @@ from autosyncd.vcs.git.disk import (
     Hasher,
     Kind,
 )
-from autosyncd.vcs.git.folders import Folders
+from autosyncd.vcs.git.folders import OpenFolders
 from autosyncd.vcs.git.lease import Lease
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.step import Step
@@ -23,7 +23,7 @@ Learned = dict[bytes, set[bytes]]
 def learn(repository: Repository, hasher: Hasher, steps: Iterable[Step], learned: Learned) -> None:
     """Add what can be learned of these paths' old versions."""
     expected = {step.path: step.old.oid for step in steps if step.old is not None}
-    folders = Folders(repository.root)
+    folders = OpenFolders(repository.root)
     try:
         before = {path: _raw(folders, hasher, path) for path in expected}
         wanted = [path for path, raw in before.items() if raw not in (None, expected[path])]
@@ -36,7 +36,7 @@ def learn(repository: Repository, hasher: Hasher, steps: Iterable[Step], learned
         folders.close()
 
 
-def _raw(folders: Folders, hasher: Hasher, path: bytes) -> bytes | None:
+def _raw(folders: OpenFolders, hasher: Hasher, path: bytes) -> bytes | None:
     """The id of the bytes that lie there."""
     try:
         place = folders.place(path)

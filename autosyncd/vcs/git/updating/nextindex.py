@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from autosyncd.errors import AutosyncError
 from autosyncd.vcs.git import filters, indexes
 from autosyncd.vcs.git.command import LONG
-from autosyncd.vcs.git.entries import Entries
+from autosyncd.vcs.git.entries import Pairs
 from autosyncd.vcs.git.indexfile import IndexFile, Placed
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.step import Step
@@ -32,7 +32,7 @@ def staged_tree(repository: Repository) -> str | None:
 
 
 def prepare(
-    repository: Repository, trees: tuple[str, str], changed: Entries, steps: Mapping[bytes, Step]
+    repository: Repository, trees: tuple[str, str], changed: Pairs, steps: Mapping[bytes, Step]
 ) -> Marked:
     """Bring the private index, a copy of the person's, from the first tree to the second. Raises
     ForbiddenName: without that entry the index would look as if somebody had staged its deletion."""
@@ -70,7 +70,7 @@ def count(repository: Repository) -> int:
 
 
 def _marked(
-    repository: Repository, index: bytes, changed: Entries, steps: Mapping[bytes, Step]
+    repository: Repository, index: bytes, changed: Pairs, steps: Mapping[bytes, Step]
 ) -> Marked:
     """Mostly there are none, and that can be seen without asking git."""
     here = {path: old for path, (old, _) in changed.items() if old}

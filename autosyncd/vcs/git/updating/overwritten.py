@@ -18,7 +18,7 @@ from autosyncd.vcs.git.disk import (
     Hasher,
     Version,
 )
-from autosyncd.vcs.git.folders import Folders
+from autosyncd.vcs.git.folders import OpenFolders
 from autosyncd.vcs.git.history import Author, make_commit
 from autosyncd.vcs.git.indexes import tree_with
 from autosyncd.vcs.git.merging.merge import merge
@@ -27,8 +27,8 @@ from autosyncd.vcs.git.setaside import SetAside
 from autosyncd.vcs.git.updating import arrivals
 from autosyncd.vcs.git.updating.stale import (
     Arrival,
-    Aside,
     Ledger,
+    MergedSave,
     bases,
     hunks,
     is_fresh,
@@ -74,7 +74,7 @@ def set_aside(
             ownrefs.keep_side(repository, one.commit)
             waiting[one.path] = one.commit
         held.record(repository, waiting)
-        asides = [Aside(one.path, now) for one in found]
+        asides = [MergedSave(one.path, now) for one in found]
         arrivals.write(repository, remember(ledger, asides, now))
     return tuple(found)
 
@@ -164,7 +164,7 @@ def _above(path: bytes) -> Sequence[bytes]:
 
 def _read_file(repository: Repository, path: bytes) -> bytes | None:
     """The bytes of a plain file that isn't too large; None for anything else."""
-    folders = Folders(repository.root)
+    folders = OpenFolders(repository.root)
     try:
         place = folders.place(path)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from autosyncd.model import RepoConfig
 from autosyncd.vcs.git import excludes, held, nested, submodules
-from autosyncd.vcs.git.entries import Entries
+from autosyncd.vcs.git.entries import Pairs
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.updating.intheway import ignored_in_the_way, occupant
 
@@ -42,7 +42,7 @@ class Remaining:
             self.stubborn.add(path)
             self._wait_for(path, mine, f"{os.fsdecode(mine)}, which git ignores here,")
 
-    def keep_out(self, put_aside: Set[bytes], changed: Entries) -> None:
+    def keep_out(self, put_aside: Set[bytes], changed: Pairs) -> None:
         """What is deleted elsewhere and put aside here stays, and is not taken for a new file."""
         root = self.repository.root
         gone = {path for path in put_aside if path in changed and changed[path][1] is None}
@@ -51,7 +51,7 @@ class Remaining:
             excludes.keep_out(self.repository, self.config, left)
             self._kept_out |= left
 
-    def leave_submodules(self, links: Entries) -> None:
+    def leave_submodules(self, links: Pairs) -> None:
         """To be called before the branch moves."""
         self._behind = submodules.note(self.repository, links)
 

@@ -20,9 +20,9 @@ from autosyncd.vcs.git.disk import (
     absent,
     rename,
 )
-from autosyncd.vcs.git.folders import Folders
+from autosyncd.vcs.git.folders import OpenFolders
 from autosyncd.vcs.git.lease import Lease, Writers
-from autosyncd.vcs.git.step import Result, Step
+from autosyncd.vcs.git.step import Step, StepResult
 from autosyncd.vcs.git.updating.expectation import Expectation, keep_permissions
 from autosyncd.vcs.git.updating.intheway import clear_skeleton
 from autosyncd.vcs.git.updating.stepwise import Stepwise
@@ -38,7 +38,7 @@ class Replacer:
     """Carries out the steps of one batch."""
 
     def __init__(
-        self, tree: Folders, staged: Folders, hasher: Hasher, *, leases: bool, modes: bool
+        self, tree: OpenFolders, staged: OpenFolders, hasher: Hasher, *, leases: bool, modes: bool
     ) -> None:
         self._tree, self._staged, self._hasher = tree, staged, hasher
         self._old = Expectation(hasher, leases=leases, modes=modes)
@@ -52,7 +52,7 @@ class Replacer:
         """Path → ids of raw bytes that git's filters make into the old version."""
         self._old.learned = learned
 
-    def put(self, step: Step, spot: bytes) -> Result:
+    def put(self, step: Step, spot: bytes) -> StepResult:
         """Bring `step.new`, staged at `spot`, into the tree."""
         try:
             source = self._staged.place(spot)
@@ -60,72 +60,72 @@ class Replacer:
         except OSError as problem:
             return self._refused(step, problem)
         if staged is None:
-            return Result.HELD  # git could not write it: a filter failed
+            return StepResult.HELD  # git could not write it: a filter failed
         for _ in range(TRIES):
             try:
                 target = self._tree.place(step.path, make=True)
                 result = self._put_once(step, source, target, staged)
-                if result is Result.DONE:
+                if result is StepResult.DONE:
                     self._remember(step, target, staged)
             except (FileExistsError, FileNotFoundError):
                 self._tree.forget(step.path.rpartition(b"/")[0])
                 continue
             except NotADirectoryError:
-                return Result.BLOCKED
+                return StepResult.BLOCKED
             except OSError as problem:
                 return self._refused(step, problem)
             if result is not None:
                 return result
-        return Result.DIRTY
+        return StepResult.DIRTY
 
-    def remove(self, step: Step, spot: bytes) -> Result:
+    def remove(self, step: Step, spot: bytes) -> StepResult:
         """Take `step.old` out of the tree; its inode goes to `spot`."""
         try:
             target = self._tree.place(step.path)
             kind = target.kind()
         except OSError as problem:
-            return Result.DONE if absent(problem) else self._refused(step, problem)
+            return StepResult.DONE if absent(problem) else self._refused(step, problem)
         if kind is Kind.NOTHING:
-            return Result.DONE
+            return StepResult.DONE
         if kind in (Kind.FOLDER, Kind.OTHER):
-            return Result.DIRTY
+            return StepResult.DIRTY
         try:
             place = self._staged.place(spot, make=True)
             result = self._remove_file(step, target, place, kind)
         except FileNotFoundError:
-            return Result.DONE
+            return StepResult.DONE
         except OSError as problem:
             return self._refused(step, problem)
-        if result is Result.DONE:
+        if result is StepResult.DONE:
             self._tree.remove_empty(step.path)
         return result
 
-    def _refused(self, step: Step, problem: OSError) -> Result:
+    def _refused(self, step: Step, problem: OSError) -> StepResult:
         """Another file system, a folder that is not ours, a name that can't be here: this path
         waits, the others go on. What is wrong with everything is raised."""
         if problem.errno in OF_EVERYTHING:
             raise problem
         if problem.errno not in (errno.ENOENT, errno.ENOTDIR):
             self.problems[step.path] = f"it can't be put there: {problem.strerror}"
-        return Result.HELD
+        return StepResult.HELD
 
     # putting
 
     def _put_once(
         self, step: Step, source: Place, target: Place, staged: os.stat_result
-    ) -> Result | None:
+    ) -> StepResult | None:
         """One try; None when the name changed under us."""
         kind = target.kind()
         if kind is Kind.NOTHING:
             if step.old is not None:
-                return Result.DIRTY  # deleted by the person
+                return StepResult.DIRTY  # deleted by the person
             rename(source, target, RENAME_NOREPLACE)
-            return Result.DONE
+            return StepResult.DONE
         if kind is Kind.FOLDER:
             self._tree.forget(step.path)
-            return None if clear_skeleton(target) else Result.BLOCKED
+            return None if clear_skeleton(target) else StepResult.BLOCKED
         if kind is Kind.OTHER:
-            return Result.BLOCKED
+            return StepResult.BLOCKED
         if step.old is None:
             return self._already_there(step, target, kind)
         if kind is Kind.LINK:
@@ -143,7 +143,7 @@ class Replacer:
         ):
             self.placed[step.path] = now
 
-    def _already_there(self, step: Step, target: Place, kind: Kind) -> Result:
+    def _already_there(self, step: Step, target: Place, kind: Kind) -> StepResult:
         """Something untracked has the name: the same bytes are as good as ours."""
         with contextlib.suppress(OSError):
             if kind is Kind.LINK:
@@ -152,25 +152,25 @@ class Replacer:
                 with Lease(target, trusted=False) as file:
                     same = self._hasher.of_file(file.handle) == step.new
             if same:
-                return Result.DONE
-        return Result.DIRTY
+                return StepResult.DONE
+        return StepResult.DIRTY
 
-    def _swap_link(self, step: Step, source: Place, target: Place) -> Result | None:
+    def _swap_link(self, step: Step, source: Place, target: Place) -> StepResult | None:
         """A link can't be written to, only replaced: swap, then look at what came out."""
         self._exchange(step, source, target)
         if source.kind() is Kind.LINK and self._old.is_met_by(step, self._hasher.of_link(source)):
-            return Result.DONE
+            return StepResult.DONE
         self._swap_back(step, source, target)
-        return Result.DIRTY
+        return StepResult.DIRTY
 
     def _swap_file(
         self, step: Step, source: Place, target: Place, staged: os.stat_result
-    ) -> Result | None:
+    ) -> StepResult | None:
         try:
             lease = self._old.open(target)
         except OSError as problem:
             changed = problem.errno in (errno.ENXIO, errno.ELOOP, errno.ENOENT)
-            return None if changed else Result.HELD  # no regular file any more; unreadable
+            return None if changed else StepResult.HELD  # no regular file any more; unreadable
         with lease:
             doubt = self._old.doubt(step, lease)
             if doubt is not None:
@@ -179,19 +179,19 @@ class Replacer:
             self._exchange(step, source, target)
             return self._after_swap(step, source, target, lease)
 
-    def _after_swap(self, step: Step, source: Place, target: Place, lease: Lease) -> Result:
+    def _after_swap(self, step: Step, source: Place, target: Place, lease: Lease) -> StepResult:
         """Was it the file that we looked at, and did nobody want to write to it meanwhile?"""
         came_out = source.stat()
         if came_out is None or came_out.st_ino != lease.inode:
-            result = Result.DIRTY  # somebody saved atomically in between
+            result = StepResult.DIRTY  # somebody saved atomically in between
         elif lease.broken:
-            result = Result.HELD  # the waiter has this inode: it goes back before he is let go
+            result = StepResult.HELD  # the waiter has this inode: it goes back before he is let go
         elif lease.writers is Writers.UNKNOWN and not self._old.is_met_by(
             step, self._hasher.of_file(lease.handle)
         ):
-            result = Result.DIRTY
+            result = StepResult.DIRTY
         else:
-            return Result.DONE
+            return StepResult.DONE
         self._swap_back(step, source, target)
         return result
 
@@ -216,18 +216,18 @@ class Replacer:
 
     # removing
 
-    def _remove_file(self, step: Step, target: Place, place: Place, kind: Kind) -> Result:
+    def _remove_file(self, step: Step, target: Place, place: Place, kind: Kind) -> StepResult:
         if kind is Kind.LINK:
             if not self._old.is_met_by(step, self._hasher.of_link(target)):
-                return Result.DIRTY
+                return StepResult.DIRTY
             rename(target, place, PLAIN)
-            return Result.DONE
+            return StepResult.DONE
         try:
             lease = self._old.open(target)
         except FileNotFoundError:
-            return Result.DONE
+            return StepResult.DONE
         except OSError:
-            return Result.HELD
+            return StepResult.HELD
         with lease:
             doubt = self._old.doubt(step, lease)
             if doubt is not None:
@@ -237,5 +237,5 @@ class Replacer:
             if came_out is None or came_out.st_ino != lease.inode or lease.broken:
                 with contextlib.suppress(OSError):
                     rename(place, target, RENAME_NOREPLACE)
-                return Result.HELD if lease.broken else Result.DIRTY
-            return Result.DONE
+                return StepResult.HELD if lease.broken else StepResult.DIRTY
+            return StepResult.DONE

@@ -42,7 +42,7 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True)
-class Aside:
+class MergedSave:
     """A save was merged instead of being taken as it is."""
 
     path: bytes
@@ -54,7 +54,7 @@ class Ledger:
     """What came in lately, oldest first."""
 
     arrivals: tuple[Arrival, ...] = ()
-    asides: tuple[Aside, ...] = ()
+    asides: tuple[MergedSave, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +109,11 @@ def is_fresh(when: float, now: float) -> bool:
     return abs(now - when) <= WITHIN
 
 
-def remember(ledger: Ledger, news: Iterable[Arrival | Aside], now: float) -> Ledger:
+def remember(ledger: Ledger, news: Iterable[Arrival | MergedSave], now: float) -> Ledger:
     """The ledger with the news, without what is too old or too much."""
     arrivals, asides = list(ledger.arrivals), list(ledger.asides)
     for one in news:
-        if isinstance(one, Aside):
+        if isinstance(one, MergedSave):
             asides.append(one)
         else:
             arrivals.append(one)
@@ -158,7 +158,7 @@ def parse(text: bytes) -> Ledger:
                 if all(map(_is_id, (commit, old, new))):
                     arrivals.append(Arrival(bytes.fromhex(path), *ids, commit, float(when)))
             elif words[0] == "aside" and len(words) == 3:
-                asides.append(Aside(bytes.fromhex(words[2]), float(words[1])))
+                asides.append(MergedSave(bytes.fromhex(words[2]), float(words[1])))
         except ValueError:
             continue
     return Ledger(tuple(arrivals), tuple(asides))

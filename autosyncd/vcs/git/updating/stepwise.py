@@ -11,7 +11,7 @@ from autosyncd.vcs.git.disk import (
     Place,
     rename,
 )
-from autosyncd.vcs.git.folders import Folders
+from autosyncd.vcs.git.folders import OpenFolders
 
 ASIDE = b"aside/"
 """In the batch: `aside/N/PATH` is what had the name PATH, for an instant."""
@@ -20,7 +20,7 @@ ASIDE = b"aside/"
 class Stepwise:
     """The swaps of one batch."""
 
-    def __init__(self, staged: Folders) -> None:
+    def __init__(self, staged: OpenFolders) -> None:
         self._aside = staged.again()  # `source` must stay open while its other place is found
         self._number = 0
         self._proved = False

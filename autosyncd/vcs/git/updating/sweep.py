@@ -22,7 +22,7 @@ from autosyncd.vcs.git.disk import (
     Version,
     rename,
 )
-from autosyncd.vcs.git.folders import Folders
+from autosyncd.vcs.git.folders import OpenFolders
 from autosyncd.vcs.git.lease import Lease, Writers
 from autosyncd.vcs.git.merging.conflict import conflict_name
 from autosyncd.vcs.git.repository import Repository
@@ -52,8 +52,8 @@ def sweep_all(repository: Repository, hasher: Hasher, *, leases: bool) -> bool:
         if not os.path.exists(folder + ARMED):
             shutil.rmtree(folder, ignore_errors=True)  # nothing of the person's was put there yet
             continue
-        sweep = Sweep(repository, hasher, folder, leases=leases)
-        later |= sweep.run()
+        sweeper = Sweeper(repository, hasher, folder, leases=leases)
+        later |= sweeper.run()
         _remove_empty(folder)
     return later
 
@@ -70,7 +70,7 @@ def _remove_empty(folder: bytes) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-class Sweep:
+class Sweeper:
     """One pass over a batch that is no longer being applied."""
 
     def __init__(
@@ -85,7 +85,7 @@ class Sweep:
     def run(self) -> bool:
         """Unlink what is in history, give back the rest; True when a writer is still at work."""
         later = False
-        folders = Folders(self._folder)
+        folders = OpenFolders(self._folder)
         try:
             for spot in self._spots():
                 later |= self._look_safely(folders, spot)
@@ -93,7 +93,7 @@ class Sweep:
             folders.close()
         return later
 
-    def _look_safely(self, folders: Folders, spot: Spot) -> bool:
+    def _look_safely(self, folders: OpenFolders, spot: Spot) -> bool:
         """One file that can't be looked at keeps no other from it."""
         try:
             place = folders.place(spot.at)
@@ -109,7 +109,7 @@ class Sweep:
 
     def _return(self, place: Place, path: bytes) -> bool:
         """What was put aside for an instant gets its name back, unless that was taken since."""
-        tree = Folders(self._repository.root)
+        tree = OpenFolders(self._repository.root)
         try:
             rename(place, tree.place(path, make=True), RENAME_NOREPLACE)
         except OSError:
@@ -188,7 +188,7 @@ class Sweep:
         """Bytes that are in no history lie beside their path again, where the next scan finds
         them. True when it can't be done now."""
         host = os.fsencode(os.uname().nodename)
-        tree = Folders(self._repository.root)
+        tree = OpenFolders(self._repository.root)
         try:
             name = conflict_name(step.path, host, version.oid, lambda _: True)
             for number in range(1000):

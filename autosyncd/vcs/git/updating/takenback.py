@@ -10,7 +10,7 @@ checkout put another file in its place), or something else lies on disk than wha
 
 from autosyncd.vcs.git import durable, held, ownrefs
 from autosyncd.vcs.git.disk import Version
-from autosyncd.vcs.git.folders import Folders
+from autosyncd.vcs.git.folders import OpenFolders
 from autosyncd.vcs.git.history import Author, make_commit
 from autosyncd.vcs.git.indexes import tree_with
 from autosyncd.vcs.git.lease import Lease, leases_work
@@ -91,7 +91,7 @@ def _taken_back(
 
 def _is_open(repository: Repository, path: bytes, version: Version | None) -> bool:
     """Whether somebody has a file open for writing that is this version."""
-    folders = Folders(repository.root)
+    folders = OpenFolders(repository.root)
     try:
         with Lease(folders.place(path), trusted=leases_work(repository.root)) as lease:
             written = is_written(lease)

@@ -18,7 +18,7 @@ from autosyncd.vcs.git.committing.attempt import Committer
 from autosyncd.vcs.git.condition import elsewhere, locked, obstacle, staged
 from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.entries import (
-    Entries,
+    Pairs,
     entries_between,
     is_gitlink,
     steps_of,
@@ -93,11 +93,11 @@ class Update:
     """Those of the done paths that still exist."""
     early: Early = NOTHING_EARLY
     learned: dict[bytes, set[bytes]] = field(default_factory=dict)
-    links: Entries = field(default_factory=dict)
+    links: Pairs = field(default_factory=dict)
     """Submodules that come, move or go."""
     placed: dict[bytes, tuple[Version, os.stat_result]] = field(default_factory=dict)
     """What was put there, and its lstat(2)."""
-    compared: dict[tuple[str, str], Entries] = field(default_factory=dict)
+    compared: dict[tuple[str, str], Pairs] = field(default_factory=dict)
 
     def run(self, target: str) -> Updated | Dirty | Waiting | Question | Failed:
         """See update()."""
@@ -244,7 +244,7 @@ class Update:
         allowed = self.order.allowed
         return incoming_question(self.repository, self.committer, allowed, steps, (disk, wanted))
 
-    def _entries(self, old: str, new: str) -> Entries:
+    def _entries(self, old: str, new: str) -> Pairs:
         """How two trees differ, asked of git once."""
         if (old, new) not in self.compared:
             self.compared[old, new] = entries_between(self.repository, old, new)

@@ -30,7 +30,7 @@ def identify(repository: Repository, config: RepoConfig, machine: str) -> Identi
     )
 
 
-class Identity:
+class KnownIdentity:
     """What was last said of a tree. It is handed from process to process."""
 
     def __init__(self, said: Identified, stamps: object) -> None:

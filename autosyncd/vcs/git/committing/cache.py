@@ -4,19 +4,20 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from autosyncd.vcs.git.committing.children import Children
-from autosyncd.vcs.git.committing.draft import Doubtful, Draft, Pair
+from autosyncd.vcs.git.committing.children import GitChildren
+from autosyncd.vcs.git.committing.draft import Doubtful, Draft
 from autosyncd.vcs.git.committing.stamps import Rules, Settings, read_settings
 from autosyncd.vcs.git.committing.trees import Known, Trees
+from autosyncd.vcs.git.entries import Pair
 from autosyncd.vcs.git.repository import Repository
 
 
 @dataclass(slots=True)
-class Kept:
+class CommitCache:
     """Of one repository."""
 
     repository: Repository
-    children: Children
+    children: GitChildren
     settings: Settings
     rules: Rules
     known: Known
@@ -80,18 +81,18 @@ class Kept:
             raise Doubtful("A tree came out otherwise than expected.")
 
 
-def kept_of(repository: Repository) -> Kept:
+def cache_of(repository: Repository) -> CommitCache:
     """What is kept of the last commit, or begun anew."""
-    kept = repository.quick
-    if not isinstance(kept, Kept) or not kept.settings.still_hold:
-        if kept is not None:
-            kept.end()
-        kept = Kept(
+    cache = repository.quick
+    if not isinstance(cache, CommitCache) or not cache.settings.still_hold:
+        if cache is not None:
+            cache.end()
+        cache = CommitCache(
             repository,
-            Children(repository.git),
+            GitChildren(repository.git),
             read_settings(repository),
             Rules(repository.root),
             Known(repository.object_format),
         )
-        repository.quick = kept
-    return kept
+        repository.quick = cache
+    return cache
