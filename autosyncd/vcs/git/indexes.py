@@ -10,10 +10,11 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping
 
 from autosyncd.vcs.git import filters
+from autosyncd.vcs.git.cachedtree import FolderTrees
 from autosyncd.vcs.git.command import LONG, GitFailed
 from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.entries import Pairs
-from autosyncd.vcs.git.indexfile import FolderTrees, IndexFile
+from autosyncd.vcs.git.indexfile import IndexFile
 from autosyncd.vcs.git.listings import of_index
 from autosyncd.vcs.git.ownindex import signature
 from autosyncd.vcs.git.repository import Repository, Signature

@@ -15,11 +15,12 @@ index is given.
 import contextlib
 import hashlib
 import os
-import re
 import struct
 from collections.abc import Iterator, Mapping
 
 from autosyncd import clock
+from autosyncd.vcs.git import cachedtree
+from autosyncd.vcs.git.cachedtree import FolderTrees
 from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.entries import Pairs
 
@@ -30,12 +31,8 @@ _LONGEST = 0xFFF
 YOUNG_FOR = 60.0
 """Seconds for which an index keeps its time, so that git reads what is as young. All that is committed
 meanwhile is young as well."""
-_NODE = re.compile(rb"(?P<name>[^\0]*)\0(?P<entries>-?\d+) (?P<below>\d+)\n")
-_TREE = re.compile(rb"TREE(?P<size>.{4})\0(?P<entries>\d+) \d+\n", re.S)
 Placed = Mapping[bytes, tuple[Version, os.stat_result]]
 """Path → the version that lies there, and its lstat(2)."""
-FolderTrees = Mapping[bytes, tuple[bytes | None, bytes]]
-"""Folder → the id of its tree before and after."""
 
 
 class IndexFile:
@@ -62,14 +59,8 @@ class IndexFile:
 
     @property
     def tree(self) -> str | None:
-        """The tree that the index stands for, where git has noted that and nothing has changed since
-        (the extension "cached tree")."""
-        end = len(self._data) - self._width
-        at = self._data.rfind(b"TREE", 0, end)
-        found = _TREE.match(self._data, at) if at >= 0 else None
-        if found is None or not self._ends_at(at, end):
-            return None
-        return self._data[found.end() : found.end() + self._width].hex()
+        """The tree that the index stands for, where git has noted that and nothing has changed since."""
+        return cachedtree.top(self._data, self._width)
 
     def are_plain(self, entries: Mapping[bytes, Version]) -> bool:
         """Whether every one of these is there, without a mark (assume-unchanged, skip-worktree)."""
@@ -123,7 +114,7 @@ class IndexFile:
                 return False
             places[path] = at - _STAT, struct.pack(">I", int(new.mode, 8))
             data[at : at + self._width] = bytes.fromhex(new.oid.decode())
-        if not self._change_trees(folders):
+        if not cachedtree.change(data, self._width, folders):
             return False
         with _fresh(target, self._path) as file:
             written = self._written if young else os.fstat(file).st_mtime_ns
@@ -136,55 +127,10 @@ class IndexFile:
             self._write(file, written)
         return True
 
-    def _change_trees(self, folders: FolderTrees) -> bool:
-        """Write the other ids into the extension "cached tree"; a folder whose tree is not noted there
-        has none above it either."""
-        at = self._data.rfind(b"TREE", 0, -self._width)
-        if at < 0:
-            return True
-        data, nodes = self._data, self._nodes(at)
-        for folder, (old, new) in folders.items():
-            where = nodes.get(folder)
-            if where is None and folder and nodes.get(folder.rpartition(b"/")[0]) is not None:
-                return False
-            if where is not None:
-                if old is None or data[where : where + self._width].hex().encode() != old:
-                    return False
-                data[where : where + self._width] = bytes.fromhex(new.decode())
-        return b"" in nodes
-
-    def _nodes(self, at: int) -> dict[bytes, int | None]:
-        """Folder → where in the extension that begins at `at` its tree's id is; None where git has
-        noted that something has changed. Empty where that is no such extension."""
-        found: dict[bytes, int | None] = {}
-        if not self._ends_at(at, len(self._data) - self._width):
-            return found
-        end = at + 8 + int(struct.unpack_from(">I", self._data, at + 4)[0])
-        at += 8
-        above: list[tuple[bytes, int]] = []
-        while at < end and (node := _NODE.match(self._data, at, end)) is not None:
-            prefix = above[-1][0] if above else b""
-            folder = prefix + node["name"]
-            at = node.end()
-            found[folder] = at if int(node["entries"]) >= 0 else None
-            at += self._width if int(node["entries"]) >= 0 else 0
-            if above:
-                above[-1] = prefix, above[-1][1] - 1
-            above.append((folder + b"/" if above else b"", int(node["below"])))
-            while above and not above[-1][1]:
-                above.pop()
-        return found if at == end and not above else {}
-
     def _find(self, path: bytes, version: Version, at: int) -> int:
         """Where the id of this entry is, looked for from `at` on; -1 when there is none such."""
         flags = struct.pack(">H", min(len(path), _LONGEST))
         return self._data.find(bytes.fromhex(version.oid.decode()) + flags + path + b"\0", at)
-
-    def _ends_at(self, at: int, end: int) -> bool:
-        """Whether from here on there are extensions, one after the other, to the end."""
-        while at + 8 <= end:
-            at += 8 + int(struct.unpack_from(">I", self._data, at + 4)[0])
-        return at == end
 
     def _has_young(self) -> bool:
         """Whether the times of an entry are of the second in which the index was written. Entries

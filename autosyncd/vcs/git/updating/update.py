@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from autosyncd.vcs.changes import Scope
 from autosyncd.vcs.git import held, indexes, submodules
 from autosyncd.vcs.git.committing.attempt import Committer
-from autosyncd.vcs.git.condition import elsewhere, locked, obstacle, staged
+from autosyncd.vcs.git.condition import locked, obstacle, staged
 from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.entries import (
     Pairs,
@@ -35,6 +35,7 @@ from autosyncd.vcs.git.updating.early import NOTHING_EARLY, Early
 from autosyncd.vcs.git.updating.overwritten import set_aside
 from autosyncd.vcs.git.updating.remaining import Remaining
 from autosyncd.vcs.git.updating.slippedin import absorb
+from autosyncd.vcs.git.updating.standing import Standing
 from autosyncd.vcs.orders import SyncOrder
 from autosyncd.vcs.outcomes import Dirty, Failed, Question, Waiting, Why
 
@@ -60,23 +61,6 @@ class Updated:
     """Files of the person's that have the place of incoming ones and are not to be published."""
     note: str = ""
     """A sentence to say."""
-
-
-@dataclass(slots=True)
-class Standing:
-    """Where an update stands between two rounds."""
-
-    head: str | None
-    """Of the branch."""
-    ours: str | None
-    """The commit that has what lies on disk but for what came in: the head, or edits on it."""
-    target: str
-    disk: str
-    """The tree of what lies there."""
-    record: held.Held
-    """What was held before."""
-    left: Waiting | None = None
-    """The person is on another branch: what came in is taken out again."""
 
 
 @dataclass(slots=True)
@@ -175,7 +159,7 @@ class Update:
         remaining.leave_submodules(self.links)
         if self._move(lock, at.head, merged):
             return at.left or self._updated(merged, kept)
-        return self._look_anew(at, merged, applied)
+        return at.look_anew(repository, merged, applied.entries)
 
     def _give_up(self, kept: held.Held, steps: Steps) -> None:
         """What an earlier round has put there for a target that is another now, and that somebody has
@@ -190,25 +174,9 @@ class Update:
         disk = indexes.tree_with(self.repository, at.disk, applied.entries)
         beside = Scope(frozenset(applied.in_the_way)) | self.order.pending
         found = absorb(self.repository, self.committer, at.ours, disk, dirty, beside)
-        at.ours, at.disk = found.ours, found.disk
-        at.record |= found.held_edits
-        for edit in sorted(set(found.held_edits.values())):
-            at.target = self.joiner.join(at.target, edit)
+        at.take_in(found, self.joiner)
         self.remaining.stubborn |= found.stubborn
         self.remaining.reasons |= found.reasons
-
-    def _look_anew(self, at: Standing, merged: str, applied: Applied) -> Waiting | None:
-        """The branch was moved meanwhile, or the person has left it."""
-        repository = self.repository
-        at.disk = indexes.tree_with(repository, at.disk, applied.entries)
-        at.left = elsewhere(repository)
-        if at.left is None:
-            at.target, at.head, at.ours = merged, repository.head, repository.head
-        elif at.head is None:
-            return at.left
-        else:  # what was put there is no part of the branch they are on
-            at.target = at.ours = at.head
-        return None
 
     def _apply(self, head: str | None, merged: str, steps: Steps) -> Applied:
         """Make the index ready for `merged`, and bring the files there as far as nobody minds."""
