@@ -222,3 +222,8 @@ InspectOutcome = Ready | Unfit | Relinked | Waiting | Failed | Aborted
 IdentifyOutcome = AtHead | Relinked | Waiting | Failed | Aborted
 CommitOutcome = CommitMade | NothingToCommit | Waiting | Question | Failed | Aborted
 SyncOutcome = Synced | NoRemote | Dirty | Away | Waiting | Question | Failed | Aborted
+
+
+def together(*notes: str) -> str:
+    """Several outcomes' `note`, what is to be said once, in one."""
+    return " ".join(filter(None, notes))

@@ -2,41 +2,36 @@
 
 import contextlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from autosyncd.errors import ChildAborted
 from autosyncd.model import Head, RepoConfig
 from autosyncd.vcs.driver import Compose, Guard, Watcher
-from autosyncd.vcs.git import excludes, history, signing
+from autosyncd.vcs.git import excludes, history
 from autosyncd.vcs.git.command import GitFailed
 from autosyncd.vcs.git.committing.attempt import Committer
 from autosyncd.vcs.git.disk import Hasher
 from autosyncd.vcs.git.healing import mark
 from autosyncd.vcs.git.lease import leases_work
-from autosyncd.vcs.git.permission import refused, untakeable
-from autosyncd.vcs.git.remotes import remote as remotes
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.updating import sweep as sweeping
 from autosyncd.vcs.git.verbs import commit as committing
 from autosyncd.vcs.git.verbs import housekeep as housekeeping
+from autosyncd.vcs.git.verbs import snapshot as snapshotting
 from autosyncd.vcs.git.verbs import sync as syncing
 from autosyncd.vcs.git.verbs.guarded import NOT_INSPECTED, guarded, is_elsewhere, without_reason
 from autosyncd.vcs.git.verbs.identity import KnownIdentity
-from autosyncd.vcs.git.verbs.opening import Opened, Opening, TreeLock, ledger, relinked, together
-from autosyncd.vcs.git.verbs.snapshot import Snapshots
+from autosyncd.vcs.git.verbs.opening import Opened, Opening, TreeLock, ledger, relinked
 from autosyncd.vcs.orders import CommitOrder, Stage, SyncOrder
 from autosyncd.vcs.outcomes import (
     Aborted,
     AtHead,
-    Away,
     CommitOutcome,
     Failed,
     IdentifyOutcome,
     InspectOutcome,
-    NothingToCommit,
     Snapshotted,
-    Synced,
     SyncOutcome,
     Waiting,
 )
@@ -70,12 +65,20 @@ class GitDriver:
         written: str = "",
     ) -> None:
         """`written`: the path as the configuration has it, if that is another than `config` has."""
-        self._config, self._written = config, written or config.path
+        self._config = config
         self._guard, self._compose, self._watcher = guard, compose, watcher
-        self._host, self._machine, self._environment = host, machine, environment
         self._runner = Runner()
-        self._opened: _Open | None = None
         self._lock = TreeLock()
+        self._opening = Opening(
+            config=config,
+            runner=self._runner,
+            lock=self._lock,
+            host=host,
+            machine=machine,
+            environment=environment,
+            written=written or config.path,
+        )
+        self._opened: _Open | None = None
         self._identity: KnownIdentity | None = None
 
     def inspect(self) -> InspectOutcome:
@@ -98,7 +101,7 @@ class GitDriver:
             head = repository.head
             return AtHead(None if head is None else Head(repository.memory.branch, head))
 
-        moved = relinked(self._written, self._config.path)
+        moved = relinked(self._opening.written, self._config.path)
         return self._guarded(work) if moved is None else moved
 
     def judge(self, folders: frozenset[bytes]) -> frozenset[bytes]:
@@ -119,10 +122,7 @@ class GitDriver:
 
         def work() -> CommitOutcome:
             self._tell_identity()
-            outcome = committing.commit(opened.repository, opened.committer, order)
-            if isinstance(outcome, NothingToCommit) and untakeable(outcome.left_out):
-                return refused(opened.repository) or outcome
-            return outcome
+            return committing.commit(opened.repository, opened.committer, order)
 
         if not order.gentle:
             return self._guarded(work)
@@ -139,15 +139,9 @@ class GitDriver:
 
         def work() -> SyncOutcome:
             self._tell_identity()
-            outcome = syncing.sync(
+            return syncing.sync(
                 opened.repository, opened.committer, order, watcher=self._watcher, wait=wait
             )
-            if isinstance(outcome, Synced):
-                note = together(outcome.note, signing.to_tell(opened.repository))
-                return replace(outcome, note=note)
-            if isinstance(outcome, Away):  # git tells a fetch that can't be stored in many ways
-                return refused(opened.repository) or outcome
-            return outcome
 
         return self._guarded(work)
 
@@ -155,15 +149,9 @@ class GitDriver:
         """Make the bytes of the work tree safe beside history."""
         if self._opened is None:
             return Snapshotted()
-        repository, committer = self._opened.repository, self._opened.committer
-        snapshots = Snapshots(repository, self._config, committer.author)
-
-        def work() -> Snapshotted:
-            taken = snapshots.take() is not None
-            remote = remotes.choose(repository, self._config) if self._config.push else None
-            return Snapshotted(taken, left=remote is not None and not snapshots.publish(remote))
-
-        return without_reason("Snapshot", self._guarded(work)) or Snapshotted(left=True)
+        repository, author = self._opened.repository, self._opened.committer.author
+        taken = self._guarded(lambda: snapshotting.snapshot(repository, self._config, author))
+        return without_reason("Snapshot", taken) or Snapshotted(left=True)
 
     def housekeep(self) -> bool:
         """Pack what has gathered, when that is worth it; whether it was."""
@@ -184,11 +172,8 @@ class GitDriver:
         repository = self._opened.repository
         hasher = Hasher(repository.object_format)
         leases = leases_work(repository.root)
-
-        def work() -> bool:
-            return sweeping.sweep_all(repository, hasher, leases=leases)
-
-        left = without_reason("Sweep", self._guarded(work))
+        swept = self._guarded(lambda: sweeping.sweep_all(repository, hasher, leases=leases))
+        left = without_reason("Sweep", swept)
         return True if left is None else left
 
     @property
@@ -245,20 +230,12 @@ class GitDriver:
     def _tell_identity(self) -> None:
         if self._opened is None or self._identity is None:
             return
-        news = self._identity.news(self._opened.repository, self._config, self._machine)
+        news = self._identity.news(self._opened.repository, self._config, self._opening.machine)
         if news is not None:
             self._watcher.identified(news)
 
     def _inspect(self) -> InspectOutcome:
-        opened = Opening(
-            self._config,
-            self._runner,
-            self._lock,
-            self._host,
-            self._machine,
-            self._environment,
-            self._written,
-        ).run()
+        opened = self._opening.run()
         if not isinstance(opened, Opened):
             return opened
         if self._opened is not None:

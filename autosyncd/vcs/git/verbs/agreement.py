@@ -14,7 +14,7 @@ from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.outcomes import Failed, Question, SyncOutcome
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Agreement:
     """Looked for anew in each try of one Sync."""
 

@@ -13,11 +13,12 @@ from autosyncd.vcs.git.committing.attempt import Attempt, Committer
 from autosyncd.vcs.git.committing.draft import Doubtful
 from autosyncd.vcs.git.condition import locked, obstacle
 from autosyncd.vcs.git.lock import IndexBusy
+from autosyncd.vcs.git.permission import refused, untakeable
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.updating import takenback
 from autosyncd.vcs.git.updating.overwritten import set_aside
 from autosyncd.vcs.orders import CommitOrder
-from autosyncd.vcs.outcomes import CommitOutcome, Waiting, Why
+from autosyncd.vcs.outcomes import CommitOutcome, NothingToCommit, Waiting, Why
 
 log = logging.getLogger("autosyncd")
 
@@ -27,6 +28,14 @@ TRIES = 8
 
 def commit(repository: Repository, committer: Committer, order: CommitOrder) -> CommitOutcome:
     """The verb Commit. Raises GitFailed for what is not expected."""
+    outcome = _commit(repository, committer, order)
+    if isinstance(outcome, NothingToCommit) and untakeable(outcome.left_out):
+        return refused(repository) or outcome
+    return outcome
+
+
+def _commit(repository: Repository, committer: Committer, order: CommitOrder) -> CommitOutcome:
+    """Try as often as it takes."""
     attempt = Attempt(repository, committer, order)
     for _ in range(TRIES):
         waiting = obstacle(repository)

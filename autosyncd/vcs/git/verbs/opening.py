@@ -21,7 +21,7 @@ from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.updating import sweep
 from autosyncd.vcs.git.verbs.guarded import gone
 from autosyncd.vcs.git.verbs.identity import identify, stamps
-from autosyncd.vcs.outcomes import Ready, Relinked, Unfit, Waiting
+from autosyncd.vcs.outcomes import Ready, Relinked, Unfit, Waiting, together
 from autosyncd.vcs.process import Runner
 
 LET_GO_WITHIN = 1.0
@@ -80,7 +80,7 @@ class Opened:
     """What the files looked like that say who the tree is (identity.stamps)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Opening:
     """How one tree is opened."""
 
@@ -179,8 +179,3 @@ def relinked(written: str, path: str) -> Relinked | None:
     """Where the configured path leads to, if that is not where it is worked any more."""
     real = os.path.realpath(written)
     return None if real == path else Relinked(f"{written} leads to {real} now; it goes on there.")
-
-
-def together(*notes: str) -> str:
-    """What is to be said once, in one."""
-    return " ".join(filter(None, notes))

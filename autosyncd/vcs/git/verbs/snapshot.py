@@ -19,6 +19,7 @@ from autosyncd.vcs.git.history import Author, make_commit
 from autosyncd.vcs.git.remotes import remote as remotes
 from autosyncd.vcs.git.remotes.tips import push_own
 from autosyncd.vcs.git.repository import Repository
+from autosyncd.vcs.outcomes import Snapshotted
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,3 +108,11 @@ class Snapshots:
         repository.git("update-ref", "-d", self.ref)
         self._note.unlink(missing_ok=True)
         return said
+
+
+def snapshot(repository: Repository, config: RepoConfig, author: Author) -> Snapshotted:
+    """The verb Snapshot. Raises GitFailed for what is not expected."""
+    snapshots = Snapshots(repository, config, author)
+    taken = snapshots.take() is not None
+    remote = remotes.choose(repository, config) if config.push else None
+    return Snapshotted(taken, left=remote is not None and not snapshots.publish(remote))

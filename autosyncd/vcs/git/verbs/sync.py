@@ -11,11 +11,12 @@ from dataclasses import dataclass, field, replace
 
 from autosyncd.model import Head, RepoConfig
 from autosyncd.vcs.driver import Watcher
-from autosyncd.vcs.git import held, ownrefs
+from autosyncd.vcs.git import held, ownrefs, signing
 from autosyncd.vcs.git.committing.attempt import Committer
 from autosyncd.vcs.git.condition import obstacle
 from autosyncd.vcs.git.merging.join import Joiner
 from autosyncd.vcs.git.merging.merge import incoming_hosts
+from autosyncd.vcs.git.permission import refused
 from autosyncd.vcs.git.remotes import doubts
 from autosyncd.vcs.git.remotes import remote as remotes
 from autosyncd.vcs.git.remotes.answer import PushVerdict
@@ -32,6 +33,7 @@ from autosyncd.vcs.outcomes import (
     Dirty,
     Synced,
     SyncOutcome,
+    together,
 )
 
 TRIES = 200
@@ -42,7 +44,7 @@ JITTER_STEP, JITTER_CAP = 0.03, 0.3
 """Seconds: doubling would starve the slowest of three busy machines."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Sync:
     """One run of the verb."""
 
@@ -183,8 +185,7 @@ class Sync:
             notes.append(remotes.to_tell(self.repository, self.remote))
         if self.joiner.left is not None:
             notes.append(doubts.followed(self.repository, self.remote, self.joiner.left))
-        note = " ".join(filter(None, notes))
-        said = self.publisher
+        said, note = self.publisher, together(*notes)
         return replace(synced, pushed=said.pushed, refused=said.refused, full=said.full, note=note)
 
 
@@ -200,12 +201,38 @@ def sync(
     config = committer.config
     remote = remotes.choose(repository, config)
     if remote is None and not order.local:
-        return remotes.none_chosen(config)
+        return _told(repository, remotes.none_chosen(config))
     name = remote or ""
     wanted = config.push and order.push
     publisher, tips = Publisher(repository, name, watcher, wanted), Tips(repository, name, wanted)
     joiner = Joiner(repository, config.name, committer.author)
-    agreement = Agreement(repository, committer, order.allowed, name, tips, joiner)
-    return Sync(
-        repository, committer, order, name, publisher, tips, agreement, joiner, watcher, wait
-    ).run()
+    agreement = Agreement(
+        repository=repository,
+        committer=committer,
+        allowed=order.allowed,
+        remote=name,
+        tips=tips,
+        joiner=joiner,
+    )
+    run = Sync(
+        repository=repository,
+        committer=committer,
+        order=order,
+        remote=name,
+        publisher=publisher,
+        tips=tips,
+        agreement=agreement,
+        joiner=joiner,
+        watcher=watcher,
+        wait=wait,
+    )
+    return _told(repository, run.run())
+
+
+def _told(repository: Repository, outcome: SyncOutcome) -> SyncOutcome:
+    """The outcome, with what is to be said besides."""
+    if isinstance(outcome, Synced):
+        return replace(outcome, note=together(outcome.note, signing.to_tell(repository)))
+    if isinstance(outcome, Away):  # git tells a fetch that can't be stored in many ways
+        return refused(repository) or outcome
+    return outcome
