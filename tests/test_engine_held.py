@@ -343,7 +343,9 @@ def test_a_file_of_a_target_that_was_given_up_is_a_new_one(
         repository, target = self.repository, at.target
         copy = {b"copy": held.version_in(repository, target, b"other")}
         tree = tree_with(repository, repository.tree_of(target), copy)
-        at.target = make_commit(repository, tree, [target], "given up", self.committer.author)
+        at.target = make_commit(
+            repository, tree, [target], message="given up", author=self.committer.author
+        )
         desktop.edit("other", "edited meanwhile\n")  # so that there is a second one
         outcome = begin(self, lock, at, first=True)
         at.target = target

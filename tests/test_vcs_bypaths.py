@@ -332,8 +332,8 @@ def counted_rewrites(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     outcomes: list[bool] = []
     write = IndexFile.write_changed
 
-    def counted(self: IndexFile, *arguments: object) -> bool:
-        outcomes.append(write(self, *arguments))  # type: ignore[arg-type]
+    def counted(self: IndexFile, *arguments: object, **options: object) -> bool:
+        outcomes.append(write(self, *arguments, **options))  # type: ignore[arg-type]
         return outcomes[-1]
 
     monkeypatch.setattr(IndexFile, "write_changed", counted)

@@ -388,9 +388,9 @@ def test_the_person_commits_just_before_the_branch_moves(
 ) -> None:
     write = quickcommit.write_commit
 
-    def interrupted(*arguments: object) -> str:
+    def interrupted(*arguments: object, **options: object) -> str:
         monkeypatch.setattr(quickcommit, "write_commit", write)
-        made = write(*arguments)  # type: ignore[arg-type]
+        made = write(*arguments, **options)  # type: ignore[arg-type]
         laptop.edit("notes/b.txt", "by hand\n")
         laptop.git("commit", "-qm", "by hand", "notes/b.txt")
         return made
@@ -408,8 +408,8 @@ def test_the_person_stages_just_before_the_branch_moves(
 ) -> None:
     write = quickcommit.write_commit
 
-    def interrupted(*arguments: object) -> str:
-        made = write(*arguments)  # type: ignore[arg-type]
+    def interrupted(*arguments: object, **options: object) -> str:
+        made = write(*arguments, **options)  # type: ignore[arg-type]
         laptop.edit("notes/b.txt", "staged\n")
         laptop.git("add", "notes/b.txt")
         return made

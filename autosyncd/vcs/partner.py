@@ -102,7 +102,13 @@ class Partner:
             raise
         asked, answers, number = started
         os.set_blocking(asked, False)
-        self._child = _Child(asked, answers, complaints, number, start_time(number))
+        self._child = _Child(
+            asked=asked,
+            answers=answers,
+            complaints=complaints,
+            number=number,
+            started=start_time(number),
+        )
         return self._child
 
     def talk(self, said: bytes, extent: Extent) -> bytes:

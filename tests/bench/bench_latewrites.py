@@ -182,8 +182,10 @@ def after_staging(writers: list[Writer], turn: int) -> Iterator[None]:
     are not edited yet."""
     real = engine.stage
 
-    def stage(repository: Repository, steps: Sequence[Step], *more: Any) -> batch.Batch:
-        made = real(repository, steps, *more)
+    def stage(
+        repository: Repository, steps: Sequence[Step], *more: Any, **options: Any
+    ) -> batch.Batch:
+        made = real(repository, steps, *more, **options)
         for writer in writers:
             writer.begin(turn)
         time.sleep(random.random() * 0.003)
@@ -208,7 +210,7 @@ def one_round(
         with after_staging([] if begun else writers, turn):
             index = arena.repository.private_index
             indexes.put(arena.repository, index, {step.path: step.new for step in steps})
-            applied = engine.apply(arena.repository, steps, index, {})
+            applied = engine.apply(arena.repository, steps, index, learned={})
         arena.sweep(leases=leases)  # harder than life, where it comes two seconds later
         if not begun:
             begun, end = True, time.monotonic() + ROUND

@@ -58,7 +58,7 @@ def disk_tree(repository: Repository, head: str | None, held: Held) -> str:
 
 
 def commit_edits(
-    repository: Repository, held: Held, edits: dict[bytes, Version], author: Author, name: str
+    repository: Repository, held: Held, edits: dict[bytes, Version], *, author: Author, name: str
 ) -> list[str]:
     """Edits of held files, each committed on the version it was made from; their ids.
 
@@ -70,7 +70,7 @@ def commit_edits(
         mine = {path: version for path, version in edits.items() if held[path] == base}
         tree = with_edits(repository, repository.tree_of(base), mine)
         message = f"{name}: edit of a file that is still open"
-        commit = make_commit(repository, tree, [base], message, author)
+        commit = make_commit(repository, tree, [base], message=message, author=author)
         ownrefs.keep_side(repository, commit)
         made.append(commit)
         held |= dict.fromkeys(mine, commit)

@@ -71,7 +71,7 @@ def author(repository: Repository, host: str) -> Author:
 
 
 def make_commit(
-    repository: Repository, tree: str, parents: list[str], message: str, author: Author
+    repository: Repository, tree: str, parents: list[str], *, message: str, author: Author
 ) -> str:
     """Write a commit object; nothing points to it yet."""
     arguments = ["commit-tree", tree]

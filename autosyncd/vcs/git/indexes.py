@@ -41,7 +41,7 @@ def bring_along(
     steady = repository.steady is not None and repository.steady == signature(repository)
     if folders is not None and steady:
         own = IndexFile(repository.index, repository.object_format)
-        if own.write_changed(root, index, pairs, seen, folders):
+        if own.write_changed(root, index, pairs, seen=seen, folders=folders):
             return
     copy_own(repository)
     changes = {path: pair[1] for path, pair in pairs.items()}

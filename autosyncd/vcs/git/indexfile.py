@@ -96,6 +96,7 @@ class IndexFile:
         root: bytes,
         target: bytes,
         pairs: Pairs,
+        *,
         seen: Mapping[bytes, os.stat_result],
         folders: FolderTrees,
     ) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from autosyncd.vcs.outcomes import LeftOut
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SetAside:
     """A version of a file that is to be merged."""
 

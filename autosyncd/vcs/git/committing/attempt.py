@@ -68,7 +68,7 @@ class Attempt:
         edits = found.take(repository, index)
         if edits:
             record, name = held.recall(repository), committer.config.name
-            held.commit_edits(repository, record, edits, committer.author, name)
+            held.commit_edits(repository, record, edits, author=committer.author, name=name)
         candidates = None if scope.everything else scope.paths
         secrets = excludes.held_secrets(repository, candidates)
         return (*found.left_out, *secrets, *(one.notice for one in self.aside))

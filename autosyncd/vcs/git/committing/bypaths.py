@@ -43,8 +43,8 @@ def run(attempt: Attempt, head: str | None, before: str) -> CommitOutcome | None
     if question is not None:
         return question
     message = attempt.message(changes)
-    new = _commit(attempt, cache, draft, [head, *attempt.missed], message)
-    if not quickcommit.publish(cache, signature, draft, head, new):
+    new = _commit(attempt, cache, draft, parents=[head, *attempt.missed], message=message)
+    if not quickcommit.publish(cache, draft, signature=signature, old=head, new=new):
         attempt.missed = [new]
         return None
     return attempt.made(new, message, len(changes.changes), left_out)
@@ -73,10 +73,10 @@ def _changes(attempt: Attempt, cache: CommitCache, draft: Draft) -> ChangeSet:
 
 
 def _commit(
-    attempt: Attempt, cache: CommitCache, draft: Draft, parents: list[str], message: str
+    attempt: Attempt, cache: CommitCache, draft: Draft, *, parents: list[str], message: str
 ) -> str:
     author = attempt.committer.author
     if cache.settings.are_plain:
-        return quickcommit.write_commit(cache, draft.after, parents, message, author)
+        return quickcommit.write_commit(cache, draft.after, parents, message=message, author=author)
     cache.confirm()
-    return make_commit(attempt.repository, draft.after, parents, message, author)
+    return make_commit(attempt.repository, draft.after, parents, message=message, author=author)

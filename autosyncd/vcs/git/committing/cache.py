@@ -12,7 +12,7 @@ from autosyncd.vcs.git.entries import Pair
 from autosyncd.vcs.git.repository import Repository
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class CommitCache:
     """Of one repository."""
 
@@ -53,6 +53,7 @@ class CommitCache:
         root: str,
         trees: Trees,
         entries: dict[bytes, Pair],
+        *,
         seen: Mapping[bytes, os.stat_result],
         new_size: int,
     ) -> Draft:
@@ -64,13 +65,13 @@ class CommitCache:
         self._promised = list(written)
         oids = [one.oid for one in changed.values() if one is not None]
         return Draft(
-            root,
-            made[b""][0].decode() if made else root,
-            entries,
-            {path: found for path, found in seen.items() if changed.get(path) is not None},
-            {folder: (trees.before.get(folder), new) for folder, (new, _) in made.items()},
-            new_size,
-            (*oids, *written),
+            before=root,
+            after=made[b""][0].decode() if made else root,
+            entries=entries,
+            seen={path: found for path, found in seen.items() if changed.get(path) is not None},
+            folders={folder: (trees.before.get(folder), new) for folder, (new, _) in made.items()},
+            new_size=new_size,
+            objects=(*oids, *written),
         )
 
     def confirm(self) -> None:
@@ -88,11 +89,11 @@ def cache_of(repository: Repository) -> CommitCache:
         if cache is not None:
             cache.end()
         cache = CommitCache(
-            repository,
-            GitChildren(repository.git),
-            read_settings(repository),
-            Rules(repository.root),
-            Known(repository.object_format),
+            repository=repository,
+            children=GitChildren(repository.git),
+            settings=read_settings(repository),
+            rules=Rules(repository.root),
+            known=Known(repository.object_format),
         )
         repository.quick = cache
     return cache

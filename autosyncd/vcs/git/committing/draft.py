@@ -13,7 +13,7 @@ class Doubtful(AutosyncError):
     """A way is not sure of its ground; str() says why. The more general one is taken instead."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
     """A commit that could be made."""
 

@@ -57,7 +57,7 @@ def draft(attempt: Attempt, tree: str) -> tuple[Draft, tuple[LeftOut, ...]]:
     before = {path: entries.get(path) for path in now.keys() | entries.keys()}
     pairs = {path: (old, now.get(path)) for path, old in before.items() if old != now.get(path)}
     trees = cache.trees(tree, list(pairs))
-    return cache.draft(tree, trees, pairs, seen, found.plan.new_size), left_out
+    return cache.draft(tree, trees, pairs, seen=seen, new_size=found.plan.new_size), left_out
 
 
 def _check_paths(repository: Repository, paths: Iterable[bytes]) -> None:

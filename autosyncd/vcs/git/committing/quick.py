@@ -78,7 +78,7 @@ class _Quick:
         now |= dict.fromkeys(path for path in look.gone if before[path] is not None)
         entries = {path: (before[path], one) for path, one in now.items() if one != before[path]}
         new_size = sum(look.found[path].st_size for path in new if path in entries)
-        return cache.draft(tree, trees, entries, look.found, new_size)
+        return cache.draft(tree, trees, entries, seen=look.found, new_size=new_size)
 
     def _files(self, trees: Trees, named: Sequence[bytes]) -> list[bytes]:
         """The files that are meant: of a folder all that is in it, on disk or in the last commit."""

@@ -20,7 +20,7 @@ ROLES = ("AUTHOR", "COMMITTER")
 
 
 def write_commit(
-    cache: CommitCache, tree: str, parents: list[str], message: str, author: Author
+    cache: CommitCache, tree: str, parents: list[str], *, message: str, author: Author
 ) -> str:
     """Write a commit object as git commit-tree does; its id. Raises Doubtful."""
     whole = whole_message(message, author)
@@ -50,7 +50,7 @@ def _ident(cache: CommitCache, role: str, author: Author) -> bytes:
 
 
 def publish(
-    cache: CommitCache, signature: Signature | None, draft: Draft, old: str, new: str
+    cache: CommitCache, draft: Draft, *, signature: Signature | None, old: str, new: str
 ) -> bool:
     """Move the branch from `old` to `new` by compare-and-swap, then let the person's index follow;
     False when the branch or the index was moved by somebody else, or the person has left it."""
@@ -60,7 +60,7 @@ def publish(
     cache.confirm()
     durable.ensure(repository, old)
     with IndexLock(repository) as lock:
-        if not _move(cache, signature, draft, old, new):
+        if not _move(cache, draft, signature=signature, old=old, new=new):
             history.forget_journal(repository)
             return False
         indexes.bring_along(repository, draft.entries, draft.seen, draft.folders)
@@ -74,7 +74,7 @@ def publish(
 
 
 def _move(
-    cache: CommitCache, signature: Signature | None, draft: Draft, old: str, new: str
+    cache: CommitCache, draft: Draft, *, signature: Signature | None, old: str, new: str
 ) -> bool:
     """Compare and swap. While git locks the ref and writes its new value, the objects are flushed."""
     repository = cache.repository

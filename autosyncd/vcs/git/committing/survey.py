@@ -209,7 +209,13 @@ def plan(
             if difference.untracked:
                 new.append(path)
                 new_size += known.size
-    return Plan(tuple(take), tuple(left_out), tuple(gone), tuple(new), new_size)
+    return Plan(
+        take=tuple(take),
+        left_out=tuple(left_out),
+        gone=tuple(gone),
+        new=tuple(new),
+        new_size=new_size,
+    )
 
 
 def _reason(difference: Difference, known: FileFacts, large_file: int) -> LeftOut | None:

@@ -81,8 +81,10 @@ def _make(attempt: Attempt, trees: tuple[str, str, str], head: str | None, messa
     parents = [head] if head else []
     if staged not in (before, after) or before == after:
         subject = f"{attempt.committer.config.name}: staged content"
-        parents = [make_commit(repository, staged, parents, subject, author)]
-    return make_commit(repository, after, [*parents, *attempt.missed], message, author)
+        parents = [make_commit(repository, staged, parents, message=subject, author=author)]
+    return make_commit(
+        repository, after, [*parents, *attempt.missed], message=message, author=author
+    )
 
 
 def _publish(attempt: Attempt, signature: Signature | None, head: str | None, new: str) -> bool:

@@ -36,7 +36,7 @@ class Mark:
     tip: str | None
     """Where the adopted branch was then: this commit and all before it are whole."""
     memory: dict[str, object] = field(default_factory=dict)
-    """memory.Memory, in case its own file is damaged."""
+    """memory.TreeMemory, in case its own file is damaged."""
 
     @property
     def holds(self) -> bool:
@@ -104,13 +104,13 @@ def _move_on(repository: Repository, *, clean: bool) -> None:
         flush(handle)
     finally:
         os.close(handle)
-    _write(repository, Mark(boot_id(), clean, now, tip), clean=clean)
+    _write(repository, Mark(boot=boot_id(), clean=clean, since=now, tip=tip), clean=clean)
 
 
 def _write(repository: Repository, known: Mark, *, clean: bool) -> None:
     """If a power cut empties it, everything is looked at."""
     memory = asdict(repository.memory)
-    mark = Mark(boot_id(), clean, known.since, known.tip, memory)
+    mark = Mark(boot=boot_id(), clean=clean, since=known.since, tip=known.tip, memory=memory)
     replace(_file(repository.state), json.dumps(asdict(mark)).encode(), durable=False)
 
 

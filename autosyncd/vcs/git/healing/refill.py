@@ -29,7 +29,7 @@ def refill(repository: Repository, known: Mark) -> str:
     if not steps:
         return ""
     indexes.copy_own(repository)
-    done = sorted(apply(repository, steps, repository.private_index, {}).done)
+    done = sorted(apply(repository, steps, repository.private_index, learned={}).done)
     if not done:
         return ""
     names = ", ".join(os.fsdecode(path) for path in done[:3])

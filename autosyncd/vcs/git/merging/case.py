@@ -39,7 +39,7 @@ def distinct(repository: Repository, here: str, target: str, joiner: Joiner) -> 
     joiner.conflicts += second
     tree = tree_with(repository, repository.tree_of(target), entries)
     message = f"{joiner.name}: tell names apart that differ in case alone"
-    return make_commit(repository, tree, [target], message, joiner.author)
+    return make_commit(repository, tree, [target], message=message, author=joiner.author)
 
 
 def ignores_case(repository: Repository) -> bool:

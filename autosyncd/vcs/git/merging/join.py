@@ -30,7 +30,7 @@ class Joiner:
         merged = merge(self.repository, ours, theirs)
         self.conflicts += merged.conflicts
         message = f"{self.name}: merge changes of other machines"
-        return make_commit(self.repository, merged.tree, [ours, theirs], message, self.author)
+        return self._commit(merged.tree, [ours, theirs], message)
 
     def _carry_over(self, ours: str, theirs: str, left: str) -> str:
         """What `ours` has changed since `left`, on `theirs`. For the merge, theirs stands where it
@@ -40,9 +40,12 @@ class Joiner:
         repository = self.repository
         tree = repository.tree_of(theirs)
         message = f"{self.name}: edits made before the history was rewritten"
-        stand_in = make_commit(repository, tree, [left], message, self.author)
+        stand_in = self._commit(tree, [left], message)
         merged = merge(repository, ours, stand_in)
         if merged.tree == tree:
             return theirs
         self.conflicts += merged.conflicts
-        return make_commit(repository, merged.tree, [theirs], message, self.author)
+        return self._commit(merged.tree, [theirs], message)
+
+    def _commit(self, tree: str, parents: list[str], message: str) -> str:
+        return make_commit(self.repository, tree, parents, message=message, author=self.author)

@@ -98,7 +98,7 @@ def rewritten(repository: Repository, remote: str) -> Question:
 
 
 def unrelated(
-    repository: Repository, remote: str, here: str, there: str, min_files: int
+    repository: Repository, remote: str, here: str, there: str, *, min_files: int
 ) -> Question | None:
     """Two histories without a common beginning: a fresh README may join, a life's work is asked."""
     if repository.git("merge-base", here, there, ok=(0, 1)).code == 0:

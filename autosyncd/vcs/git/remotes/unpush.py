@@ -149,9 +149,9 @@ def unpush(repository: Repository, plan: UnpushPlan) -> Done:
             raise CannotUnpush("Nothing was changed: no commit would be left.")
         versions = rewriter.versions(head, plan.paths)
         before = rewriter.versions(plan.head, plan.paths)
-        done = _done(repository, plan, head, before, versions)
+        done = _done(repository, plan, head, before=before, versions=versions)
         index = _index(repository, versions, done.set_aside)
-        _move_refs(repository, plan.head, head, done.kept, replaced)
+        _move_refs(repository, old=plan.head, new=head, kept=done.kept, replaced=replaced)
         _exclude(repository, done.excluded)
         os.rename(index, lock)
         os.rename(lock, repository.index)
@@ -159,7 +159,7 @@ def unpush(repository: Repository, plan: UnpushPlan) -> Done:
 
 
 def _done(
-    repository: Repository, plan: UnpushPlan, head: str, before: Versions, versions: Versions
+    repository: Repository, plan: UnpushPlan, head: str, *, before: Versions, versions: Versions
 ) -> Done:
     """Whatever lies on disk would be committed again at once, so it is to be left out."""
     here = [path for path in plan.paths if os.path.lexists(os.path.join(repository.root, path))]
@@ -200,7 +200,7 @@ def _index(repository: Repository, versions: Versions, set_aside: tuple[bytes, .
 
 
 def _move_refs(
-    repository: Repository, old: str, new: str, kept: str, replaced: Mapping[str, str | None]
+    repository: Repository, *, old: str, new: str, kept: str, replaced: Mapping[str, str | None]
 ) -> None:
     """The branch, and our own refs to commits that were made anew, all or none (git-update-ref(1))."""
     lines = [f"create {kept} {old}"] if repository.commit_at(kept) is None else []

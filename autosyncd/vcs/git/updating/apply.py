@@ -38,6 +38,7 @@ def apply(
     repository: Repository,
     steps: Sequence[Step],
     index: bytes,
+    *,
     learned: Learned,
     early: Early = NOTHING_EARLY,
 ) -> Applied:
@@ -51,9 +52,8 @@ def apply(
         learn(repository, hasher, [step for step in rest if step.old is not None], learned)
     for some in (attributes, rest):  # what git writes depends on the attributes that lie there
         if some:
-            _apply_some(
-                repository, stage(repository, some, index, learned, early.move), learned, applied
-            )
+            batch = stage(repository, some, index, learned=learned, early=early.move)
+            _apply_some(repository, batch, learned, applied)
     return applied
 
 

@@ -20,6 +20,7 @@ def note(
     repository: Repository,
     steps: Mapping[bytes, Step],
     done: Iterable[bytes],
+    *,
     record: Held,
     commit: str | None,
 ) -> None:
@@ -32,7 +33,7 @@ def note(
         if base is not None and _is_plain(step.old) and _is_plain(step.new):
             old, new = step.old.oid, step.new.oid
             if old != new:
-                news.append(Arrival(path, old, new, base, now))
+                news.append(Arrival(path=path, old=old, new=new, commit=base, when=now))
     if news:
         write(repository, remember(read(repository), news, now))
 

@@ -14,9 +14,10 @@ from autosyncd.vcs.outcomes import Question
 def incoming_question(
     repository: Repository,
     committer: Committer,
-    allowed: frozenset[str],
     steps: Mapping[bytes, Step],
+    *,
     trees: tuple[str, str],
+    allowed: frozenset[str],
 ) -> Question | None:
     """The question before these steps, from the first tree (on disk) to the second, unless a person
     has answered it. A folder that got another name is no deletion: renames are looked for where there

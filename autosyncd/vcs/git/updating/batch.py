@@ -63,6 +63,7 @@ def stage(
     repository: Repository,
     steps: Sequence[Step],
     index: bytes,
+    *,
     learned: Learned | None = None,
     early: Callable[["Batch"], set[bytes]] = lambda _: set(),
 ) -> Batch:

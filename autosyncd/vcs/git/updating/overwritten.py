@@ -101,7 +101,7 @@ class _Save:
         for base in known:
             incoming = hunks(self._diff(base.old, current.oid))
             if undoes(incoming, hunks(self._diff(base.old, saved.encode()))):
-                return self._commit(base, saved, current, author, name)
+                return self._commit(base, saved, current, author=author, name=name)
         return None
 
     def _is_persons_own(self, current: Version, saved: str) -> bool:
@@ -119,7 +119,7 @@ class _Save:
         return b" " + saved.encode() + b" " in said.out
 
     def _commit(
-        self, base: Arrival, saved: str, current: Version, author: Author, name: str
+        self, base: Arrival, saved: str, current: Version, *, author: Author, name: str
     ) -> SetAside | None:
         """The commit, unless the merge would not bring both together."""
         repository = self.repository
@@ -131,12 +131,12 @@ class _Save:
         mine = Version(before.mode, saved.encode())
         tree = tree_with(repository, repository.tree_of(base.commit), {self.path: mine})
         subject = f"{name}: {OLDER}"
-        commit = make_commit(repository, tree, [base.commit], subject, author)
+        commit = make_commit(repository, tree, [base.commit], message=subject, author=author)
         merged = merge(repository, self.head, commit)
         both = held.version_in(repository, merged.tree, self.path)
         if merged.conflicts or both is None or both.oid in (mine.oid, current.oid):
             return None
-        return SetAside(self.path, commit, subject, "stale", TOLD)
+        return SetAside(path=self.path, commit=commit, subject=subject, kind="stale", told=TOLD)
 
     def _hash(self, *options: str) -> str | None:
         """The blob that git makes of the bytes; None when a filter fails."""

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from autosyncd.vcs.changes import Change, ChangeSet, Scope
 from autosyncd.vcs.git import held, indexes, ownrefs
@@ -15,7 +15,7 @@ from autosyncd.vcs.git.updating.asking import kind_of
 from autosyncd.vcs.git.updating.intheway import occupant
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SlippedIn:
     """What came of them."""
 
@@ -34,6 +34,7 @@ class SlippedIn:
 def absorb(
     repository: Repository,
     committer: Committer,
+    *,
     ours: str | None,
     disk: str,
     dirty: Set[bytes],
@@ -53,7 +54,7 @@ def absorb(
     held_edits: held.Held = {}
     if edits:
         record, name = held.recall(repository), committer.config.name
-        held.commit_edits(repository, record, edits, committer.author, name)
+        held.commit_edits(repository, record, edits, author=committer.author, name=name)
         held_edits = {path: record[path] for path in edits}
         now = held.with_edits(repository, now, edits)
     found_at = slipped_in.keys() | edits.keys()
@@ -64,13 +65,18 @@ def absorb(
     tree = indexes.tree_with(
         repository, base, {path: step.new for path, step in slipped_in.items()}
     )
+    slipped = SlippedIn(
+        ours=ours, disk=now, stubborn=stubborn, reasons=reasons, held_edits=held_edits
+    )
     if tree == base:
-        return SlippedIn(ours, now, stubborn, reasons, held_edits)
+        return slipped
     changes = tuple(Change(kind_of(step), step.path) for step in slipped_in.values())
     message = committer.compose(ChangeSet(changes, 0), repository.memory.branch, "")
-    made = make_commit(repository, tree, [ours] if ours else [], message, committer.author)
+    made = make_commit(
+        repository, tree, [ours] if ours else [], message=message, author=committer.author
+    )
     ownrefs.keep_side(repository, made)
-    return SlippedIn(made, now, stubborn, reasons, held_edits)
+    return replace(slipped, ours=made)
 
 
 def _unmoved(

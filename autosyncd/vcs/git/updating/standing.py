@@ -12,7 +12,7 @@ from autosyncd.vcs.git.updating.slippedin import SlippedIn
 from autosyncd.vcs.outcomes import Waiting
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Standing:
     """Of one update."""
 

@@ -45,30 +45,35 @@ def bring_back(repository: Repository, author: Author, name: str) -> tuple[SetAs
     if not found:
         return ()
     durable.settle(repository)
-    commit = _commit(repository, found, record, head, author, name)
+    commit = _commit(repository, found, record, head=head, author=author, name=name)
     ownrefs.keep_side(repository, commit)
     held.record(repository, record | dict.fromkeys(found, head))
     subject = repository.git("show", "-s", "--format=%s", commit).text  # it may be a merge
-    return tuple(SetAside(path, commit, subject, "taken-back", TOLD) for path in sorted(found))
+    return tuple(
+        SetAside(path=path, commit=commit, subject=subject, kind="taken-back", told=TOLD)
+        for path in sorted(found)
+    )
 
 
 def _commit(
     repository: Repository,
     found: dict[bytes, Version],
     record: held.Held,
+    *,
     head: str,
     author: Author,
     name: str,
 ) -> str:
     """The incoming versions on `head`, joined with what the person had written besides."""
+    message = f"{name}: {WORDS}"
     tree = tree_with(repository, repository.tree_of(head), dict(found))
-    commit = make_commit(repository, tree, [head], f"{name}: {WORDS}", author)
+    commit = make_commit(repository, tree, [head], message=message, author=author)
     joiner = Joiner(repository, name, author)
     for base in sorted({record[path] for path in found}):
         edits = _edits(repository, [path for path in found if record[path] == base], base, head)
         if edits:
             tree = tree_with(repository, repository.tree_of(base), dict(edits))
-            edit = make_commit(repository, tree, [base], f"{name}: {WORDS}", author)
+            edit = make_commit(repository, tree, [base], message=message, author=author)
             commit = joiner.join(commit, edit)
     return commit
 

@@ -49,7 +49,7 @@ FORBIDDEN = (
 Steps = Mapping[bytes, Step]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Updated:
     """Branch, index and work tree are at `head`."""
 
@@ -63,7 +63,7 @@ class Updated:
     """A sentence to say."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Update:
     """One run."""
 
@@ -125,7 +125,7 @@ class Update:
             target = self.joiner.join(target, older.commit)
         record = held.recall(repository)
         disk = held.disk_tree(repository, head, record)
-        at = Standing(head, head, target, disk, record)
+        at = Standing(head=head, ours=head, target=target, disk=disk, record=record)
         for number in range(ROUNDS):
             outcome = self._round(lock, at, first=number == 0)
             if outcome is not None:
@@ -146,7 +146,7 @@ class Update:
         else:
             indexes.copy_own(repository)
         applied = self._apply(at.head, merged, steps)
-        arrivals.note(repository, steps, applied.done, at.record, at.ours)
+        arrivals.note(repository, steps, applied.done, record=at.record, commit=at.ours)
         remaining.spare_ignored(applied.dirty)
         dirty = applied.dirty - remaining.stubborn
         if dirty:
@@ -173,7 +173,9 @@ class Update:
         """Commit what was edited meanwhile."""
         disk = indexes.tree_with(self.repository, at.disk, applied.entries)
         beside = Scope(frozenset(applied.in_the_way)) | self.order.pending
-        found = absorb(self.repository, self.committer, at.ours, disk, dirty, beside)
+        found = absorb(
+            self.repository, self.committer, ours=at.ours, disk=disk, dirty=dirty, beside=beside
+        )
         at.take_in(found, self.joiner)
         self.remaining.stubborn |= found.stubborn
         self.remaining.reasons |= found.reasons
@@ -187,7 +189,13 @@ class Update:
         skipped, assumed = nextindex.prepare(repository, trees, changed, steps)
         self.remaining.stubborn |= assumed
         wanted = [step for path, step in steps.items() if path not in skipped]
-        applied = apply(repository, wanted, repository.private_index, self.learned, self.early)
+        applied = apply(
+            repository,
+            wanted,
+            repository.private_index,
+            learned=self.learned,
+            early=self.early,
+        )
         self.remaining.keep_out((skipped | assumed) - applied.done, changed)
         self.done |= applied.done
         self.placed |= applied.placed
@@ -198,7 +206,13 @@ class Update:
 
     def _updated(self, head: str, kept: held.Held) -> Updated:
         waiting, in_the_way = self.remaining.settle(kept)
-        return Updated(head, len(self.done), waiting, in_the_way, self.remaining.note)
+        return Updated(
+            head=head,
+            files=len(self.done),
+            held=waiting,
+            in_the_way=in_the_way,
+            note=self.remaining.note,
+        )
 
     def _move(self, lock: IndexLock, head: str | None, merged: str) -> bool:
         """Branch and index, together; False when somebody has moved the branch."""
@@ -209,8 +223,13 @@ class Update:
         return advance(self.repository, lock, head, merged)
 
     def _ask(self, steps: Steps, disk: str, wanted: str) -> Question | None:
-        allowed = self.order.allowed
-        return incoming_question(self.repository, self.committer, allowed, steps, (disk, wanted))
+        return incoming_question(
+            self.repository,
+            self.committer,
+            steps,
+            trees=(disk, wanted),
+            allowed=self.order.allowed,
+        )
 
     def _entries(self, old: str, new: str) -> Pairs:
         """How two trees differ, asked of git once."""
@@ -220,8 +239,15 @@ class Update:
 
 
 def update(
-    repository: Repository, committer: Committer, order: SyncOrder, joiner: Joiner, target: str
+    repository: Repository, committer: Committer, order: SyncOrder, *, joiner: Joiner, target: str
 ) -> Updated | Dirty | Waiting | Question | Failed:
     """Bring branch, index and work tree to the target, or say why not now."""
     remaining = Remaining(repository, committer.config)
-    return Update(repository, committer, order, joiner, remaining).run(target)
+    run = Update(
+        repository=repository,
+        committer=committer,
+        order=order,
+        joiner=joiner,
+        remaining=remaining,
+    )
+    return run.run(target)

@@ -60,7 +60,7 @@ class Agreement:
             return here
         message = f"{self.committer.config.name}: rewritten here after it was pushed"
         tree, author = self.repository.tree_of(here), self.committer.author
-        return make_commit(self.repository, tree, [here, left], message, author)
+        return make_commit(self.repository, tree, [here, left], message=message, author=author)
 
     def _waiting(self, here: str) -> list[str]:
         """What is to be merged besides the branch."""
@@ -82,7 +82,7 @@ class Agreement:
         if related or doubts.UNRELATED in self.allowed:
             return None
         limit = self.committer.config.safety.min_files
-        return doubts.unrelated(repository, self.remote, here, there, limit)
+        return doubts.unrelated(repository, self.remote, here, there, min_files=limit)
 
     def _without_pull(self, here: str, there: str) -> str | Failed:
         """`pull: false`: what the remote has more than we is left there."""

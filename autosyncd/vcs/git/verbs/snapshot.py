@@ -54,11 +54,14 @@ class Snapshots:
         if staged is not None and staged not in safe | {tree}:
             subject = f"{self.config.name}: staged content"
             base = [head] if head else []
-            parents.append(make_commit(repository, staged, base, subject, self.author))
+            parents.append(self._commit(staged, base, subject))
         message = f"{self.config.name}: snapshot while git is in use"
-        commit = make_commit(repository, tree, parents, message, self.author)
+        commit = self._commit(tree, parents, message)
         repository.git("update-ref", self.ref, commit)
         return commit
+
+    def _commit(self, tree: str, parents: list[str], message: str) -> str:
+        return make_commit(self.repository, tree, parents, message=message, author=self.author)
 
     def _staged(self, index: bytes) -> str | None:
         """The tree of what is staged, which may be nowhere else; None with conflicts."""

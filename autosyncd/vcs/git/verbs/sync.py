@@ -160,7 +160,7 @@ class Sync:
         self.watcher.stage(Stage.UPDATE)
         if self.joiner.left is not None:
             ownrefs.keep_before(repository, self.joiner.left)
-        updated = update(repository, self.committer, self.order, self.joiner, target)
+        updated = update(repository, self.committer, self.order, joiner=self.joiner, target=target)
         if not isinstance(updated, Updated):
             return updated
         return self._synced(
