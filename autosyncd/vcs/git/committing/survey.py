@@ -181,10 +181,7 @@ def parse_status(records: Iterable[bytes]) -> Iterator[Difference]:
 
 
 def plan(
-    found: Iterable[Difference],
-    facts: Callable[[bytes], FileFacts],
-    *,
-    large_file: int,
+    found: Iterable[Difference], facts: Callable[[bytes], FileFacts], *, large_file: int
 ) -> Plan:
     """Which differences go into the commit. Pure but for what `facts` reads."""
     take: list[bytes] = []

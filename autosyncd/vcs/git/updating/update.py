@@ -190,11 +190,7 @@ class Update:
         self.remaining.stubborn |= assumed
         wanted = [step for path, step in steps.items() if path not in skipped]
         applied = apply(
-            repository,
-            wanted,
-            repository.private_index,
-            learned=self.learned,
-            early=self.early,
+            repository, wanted, repository.private_index, learned=self.learned, early=self.early
         )
         self.remaining.keep_out((skipped | assumed) - applied.done, changed)
         self.done |= applied.done
@@ -224,11 +220,7 @@ class Update:
 
     def _ask(self, steps: Steps, disk: str, wanted: str) -> Question | None:
         return incoming_question(
-            self.repository,
-            self.committer,
-            steps,
-            trees=(disk, wanted),
-            allowed=self.order.allowed,
+            self.repository, self.committer, steps, trees=(disk, wanted), allowed=self.order.allowed
         )
 
     def _entries(self, old: str, new: str) -> Pairs:
@@ -244,10 +236,6 @@ def update(
     """Bring branch, index and work tree to the target, or say why not now."""
     remaining = Remaining(repository, committer.config)
     run = Update(
-        repository=repository,
-        committer=committer,
-        order=order,
-        joiner=joiner,
-        remaining=remaining,
+        repository=repository, committer=committer, order=order, joiner=joiner, remaining=remaining
     )
     return run.run(target)
