@@ -1,5 +1,6 @@
 """After everybody has come to rest: is everything the same everywhere, sound, clean, and all there?"""
 
+import contextlib
 import os
 import re
 import stat
@@ -152,21 +153,26 @@ def blob(owed: object) -> str:
 
 
 def look(root: str) -> dict[str, tuple[str, bytes]]:
-    """Every file: link, executable or plain, and what is in it."""
+    """Every file: link, executable or plain, and what is in it. One that goes meanwhile is none."""
     found = {}
     for base, folders, names in os.walk(root):
         if ".git" in folders:
             folders.remove(".git")
         for name in names + folders:
             path = os.path.join(base, name)
-            mode = os.lstat(path).st_mode
-            relative = os.path.relpath(path, root)
-            if stat.S_ISLNK(mode):
-                found[relative] = ("link", os.fsencode(os.readlink(path)))
-            elif stat.S_ISREG(mode):
-                kind = "executable" if mode & 0o100 else "plain"
-                found[relative] = (kind, Path(path).read_bytes())
+            with contextlib.suppress(FileNotFoundError):
+                if what := _what_is_at(path):
+                    found[os.path.relpath(path, root)] = what
     return found
+
+
+def _what_is_at(path: str) -> tuple[str, bytes] | None:
+    mode = os.lstat(path).st_mode
+    if stat.S_ISLNK(mode):
+        return "link", os.fsencode(os.readlink(path))
+    if stat.S_ISREG(mode):
+        return "executable" if mode & 0o100 else "plain", Path(path).read_bytes()
+    return None
 
 
 def short(found: tuple[str, bytes] | None) -> str:
