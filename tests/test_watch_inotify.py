@@ -13,8 +13,8 @@ import pytest
 from inotify_simple import INotify
 
 from autosyncd.watch import instance
-from autosyncd.watch.batch import Batch
 from autosyncd.watch.inotify import TreeWatch
+from autosyncd.watch.treechanges import TreeChanges
 from tests.waiting import eventually
 
 Start = Callable[..., TreeWatch]
@@ -42,7 +42,7 @@ def start(root: Path) -> Iterator[Start]:
         watch.close()
 
 
-def keep_all(watch: TreeWatch, batch: Batch) -> set[bytes]:
+def keep_all(watch: TreeWatch, batch: TreeChanges) -> set[bytes]:
     """Answer that nothing is ignored until nothing is asked; all that was reported as changed."""
     changed = set(batch.changed)
     while batch.new_folders:
@@ -60,7 +60,7 @@ def test_a_written_file(start: Start, root: Path, name: bytes) -> None:
     watch = start()
     with open(os.path.join(os.fsencode(root), b"folder", name), "wb") as file:
         file.write(b"x")
-    assert watch.read() == Batch(changed=frozenset({b"folder/" + name}))
+    assert watch.read() == TreeChanges(changed=frozenset({b"folder/" + name}))
 
 
 def test_everything_that_can_happen_to_a_file(start: Start, root: Path) -> None:
@@ -79,7 +79,7 @@ def test_everything_that_can_happen_to_a_file(start: Start, root: Path) -> None:
 
 
 def test_nothing_happened(start: Start) -> None:
-    assert start().read() == Batch()
+    assert start().read() == TreeChanges()
 
 
 def test_what_is_only_read_is_not_reported(start: Start, root: Path) -> None:
@@ -87,7 +87,7 @@ def test_what_is_only_read_is_not_reported(start: Start, root: Path) -> None:
     watch = start()
     (root / "file").read_text()
     list(root.iterdir())
-    assert watch.read() == Batch()
+    assert watch.read() == TreeChanges()
 
 
 # what is left out
@@ -100,7 +100,7 @@ def test_nothing_inside_the_git_folder_is_seen(start: Start, root: Path) -> None
     (root / ".git/HEAD").write_text("x")
     (root / ".git/objects/y").write_text("x")
     (root / ".git").chmod(0o700)
-    assert watch.read() == Batch()
+    assert watch.read() == TreeChanges()
 
 
 @pytest.mark.parametrize("spelling", [b"build", b"build/"])
@@ -111,7 +111,7 @@ def test_ignored_folders_are_not_entered(start: Start, root: Path, spelling: byt
     assert watch.watched == 2
     (root / "build/x").write_text("x")
     (root / "build").chmod(0o700)
-    assert watch.read() == Batch()
+    assert watch.read() == TreeChanges()
 
 
 def test_a_folder_of_an_ignored_ones_name_is_asked_about_anew(start: Start, root: Path) -> None:
@@ -144,7 +144,7 @@ def test_symlinks_are_not_followed(start: Start, root: Path, tmp_path: Path) -> 
     watch = start()
     assert watch.watched == 1
     (tmp_path / "elsewhere/x").write_text("x")
-    assert watch.read() == Batch()
+    assert watch.read() == TreeChanges()
 
 
 @pytest.mark.parametrize("make", [Path.mkdir, Path.touch])
@@ -156,7 +156,7 @@ def test_a_repository_inside_is_left_alone(root: Path, make: Callable[[Path], No
     assert watch.watched == 1
     (root / "sub/x").write_text("x")
     (root / "sub/deep/x").write_text("x")
-    assert watch.read() == Batch()
+    assert watch.read() == TreeChanges()
     assert watch.rearm(()).nested == ()
     watch.close()
 
@@ -168,7 +168,7 @@ def test_a_folder_becomes_a_repository(start: Start, root: Path) -> None:
     assert watch.read().nested == (b"sub",)
     assert watch.watched == 1
     (root / "sub/deep/x").write_text("x")
-    assert watch.read() == Batch()
+    assert watch.read() == TreeChanges()
 
 
 @pytest.mark.parametrize("make", [Path.mkdir, Path.touch])
@@ -258,7 +258,7 @@ def test_a_repository_is_made_in_a_new_folder(start: Start, root: Path) -> None:
     (root / "new").mkdir()
     watch.read()
     (root / "new/.git").mkdir()
-    assert watch.judged((), {b"new"}) == Batch(nested=(b"new",))
+    assert watch.judged((), {b"new"}) == TreeChanges(nested=(b"new",))
     assert watch.watched == 1
 
 
@@ -294,12 +294,12 @@ def test_a_new_folder_is_watched_alone_until_judged(start: Start, root: Path) ->
     (root / "a/b").mkdir(parents=True)
     (root / "a/b/early").write_text("x")
     batch = watch.read()
-    assert batch == Batch(changed=frozenset({b"a"}), new_folders=frozenset({b"a"}))
+    assert batch == TreeChanges(changed=frozenset({b"a"}), new_folders=frozenset({b"a"}))
     assert watch.watched == 2
     batch = watch.judged((), {b"a"})
-    assert batch == Batch(changed=frozenset({b"a"}), new_folders=frozenset({b"a/b"}))
+    assert batch == TreeChanges(changed=frozenset({b"a"}), new_folders=frozenset({b"a/b"}))
     assert watch.watched == 3
-    assert watch.judged((), {b"a/b"}) == Batch()
+    assert watch.judged((), {b"a/b"}) == TreeChanges()
     (root / "a/b/late").write_text("x")
     assert watch.read().changed == {b"a/b/late"}
 
@@ -320,11 +320,11 @@ def test_an_ignored_new_folder_loses_its_watch(start: Start, root: Path) -> None
     watch = start()
     (root / "cache").mkdir()
     watch.read()
-    assert watch.judged({b"cache"}, ()) == Batch()
+    assert watch.judged({b"cache"}, ()) == TreeChanges()
     assert watch.watched == 1
     (root / "cache/x").write_text("x")
     (root / "cache").chmod(0o700)
-    assert watch.read() == Batch()
+    assert watch.read() == TreeChanges()
 
 
 def test_ignored_folders_inside_a_kept_one(start: Start, root: Path) -> None:
@@ -345,7 +345,7 @@ def test_ignored_folders_inside_can_be_named_at_once(start: Start, root: Path) -
     assert batch.new_folders == frozenset()
     assert watch.watched == 2
     (root / "project/node_modules/x").write_text("x")
-    assert watch.read() == Batch()
+    assert watch.read() == TreeChanges()
 
 
 def test_an_answer_about_a_path_that_is_gone(start: Start, root: Path) -> None:
@@ -383,7 +383,7 @@ def test_a_renamed_folder_keeps_its_watches(start: Start, root: Path) -> None:
     assert watch.watched == 4
     (root / "z/b/c/g").write_text("x")
     assert watch.read().changed == {b"z/b/c/g"}
-    assert watch.judged((), {b"z"}) == Batch(changed=frozenset({b"z"}))
+    assert watch.judged((), {b"z"}) == TreeChanges(changed=frozenset({b"z"}))
 
 
 def test_two_folders_change_places(start: Start, root: Path) -> None:
@@ -484,11 +484,11 @@ def test_a_folder_that_leaves_is_watched_no_longer(
     (tmp_path / "out/b/f").write_text("x")
     if how == "settle":
         watch.settle()
-    assert watch.read() == Batch()
+    assert watch.read() == TreeChanges()
     assert watch.watched == 1
     assert not watch.unsettled
     (tmp_path / "out/f").write_text("x")
-    assert watch.read() == Batch()
+    assert watch.read() == TreeChanges()
 
 
 def test_a_folder_comes_in_from_outside(start: Start, root: Path, tmp_path: Path) -> None:
@@ -517,7 +517,7 @@ def test_a_folder_becomes_a_file(start: Start, root: Path) -> None:
     watch = start()
     (root / "a").rmdir()
     (root / "a").write_text("x")
-    assert watch.read() == Batch(changed=frozenset({b"a"}))
+    assert watch.read() == TreeChanges(changed=frozenset({b"a"}))
     assert watch.watched == 1
 
 
@@ -611,7 +611,7 @@ def test_what_left_while_its_folder_was_away(start: Start, root: Path, tmp_path:
     watch.settle()
     assert watch.watched == 2
     (tmp_path / "x/f").write_text("x")
-    assert watch.read() == Batch()
+    assert watch.read() == TreeChanges()
 
 
 # rules
@@ -631,9 +631,9 @@ def test_the_repositorys_own_rules(start: Start, root: Path) -> None:
     (root / ".git/info").mkdir(parents=True)
     watch = start()
     (root / ".git/info/exclude").write_text("x")
-    assert watch.read() == Batch(rules_changed=True)
+    assert watch.read() == TreeChanges(rules_changed=True)
     (root / ".git/info/other").write_text("x")
-    assert watch.read() == Batch()
+    assert watch.read() == TreeChanges()
     assert watch.watched == 1
 
 
@@ -641,7 +641,7 @@ def test_new_rules(start: Start, root: Path) -> None:
     (root / "a/deep").mkdir(parents=True)
     (root / "b/deep").mkdir(parents=True)
     watch = start(b"a")
-    assert watch.rearm({b"b/"}) == Batch()
+    assert watch.rearm({b"b/"}) == TreeChanges()
     (root / "a/deep/f").write_text("x")
     (root / "b/deep/f").write_text("x")
     assert watch.read().changed == {b"a/deep/f"}
@@ -717,7 +717,7 @@ def test_the_root_is_moved_away_and_comes_back(start: Start, root: Path, tmp_pat
     (tmp_path / "elsewhere").rename(root)
     assert not watch.rearm(()).gone
     (root / "a/f").write_text("x")
-    assert watch.read() == Batch(changed=frozenset({b"a/f"}))
+    assert watch.read() == TreeChanges(changed=frozenset({b"a/f"}))
     assert watch.complete
 
 
@@ -728,7 +728,7 @@ def test_another_folder_takes_the_roots_place(start: Start, root: Path, tmp_path
     assert watch.read().gone
     assert not watch.rearm(()).gone
     (tmp_path / "elsewhere/f").write_text("x")
-    assert watch.read() == Batch()
+    assert watch.read() == TreeChanges()
     (root / "new/f").write_text("x")
     assert watch.read().changed == {b"new/f"}
 
@@ -738,7 +738,7 @@ def test_a_folder_above_the_root_is_moved(tmp_path: Path) -> None:
     watch = TreeWatch(os.fsencode(tmp_path / "home/tree"))
     watch.arm()
     (tmp_path / "home").rename(tmp_path / "elsewhere")
-    assert watch.read() == Batch()  # the kernel says nothing of it
+    assert watch.read() == TreeChanges()  # the kernel says nothing of it
     (tmp_path / "home/tree").mkdir(parents=True)
     (tmp_path / "elsewhere/tree/a").mkdir()
     assert watch.read().gone
@@ -839,12 +839,12 @@ def test_the_limit_of_watches(root: Path) -> None:
 
 INSTANCE_LIMIT = """
 import os, sys
-from autosyncd.watch.batch import Batch
+from autosyncd.watch.treechanges import TreeChanges
 from autosyncd.watch.inotify import TreeWatch
 root = os.fsencode(sys.argv[1])
 watch = TreeWatch(root)
 assert watch.fileno() is None and not watch.complete
-assert watch.arm() == watch.read() == watch.judged((), {b"a"}) == Batch()
+assert watch.arm() == watch.read() == watch.judged((), {b"a"}) == TreeChanges()
 print(watch.limits)
 open("/proc/sys/user/max_inotify_instances", "w").write("10")
 watch.rearm(())
@@ -881,7 +881,7 @@ HEAD = """
 import os, subprocess, sys
 from unittest import mock
 from autosyncd.watch import watches
-from autosyncd.watch.batch import Batch
+from autosyncd.watch.treechanges import TreeChanges
 from autosyncd.watch.inotify import TreeWatch
 root = os.fsencode(sys.argv[1]) + b"/tree"
 os.makedirs(root + b"/mount/under")
@@ -925,10 +925,10 @@ def test_mount_points(tmp_path: Path, script: str) -> None:
 UNREADABLE = """
 os.chmod(root + b"/mount", 0)
 watch = TreeWatch(root)
-assert watch.arm() == Batch() and watch.complete and watch.watched == 2
+assert watch.arm() == TreeChanges() and watch.complete and watch.watched == 2
 os.chmod(root + b"/mount", 0o755)
 batch = watch.read()
-assert batch == Batch(new_folders=frozenset({b"mount"})), batch
+assert batch == TreeChanges(new_folders=frozenset({b"mount"})), batch
 watch.judged((), watch.judged((), {b"mount"}).new_folders)
 assert watch.watched == 4
 os.makedirs(root + b"/closed/in")

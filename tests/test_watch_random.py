@@ -16,8 +16,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from inotify_simple import INotify
 
 from autosyncd.watch import instance
-from autosyncd.watch.batch import Batch
 from autosyncd.watch.inotify import TreeWatch
+from autosyncd.watch.treechanges import TreeChanges
 from autosyncd.worker.handover import pack, unpack
 
 IGNORED = b"ignored"
@@ -168,7 +168,7 @@ class Follower:
             if IGNORED in names
         ]
 
-    def hear(self, batch: Batch) -> None:
+    def hear(self, batch: TreeChanges) -> None:
         assert not batch.gone
         self.pending |= batch.new_folders
         if batch.rescan:
@@ -197,7 +197,7 @@ class Follower:
                 self.judge()
             elif self.watch.unsettled:
                 self.watch.settle()
-            elif batch == Batch():
+            elif batch == TreeChanges():
                 return
         raise AssertionError("the watch never comes to rest")
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from autosyncd.vcs.changes import EVERYTHING, Scope
-from autosyncd.watch.batch import Batch
 from autosyncd.watch.inotify import TreeWatch
 from autosyncd.watch.instance import Instance
+from autosyncd.watch.treechanges import TreeChanges
 from autosyncd.worker.events import Changed, RootGone, RulesChanged
 from autosyncd.worker.watching import REARMS_AT_ONCE, Watching
 
-LOST = Batch(changed=frozenset({b"f"}), rescan=True)
-FOUND = Batch(changed=frozenset({b"g"}))
+LOST = TreeChanges(changed=frozenset({b"f"}), rescan=True)
+FOUND = TreeChanges(changed=frozenset({b"g"}))
 F, G = Changed(Scope(frozenset({b"f"}))), Changed(Scope(frozenset({b"g"})))
 
 
@@ -48,7 +48,7 @@ def test_nothing_is_told_before_the_tree_was_looked_at(tmp_path: Path):
     [
         ([FOUND], [Changed(EVERYTHING), F, G]),
         ([LOST, FOUND], [Changed(EVERYTHING), F, Changed(EVERYTHING), F, G]),
-        ([Batch(gone=True)], [Changed(EVERYTHING), F, RootGone()]),
+        ([TreeChanges(gone=True)], [Changed(EVERYTHING), F, RootGone()]),
         # folders that never stop moving
         (
             [LOST] * REARMS_AT_ONCE,
@@ -57,7 +57,10 @@ def test_nothing_is_told_before_the_tree_was_looked_at(tmp_path: Path):
     ],
 )
 def test_after_lost_events_everything_is_looked_at_once_the_watches_are_right(
-    watching: Watching, monkeypatch: pytest.MonkeyPatch, rearmed: list[Batch], told: list[object]
+    watching: Watching,
+    monkeypatch: pytest.MonkeyPatch,
+    rearmed: list[TreeChanges],
+    told: list[object],
 ):
     left = list(rearmed)
     monkeypatch.setattr(TreeWatch, "read", lambda _: LOST)
@@ -68,10 +71,13 @@ def test_after_lost_events_everything_is_looked_at_once_the_watches_are_right(
 
 @pytest.mark.parametrize(
     ("lost", "told"),
-    [(Batch(gone=True, rescan=True), RootGone()), (Batch(rules_changed=True), RulesChanged())],
+    [
+        (TreeChanges(gone=True, rescan=True), RootGone()),
+        (TreeChanges(rules_changed=True), RulesChanged()),
+    ],
 )
 def test_what_is_armed_anew_anyway_is_not_made_right_before(
-    watching: Watching, monkeypatch: pytest.MonkeyPatch, lost: Batch, told: object
+    watching: Watching, monkeypatch: pytest.MonkeyPatch, lost: TreeChanges, told: object
 ):
     monkeypatch.setattr(TreeWatch, "read", lambda _: lost)
     monkeypatch.delattr(TreeWatch, "rearm")

@@ -10,10 +10,10 @@ import os
 from collections.abc import Callable, Collection
 
 from autosyncd.watch import instance as kernel
-from autosyncd.watch.batch import Batch, Findings
 from autosyncd.watch.instance import Instance, Refusal
 from autosyncd.watch.limits import files_left, instance_shortage, read_limits, watch_shortage
 from autosyncd.watch.listing import GIT, join
+from autosyncd.watch.treechanges import Findings, TreeChanges
 from autosyncd.watch.watches import ARRIVAL, DEPARTURE, NO_ROOT, Watches
 
 RULE_NAMES = frozenset({b".gitignore", b".gitattributes"})
@@ -79,22 +79,22 @@ class TreeWatch:
         """End all watches."""
         self._watches.instance.close()
 
-    def arm(self) -> Batch:
+    def arm(self) -> TreeChanges:
         """Watch the root and every folder below it that is neither ignored nor a repository of its
         own. Whoever lists the tree afterwards misses nothing."""
-        return self.rearm(self._watches.left_out.ignored)
+        return self.rearm(self._watches.not_entered.ignored)
 
-    def rearm(self, ignored: Collection[bytes]) -> Batch:
+    def rearm(self, ignored: Collection[bytes]) -> TreeChanges:
         """Make the watches right again: after lost events, with new rules, or to try after a limit
         was raised. What changed while events were lost is for the caller to find."""
         watches, found = self._watches, Findings()
-        watches.left_out.ignored = _normal(ignored)
+        watches.not_entered.ignored = _normal(ignored)
         self._gone = not watches.take_root()
         if watches.tree.root != NO_ROOT:
             self._watch_rules()
             for path in _normal(ignored):
                 watches.drop_path(path)
-            known, watches.left_out.nested = watches.left_out.nested, set()
+            known, watches.not_entered.nested = watches.not_entered.nested, set()
             watches.walk(watches.tree.root, found, _normal(ignored))
             watches.visit_all(found)
             self.settle()
@@ -102,9 +102,9 @@ class TreeWatch:
             # git has just been asked about all the others
             found.fresh &= watches.unwalked
             self._unjudged &= watches.unwalked
-        return self._batch(found)
+        return self._changes(found)
 
-    def read(self) -> Batch:
+    def read(self) -> TreeChanges:
         """All that the kernel has to tell at this moment, without waiting."""
         watches, found = self._watches, Findings()
         before, watches.leaving = watches.leaving, set()
@@ -112,18 +112,18 @@ class TreeWatch:
             self._note(wd, mask, name, found)
         if not self._gone:
             watches.visit_all(found)
-            # only now: its path may have changed in the same batch
+            # only now: its path may have changed in the same look
             for wd in found.repositories:
                 watches.look_for_repository(wd, found)
             watches.let_go(before)
             self._gone = found.missed and not watches.root_is_there()
-        return self._batch(found)
+        return self._changes(found)
 
     def settle(self) -> None:
         """Nothing more came: what has left its place has left the tree and is watched no longer."""
         self._watches.let_go(list(self._watches.leaving))
 
-    def judged(self, ignored: Collection[bytes], kept: Collection[bytes]) -> Batch:
+    def judged(self, ignored: Collection[bytes], kept: Collection[bytes]) -> TreeChanges:
         """git's answer about new folders. Ignored ones are watched no longer; kept ones are watched
         with all below them and reported as changed. Folders found there are new in their turn: the
         second answer only serves to leave ignored ones out again, nothing is missed before it.
@@ -133,7 +133,7 @@ class TreeWatch:
         ignored = _normal(ignored)
         for path in ignored:
             if watches.drop_path(path):
-                watches.left_out.ignored.add(path)
+                watches.not_entered.ignored.add(path)
         for path in sorted(_normal(kept)):
             wd = watches.tree.find(path)
             if wd is None:
@@ -144,7 +144,7 @@ class TreeWatch:
                 if wd in watches.tree and wd not in watches.alone:
                     found.changed.add(path)
         watches.visit_all(found)
-        return self._batch(found)
+        return self._changes(found)
 
     def _note(self, wd: int, mask: int, name: bytes, found: Findings) -> None:
         """One event. Where folders came or went is only marked, to be looked at when all are read."""
@@ -171,11 +171,11 @@ class TreeWatch:
     def _note_folder(self, wd: int, mask: int, name: bytes, found: Findings) -> None:
         path = self._watches.tree.below(wd, name) if mask & DEPARTURE else None
         if path is not None:
-            left_out = self._watches.left_out
-            left_out.nested.discard(path)
-            if path in left_out.ignored:
+            not_entered = self._watches.not_entered
+            not_entered.nested.discard(path)
+            if path in not_entered.ignored:
                 # whatever has this name next is asked about anew
-                left_out.ignored.discard(path)
+                not_entered.ignored.discard(path)
                 return
         found.visit(wd, name, mask)
 
@@ -187,7 +187,7 @@ class TreeWatch:
                 self._rules.setdefault(wd, set()).add(os.path.basename(path))
         self._watches.shared = frozenset(self._rules)
 
-    def _batch(self, found: Findings) -> Batch:
+    def _changes(self, found: Findings) -> TreeChanges:
         tree = self._watches.tree
         self._unjudged = {wd for wd in self._unjudged | found.fresh if wd in tree}
         asking = self._unjudged | self._watches.unwalked if found.asked_anew else found.fresh
@@ -196,7 +196,7 @@ class TreeWatch:
             folder = folders[wd]
             if folder is not None:
                 found.changed.add(join(folder, name))
-        return Batch(
+        return TreeChanges(
             changed=frozenset(found.changed),
             new_folders=frozenset(p for p in map(tree.path, asking) if p is not None),
             rescan=found.rescan,

@@ -28,7 +28,7 @@ def folder_names(folder: bytes) -> list[bytes] | None:
 
 
 def count_folders(
-    root: bytes, top: bytes, left_out: set[bytes], tick: Callable[[int], None]
+    root: bytes, top: bytes, not_entered: set[bytes], tick: Callable[[int], None]
 ) -> int:
     """How many folders would have to be watched from `top` (relative to `root`) downwards."""
     count = 0
@@ -45,7 +45,7 @@ def count_folders(
         if count % TICK_EVERY == 0:
             tick(count)
         below = (join(path, name) for name in names if name != GIT)
-        stack.extend(path for path in below if path not in left_out)
+        stack.extend(path for path in below if path not in not_entered)
     return count
 
 

@@ -10,11 +10,11 @@ walked as a whole once it is judged. So the map comes right whatever the timing.
 import os
 from collections.abc import Callable, Collection, Iterable
 
-from autosyncd.watch.batch import Findings
 from autosyncd.watch.instance import ATTRIB, CREATE, DELETE, MOVED_FROM, MOVED_TO, Instance, Refusal
-from autosyncd.watch.leftout import LeftOut
 from autosyncd.watch.listing import GIT, TICK_EVERY, count_folders, folder_names, join
+from autosyncd.watch.notentered import NotEntered
 from autosyncd.watch.tree import WatchTree
+from autosyncd.watch.treechanges import Findings
 
 ARRIVAL = CREATE | MOVED_TO
 DEPARTURE = DELETE | MOVED_FROM
@@ -34,7 +34,7 @@ class Watches:
     ) -> None:
         self.instance = instance
         self.tree = WatchTree(NO_ROOT)
-        self.left_out = LeftOut(ignored)
+        self.not_entered = NotEntered(ignored)
         self.unwalked: set[int] = set()
         """Folders that are watched alone, without what lies below them."""
         self.alone: set[int] = set()
@@ -86,7 +86,7 @@ class Watches:
 
     def _visit(self, parent: int, name: bytes, mask: int, found: Findings) -> None:
         path = self.tree.below(parent, name)
-        if path is None or path in self.left_out:
+        if path is None or path in self.not_entered:
             return
         if mask & (ARRIVAL | DEPARTURE):
             found.changed.add(path)
@@ -141,7 +141,7 @@ class Watches:
         if known is not None and refusal in (Refusal.ABSENT, Refusal.NO_ROOM):
             self._detach(known)
         if refusal in (Refusal.NO_ROOM, Refusal.FAULT):
-            self.unwatched += count_folders(self._root, path, self.left_out.ignored, self._tick)
+            self.unwatched += count_folders(self._root, path, self.not_entered.ignored, self._tick)
             self.full |= refusal is Refusal.NO_ROOM
 
     # what leaves
@@ -149,12 +149,12 @@ class Watches:
     def lost(self, wd: int, found: Findings) -> None:
         """The kernel ended a watch: the folder was deleted, or its file system unmounted."""
         path, place = self.tree.path(wd), self.tree.place(wd)
-        self.left_out.forget_below(path)
+        self.not_entered.forget_below(path)
         self.leaving.discard(wd)
         self.leaving.update(self.tree.lose(wd))
         self.unwalked.discard(wd)
         if wd in self.alone and path is not None:
-            self.left_out.nested.discard(path)
+            self.not_entered.nested.discard(path)
         self.alone.discard(wd)
         if path is not None and place is not None:
             found.changed.add(path)
@@ -183,7 +183,7 @@ class Watches:
             self._close_nested(wd, path, found)
         elif wd in self.alone:
             self.alone.discard(wd)
-            self.left_out.nested.discard(path)
+            self.not_entered.nested.discard(path)
             self.unwalked.add(wd)
             found.fresh.add(wd)
 
@@ -193,16 +193,16 @@ class Watches:
             child = self.tree.child(wd, name)
             if child is not None:
                 self._drop(child)
-        self.left_out.forget_below(path)
+        self.not_entered.forget_below(path)
         self.unwalked.discard(wd)
         found.fresh.discard(wd)
         self.alone.add(wd)
-        if path not in self.left_out.nested:
-            self.left_out.nested.add(path)
+        if path not in self.not_entered.nested:
+            self.not_entered.nested.add(path)
             found.nested.append(path)
 
     def _drop(self, top: int) -> None:
-        self.left_out.forget_below(self.tree.path(top))
+        self.not_entered.forget_below(self.tree.path(top))
         for wd in self.tree.drop(top):
             self.unwalked.discard(wd)
             self.alone.discard(wd)
@@ -211,7 +211,7 @@ class Watches:
                 self.instance.remove(wd)
 
     def _detach(self, wd: int) -> None:
-        self.left_out.forget_below(self.tree.path(wd))
+        self.not_entered.forget_below(self.tree.path(wd))
         self.tree.detach(wd)
         self.leaving.add(wd)
 
@@ -239,8 +239,8 @@ class Watches:
             for name in names:
                 child = join(path, name)
                 if child in ignored:
-                    self.left_out.ignored.add(child)
-                elif name != GIT and child not in self.left_out:
+                    self.not_entered.ignored.add(child)
+                elif name != GIT and child not in self.not_entered:
                     self._enter(wd, name, child, found, stack)
 
     def _names(self, wd: int, path: bytes, found: Findings) -> list[bytes]:

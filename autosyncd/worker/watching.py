@@ -9,10 +9,10 @@ from dataclasses import replace
 
 from autosyncd import clock
 from autosyncd.vcs.changes import EVERYTHING, Scope
-from autosyncd.watch.batch import Batch
 from autosyncd.watch.inotify import TreeWatch
 from autosyncd.watch.instance import Instance
 from autosyncd.watch.limits import unreliable
+from autosyncd.watch.treechanges import TreeChanges
 from autosyncd.worker.events import Changed, Event, RootGone, RulesChanged, WatchState
 from autosyncd.worker.headlog import Tapped
 
@@ -55,15 +55,15 @@ class Watching:
         if self._watch is None:
             self._watch = TreeWatch(self._root, ignored, instance=self._instance, tick=self._tick)
             self._foreign = unreliable(self._root)
-            batch = self._watch.arm()
+            changes = self._watch.arm()
         else:
-            batch = self._watch.rearm(ignored)
+            changes = self._watch.rearm(ignored)
         # `ignored` is by the rules as they are
-        return self._told(replace(batch, rules_changed=False))
+        return self._told(replace(changes, rules_changed=False))
 
-    def rearm(self) -> Batch:
+    def rearm(self) -> TreeChanges:
         """Make the watches right again after lost events."""
-        return self._watch.rearm(self._ignored) if self._watch is not None else Batch()
+        return self._watch.rearm(self._ignored) if self._watch is not None else TreeChanges()
 
     def judged(self, ignored: frozenset[bytes], kept: frozenset[bytes]) -> list[Event]:
         """git's answer about new folders."""
@@ -74,9 +74,9 @@ class Watching:
         """All that the kernel has to tell now."""
         if self._watch is None:
             return []
-        batch = self._watch.read()
+        changes = self._watch.read()
         self._settle_at = clock.now() + RENAME_PATIENCE if self._watch.unsettled else float("inf")
-        return self._told(batch)
+        return self._told(changes)
 
     def branch_moved(self) -> bool:
         """Whether the branch was moved since this was asked last."""
@@ -93,23 +93,23 @@ class Watching:
         if self._watch is not None:
             self._watch.close()
 
-    def _told(self, batch: Batch) -> list[Event]:
+    def _told(self, changes: TreeChanges) -> list[Event]:
         """Where events were lost, the watches are made right first: whoever looks at everything
         afterwards misses nothing."""
         told: list[Event] = []
         for _ in range(REARMS_AT_ONCE):
-            if not batch.rescan or batch.gone or batch.rules_changed:
+            if not changes.rescan or changes.gone or changes.rules_changed:
                 break
             rearmed = self.rearm()
-            told += [Changed(EVERYTHING), *_changed(batch)]
-            batch = rearmed
-        if batch.gone:
+            told += [Changed(EVERYTHING), *_changed(changes)]
+            changes = rearmed
+        if changes.gone:
             told.append(RootGone())
-        elif batch.rules_changed or batch.rescan:
+        elif changes.rules_changed or changes.rescan:
             # what is still not right is armed anew after the quiet time
             told.append(RulesChanged())
         news = self._completeness()
-        return [*told, *_changed(batch), *([news] if news is not None else [])]
+        return [*told, *_changed(changes), *([news] if news is not None else [])]
 
     def _completeness(self) -> WatchState | None:
         """Whether the watch sees everything, if that is news."""
@@ -128,7 +128,7 @@ class Watching:
         return news
 
 
-def _changed(batch: Batch) -> Iterator[Changed]:
-    changed = batch.changed.union(batch.nested)  # which are to be named, if only once
-    if changed or batch.new_folders:
-        yield Changed(Scope(changed), batch.new_folders)
+def _changed(changes: TreeChanges) -> Iterator[Changed]:
+    changed = changes.changed.union(changes.nested)  # which are to be named, if only once
+    if changed or changes.new_folders:
+        yield Changed(Scope(changed), changes.new_folders)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class TreeChanges:
     """What may have changed. Paths are bytes relative to the root of the tree."""
 
     changed: frozenset[bytes] = frozenset()
@@ -25,8 +25,8 @@ class Batch:
 
 @dataclass(slots=True)
 class Findings:
-    """What becomes a Batch, while it is gathered. Folders are held by descriptor, since a rename
-    that is seen later in the same batch changes their paths."""
+    """What becomes a TreeChanges, while it is gathered. Folders are held by descriptor, since a rename
+    that is seen later in the same look changes their paths."""
 
     changed: set[bytes] = field(default_factory=set)
     written: set[tuple[int, bytes]] = field(default_factory=set)
@@ -50,6 +50,6 @@ class Findings:
     """A folder that was announced could not be found: perhaps the root is no longer there."""
 
     def visit(self, parent: int, name: bytes, mask: int = 0) -> None:
-        """Look at this place before the batch is finished."""
+        """Look at this place before the look is over."""
         key = (parent, name)
         self.visits[key] = self.visits.get(key, 0) | mask

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 
-class LeftOut:
+class NotEntered:
     """What was learnt of paths; it holds as long as the folders above them stay where they are."""
 
     def __init__(self, ignored: Collection[bytes]) -> None:
