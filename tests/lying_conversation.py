@@ -42,6 +42,7 @@ class Lie(Enum):
     BIND_DURING_LOGIN = "it answers the client's SCRAM with an offer to bind"
     UNPROVED_LOGIN = "it accepts any password, since it does not know the right one"
     SUCCESS_INSTEAD_OF_CHALLENGE = "it lets in whoever begins to log in, and proves nothing itself"
+    CHEAP_LOGIN = "its SCRAM hashes the password so few times that it is easy to guess"
     BIND_CONFLICT = "it says that the resource is another's"
     BIND_REFUSED = "it says that the account has too many clients"
     OTHER_NAME = "its certificate is another domain's"
@@ -91,6 +92,8 @@ class Record:
     """Every message, presence and iq that came, but for binding and pings; as XML."""
     resources: list[str] = field(default_factory=list)
     """The names that clients asked for."""
+    proofs: int = 0
+    """How often a client has answered the challenge of SCRAM."""
     passwords: list[str] = field(default_factory=list)
     """What PLAIN told it, which nobody should have."""
     sent: int = 0
@@ -244,15 +247,17 @@ class Conversation:
         bare = first.split(",", 2)[2]
         nonce = dict(part.split("=", 1) for part in bare.split(","))["r"] + secrets.token_hex(8)
         salt = secrets.token_bytes(12)
-        challenge = f"r={nonce},s={base64.b64encode(salt).decode()},i={ITERATIONS}"
+        rounds = ITERATIONS - 1 if self._lie is Lie.CHEAP_LOGIN else ITERATIONS
+        challenge = f"r={nonce},s={base64.b64encode(salt).decode()},i={rounds}"
         if self._lie is Lie.SUCCESS_INSTEAD_OF_CHALLENGE:
             return challenge
         self._say(f"<challenge xmlns='{SASL}'>{_encoded(challenge)}</challenge>")
         unproved, _, proof = _decoded(await self._next()).rpartition(",p=")
+        self._record.proofs += 1
         if self._lie is Lie.UNPROVED_LOGIN:
             return f"v={base64.b64encode(secrets.token_bytes(20)).decode()}"
         said = ",".join((bare, challenge, unproved)).encode()
-        salted = hashlib.pbkdf2_hmac("sha1", PASSWORD.encode(), salt, ITERATIONS)
+        salted = hashlib.pbkdf2_hmac("sha1", PASSWORD.encode(), salt, rounds)
         client_key = hmac.digest(salted, b"Client Key", "sha1")
         signed = hmac.digest(hashlib.sha1(client_key).digest(), said, "sha1")  # noqa: S324
         right = bytes(one ^ other for one, other in zip(client_key, signed, strict=True))

@@ -71,6 +71,7 @@ LIES = {
     Lie.ANONYMOUS_ONLY: "it offers no login by password that proves the server too (SCRAM)",
     Lie.WRONG_PASSWORD: "the password is wrong, or there is no such account; correct it",
     Lie.NO_TLS_NO_LOGIN: "it offers no TLS",
+    Lie.CHEAP_LOGIN: "its login hashes the password 4095 times only, which makes that easy to guess",
     Lie.UNPROVED_LOGIN: "it can't prove that it knows the password",
     Lie.LOGIN_LATER: "it refused the login: temporary-auth-failure; it is tried again by itself",
 }

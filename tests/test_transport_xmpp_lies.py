@@ -56,6 +56,7 @@ BEFORE_LOGIN = {
     Lie.BIND_WITHOUT_LOGIN: ("it asks for no password", TransportState.BACKOFF, True),
     Lie.BIND_DURING_LOGIN: ("it asks for no password", TransportState.BACKOFF, True),
     Lie.UNPROVED_LOGIN: ("it can't prove that it knows", TransportState.BACKOFF, True),
+    Lie.CHEAP_LOGIN: ("its login hashes the password 4095 times", TransportState.BACKOFF, True),
     Lie.SUCCESS_INSTEAD_OF_CHALLENGE: ("it can't prove that", TransportState.BACKOFF, True),
     Lie.BIND_CONFLICT: ("another client of the account has its", TransportState.BACKOFF, False),
     Lie.BIND_REFUSED: (
@@ -100,6 +101,7 @@ def test_a_server_that_is_not_as_we_insist_gets_nothing(
         assert (machine.sessions, machine.notices) == (0, [])
         assert server.record.stanzas == []
         assert server.record.passwords == []
+        assert not (lie is Lie.CHEAP_LOGIN and server.record.proofs)
         assert server.record.connections <= 2
         assert bool(machine.transport._suffix) is (lie is Lie.BIND_CONFLICT)
 

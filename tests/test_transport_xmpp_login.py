@@ -80,6 +80,8 @@ def challenge(encoded: str) -> str:
         (GOOD, ""),
         ("r=abc,s=QSXCR+Q6sek8bf92,i=200000", ""),
         ("r=a=b/+,s=QSXCR+Q6sek8bQ==,i=4096,h=x+y=,d=", ""),
+        ("r=abc,s=QSXCR+Q6sek8bf92,i=4095", "its login hashes the password 4095 times only"),
+        ("r=abc,s=QSXCR+Q6sek8bf92,i=1", "its login hashes the password 1 times only"),
         ("r=abc,s=QSXCR+Q6sek8bf92,i=200001", "its login asks for more work"),
         ("r=abc,s=QSXCR+Q6sek8bf92,i=9999999999", "its login asks for more work"),
         ("r=abc,s=QSXCR+Q6sek8bf92,i=99999999999", "its login can't be read"),

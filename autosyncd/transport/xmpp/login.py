@@ -30,6 +30,9 @@ IN_CLEAR = frozenset({FEATURES, f"{{{TLS}}}proceed"})
 MECHANISMS = frozenset(
     f"SCRAM-SHA-{size}{plus}" for size in ("1", "256", "512") for plus in ("", "-PLUS")
 )
+ITERATIONS_LEAST = 4096
+"""Rounds of hashing that RFC 5802 (section 5.1) and RFC 7677 (section 4) want of a server at least. With
+fewer, whoever gets our proof finds the password so much the sooner by trying."""
 ITERATIONS_LIMIT = 200_000
 """Rounds of hashing a server may ask for: two seconds of work. Servers ask for 10,000 or fewer."""
 _CHALLENGE = re.compile(
@@ -104,8 +107,14 @@ def _objection_to(challenge: bytes) -> Unacceptable | None:
     found = _CHALLENGE.fullmatch(challenge)
     if found is None:
         return Unacceptable("its login can't be read")
-    if int(found[1]) > ITERATIONS_LIMIT:
+    rounds = int(found[1])
+    if rounds > ITERATIONS_LIMIT:
         return Unacceptable("its login asks for more work than any honest server's")
+    if rounds < ITERATIONS_LEAST:
+        return Unacceptable(
+            f"its login hashes the password {rounds} times only, which makes that easy to guess; "
+            f"{ITERATIONS_LEAST} times are the least by the rules of SCRAM"
+        )
     return None
 
 
