@@ -20,7 +20,8 @@ from autosyncd.transport.base import Interest
 from autosyncd.transport.xmpp.hearing import FORWARD, Drop
 from autosyncd.transport.xmpp.oldpeers import place
 from autosyncd.transport.xmpp.peers import PER_ACCOUNT, Interests
-from autosyncd.transport.xmpp.sending import AT_ONCE, KEPT_FOR, PER_SECOND, Recent
+from autosyncd.transport.xmpp.recent import KEPT_FOR, Recent
+from autosyncd.transport.xmpp.sending import AT_ONCE, PER_SECOND
 from autosyncd.transport.xmpp.session import Session
 from autosyncd.transport.xmpp.stanzas import (
     CARBONS,

@@ -50,6 +50,7 @@ class Drop(Enum):
     STRANGE_BRANCH = "a notice whose branch can't be one"
     TOO_MANY_NOTICES = "more notices than one stanza may hold"
     UNKNOWN_CHANNEL = "a channel that nobody here has, or not for this sender"
+    LONG_ADDRESS = "an address longer than that of any machine of ours"
     TOO_MANY_PEERS = "more peers than are remembered"
 
 

@@ -13,11 +13,14 @@ from itertools import islice, takewhile
 from autosyncd.model import Channel
 from autosyncd.transport.base import Interest
 from autosyncd.transport.xmpp.hearing import Came, Drop, Went
-from autosyncd.transport.xmpp.stanzas import bare
+from autosyncd.transport.xmpp.stanzas import bare, quoted
 
 PER_ACCOUNT = 64
 """Peers of one account that are remembered."""
 IN_ALL = 512
+"""Peers of all friends together."""
+RESOURCE_LIMIT = 128
+"""Bytes of a peer's resource as it is written in XML: each notice for it costs as many. Ours have 47."""
 
 
 class Interests:
@@ -91,9 +94,10 @@ class New:
 
 
 class Peers:
-    """Who is there; forgotten with each session."""
+    """Who is there; forgotten with each session. `account` is the own one."""
 
-    def __init__(self) -> None:
+    def __init__(self, account: str) -> None:
+        self._account = account
         self._there: dict[str, None] = {}
         self._per_account: Counter[str] = Counter()
 
@@ -114,12 +118,19 @@ class Peers:
             return Drop.STRANGER
         if event.jid in self._there:
             return None
+        if len(quoted(event.jid.partition("/")[2]).encode()) > RESOURCE_LIMIT:
+            return Drop.LONG_ADDRESS
         account = bare(event.jid)
-        if len(self._there) >= IN_ALL or self._per_account[account] >= PER_ACCOUNT:
+        if self._per_account[account] >= PER_ACCOUNT or self._is_full(account):
             return Drop.TOO_MANY_PEERS
         self._there[event.jid] = None
         self._per_account[account] += 1
         return New(event.jid, event.many)
+
+    def _is_full(self, account: str) -> bool:
+        """Whether there are so many friends that one more is too many."""
+        friends = len(self._there) - self._per_account[self._account]
+        return account != self._account and friends >= IN_ALL
 
     def forget_account(self, account: str) -> list[str]:
         """Its machines are no peers any more; which they were."""

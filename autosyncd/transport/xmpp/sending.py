@@ -8,7 +8,6 @@ the others look at their remotes all the same.
 """
 
 from collections import deque
-from dataclasses import dataclass, replace
 from math import inf
 
 from autosyncd.model import Channel, PushNotice
@@ -21,6 +20,7 @@ from autosyncd.transport.xmpp.stanzas import (
     headline,
     summary,
 )
+from autosyncd.transport.xmpp.turns import Turns
 
 AT_ONCE = 16_000
 """Bytes."""
@@ -35,64 +35,17 @@ FULL_ENTRY = 110
 """Bytes of a notice with its head, about."""
 PACKED = PREFIX + 3
 """Bytes of a channel among others, for a peer that does not read `many`."""
-KEPT_FOR = 60.0
-"""Seconds in which a notice is also owed to a peer that comes later: what was said to it before may
-have been lost with its session, or with ours."""
-KEPT_LIMIT = 1000
 FIRST_LIMIT = 600
 """Short stanzas that may wait; beyond it the newest is dropped."""
 
 Key = tuple[tuple[Channel, ...], str]
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A notice, and since when it counts as announced."""
-
-    notice: PushNotice
-    at: float
-    again: bool = False
-    """Announced by a second session already."""
-
-
-class Recent:
-    """What was announced a short while ago, or while there was no session to announce it by."""
-
-    def __init__(self) -> None:
-        self._kept: dict[Key, Kept] = {}
-        self._away = True
-
-    def put(self, notice: PushNotice, *, now: float) -> None:
-        """Remember it as the newest of its channels and branch."""
-        key = (notice.channels, notice.branch)
-        self._kept.pop(key, None)
-        self._kept[key] = Kept(notice, now)
-        if len(self._kept) > KEPT_LIMIT:
-            del self._kept[next(iter(self._kept))]
-
-    def fresh(self, *, now: float) -> list[PushNotice]:
-        """All of it that is not too old, the oldest first."""
-        self._kept = {key: one for key, one in self._kept.items() if now - one.at <= KEPT_FOR}
-        return [one.notice for one in self._kept.values()]
-
-    def lost(self, *, now: float) -> None:
-        """The session is over: what is fresh now may have died with it, and waits however long."""
-        if not self._away:
-            self.fresh(now=now)
-        self._away = True
-
-    def began(self, *, now: float) -> None:
-        """A session: what has waited counts as announced now, but no notice does so twice."""
-        self._away = False
-        for key, one in self._kept.items():
-            if not one.again:
-                self._kept[key] = replace(one, at=now, again=True)
+"""Channels and branch: what a newer notice takes the place of."""
 
 
 class Sending:
-    """What waits to go out in one session."""
+    """What waits to go out in one session; `account` is the own one."""
 
-    def __init__(self, *, now: float) -> None:
+    def __init__(self, account: str, *, now: float) -> None:
         self._tokens = float(AT_ONCE)
         self._counted_at = now
         self._first: deque[str] = deque()
@@ -100,8 +53,9 @@ class Sending:
         self._many: set[str] = set()
         """The peers that read the form for many channels at once."""
         self._greetings: dict[str, str] = {}
-        """What goes to a peer before its notices, in its own turn: whoever comes and goes for ever
-        holds up nobody else."""
+        """What goes to a peer, or to an account, before its notices and in its own turn."""
+        self._turns = Turns(account)
+        """Of all that have a greeting or a notice waiting."""
         self._count = 0
         self._gathered_at = -inf
 
@@ -132,12 +86,13 @@ class Sending:
         self._count += key not in waiting
         waiting.pop(key, None)
         waiting[key] = notice
+        self._turns.join(peer)
 
-    def greet(self, peer: str, stanza: str) -> None:
-        """A short stanza for a peer that has come, if none is waiting."""
-        self._count += peer not in self._greetings
-        self._greetings[peer] = stanza
-        self._owed.setdefault(peer, {})
+    def greet(self, whom: str, stanza: str) -> None:
+        """A short stanza for a peer that has come, or for an account, in the place of one that waits."""
+        self._count += whom not in self._greetings
+        self._greetings[whom] = stanza
+        self._turns.join(whom)
 
     def reads_many(self, peer: str) -> None:
         """It reads the form for many channels at once."""
@@ -148,6 +103,7 @@ class Sending:
         self._many.discard(peer)
         self._count -= len(self._owed.pop(peer, {}))
         self._count -= self._greetings.pop(peer, None) is not None
+        self._turns.leave(peer)
 
     def due(self, *, now: float) -> float:
         """When take() has something to give; infinity: never."""
@@ -171,16 +127,17 @@ class Sending:
 
     def _next_size(self) -> int:
         """Bytes that should be there before the next stanza for a peer is made."""
-        peer, waiting = next(iter(self._owed.items()))
+        peer = self._turns.next()
         if peer in self._greetings:
             return min(len(self._greetings[peer].encode()), AT_ONCE)  # never are there more
-        return min(250 + FULL_ENTRY * len(waiting), WORTH)
+        return min(250 + FULL_ENTRY * len(self._owed[peer]), WORTH)
 
     def _next_stanza(self) -> str:
-        peer, waiting = next(iter(self._owed.items()))
+        peer = self._turns.next()
         if peer in self._greetings:
             self._count -= 1
-            return self._turned(peer, waiting, self._greetings.pop(peer))
+            return self._turned(peer, self._greetings.pop(peer))
+        waiting = self._owed[peer]
         room = min(self._tokens, STANZA_LIMIT) - len(headline(peer, ()).encode())
         before = len(waiting)
         if self._count * FULL_ENTRY > self._tokens:
@@ -188,13 +145,13 @@ class Sending:
         else:
             entries = _spelt_out(waiting, room)
         self._count -= before - len(waiting)
-        return self._turned(peer, waiting, headline(peer, entries))
+        return self._turned(peer, headline(peer, entries))
 
-    def _turned(self, peer: str, waiting: dict[Key, PushNotice], stanza: str) -> str:
+    def _turned(self, peer: str, stanza: str) -> str:
         """The stanza, which goes out; the next turn is another peer's."""
-        del self._owed[peer]
-        if waiting:
-            self._owed[peer] = waiting
+        if not self._owed.get(peer):
+            self._owed.pop(peer, None)
+        self._turns.taken(peer, more=peer in self._owed)
         self._tokens -= len(stanza.encode())
         return stanza
 

@@ -14,7 +14,8 @@ from autosyncd.transport.xmpp import hearing, stanzas
 from autosyncd.transport.xmpp.hearing import Came, Copy, Drop, Headline, Said, Went
 from autosyncd.transport.xmpp.oldpeers import OldPeers, is_old, place
 from autosyncd.transport.xmpp.peers import Interests, New, Peers
-from autosyncd.transport.xmpp.sending import Recent, Sending
+from autosyncd.transport.xmpp.recent import Recent
+from autosyncd.transport.xmpp.sending import Sending
 from autosyncd.transport.xmpp.stanzas import PER_NOTICE, bare
 
 if TYPE_CHECKING:
@@ -47,9 +48,9 @@ class Session:
         self._say = say
         self._listener = listener
         self._dropped = dropped
-        self._peers = Peers()
+        self._peers = Peers(self._account)
         self._old = OldPeers()
-        self._sending = Sending(now=now)
+        self._sending = Sending(self._account, now=now)
         self._pings = 0
         self._letters: dict[str, tuple[str, str]] = {}
         """By the ping behind each: until that is answered, nobody may have got the letter."""
@@ -70,11 +71,11 @@ class Session:
         """Who is trusted has changed: show ourselves to the new, leave the others."""
         trusted = self._interests.trusted
         for account in sorted(self._shown - trusted):
-            self._sending.put_first(stanzas.absence(account))
+            self._sending.greet(account, stanzas.absence(account))
             for jid in self._peers.forget_account(account):
                 self._sending.forget(jid)
         for account in sorted(trusted - self._shown):
-            self._sending.put_first(stanzas.presence(self._daemon, to=account))
+            self._sending.greet(account, stanzas.presence(self._daemon, to=account))
         self._shown = trusted
 
     def announce(self, notice: PushNotice, *, now: float) -> None:

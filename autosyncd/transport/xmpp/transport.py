@@ -20,7 +20,7 @@ from autosyncd.transport.xmpp.attempt import converse
 from autosyncd.transport.xmpp.hearing import ORDINARY
 from autosyncd.transport.xmpp.identity import daemon_id
 from autosyncd.transport.xmpp.peers import Interests
-from autosyncd.transport.xmpp.sending import Recent
+from autosyncd.transport.xmpp.recent import Recent
 from autosyncd.transport.xmpp.session import Session
 
 if TYPE_CHECKING:
