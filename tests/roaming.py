@@ -1,7 +1,6 @@
 """A laptop that sleeps and moves: a booted machine, a desktop and an XMPP server on one network."""
 
 import contextlib
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,13 +8,12 @@ from pathlib import Path
 
 from tests.booted import Service, configured
 from tests.daemons import Daemon, clone, daemon, git, hub
-from tests.test_daemon_xmpp import PASSWORD, configure
 from tests.testbed.machines import Box, Net
 from tests.testbed.messaging import XmppServer
 from tests.testbed.program import execute
 from tests.waiting import eventually
+from tests.xmpp_daemons import IP, PASSWORD, configure
 
-IP = shutil.which("ip", path="/usr/sbin:/sbin:/usr/bin:/bin") or "ip"
 HERE = "/srv/world"
 """Where the laptop sees the folder of the hub and the server."""
 

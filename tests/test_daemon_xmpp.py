@@ -1,96 +1,77 @@
 """Two daemons that hear of each other over an XMPP account and in no other way."""
 
 import os
-import shutil
 import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
-from tests.daemons import QUICK, Daemon, clone, daemon, git, hub, write_yaml
-from tests.testbed.machines import Net
+from tests.daemons import clone, daemon, git, hub
 from tests.testbed.messaging import XmppServer
 from tests.waiting import eventually
+from tests.xmpp_daemons import OFFLINE, ONLINE, PASSWORD, configure, messenger, on_a_network, pair
 
-PASSWORD = "not-for-the-log-ä"
-
-
-def configure(
-    machine: Daemon, server: XmppServer, tree: Path, poll: str = "never", **secret: str
-) -> None:
-    account = {
-        "jid": f"alice@{server.host}",
-        **(secret or {"password": PASSWORD}),
-        "server": f"{server.ip}:{server.port}",
-        "ca_file": server.ca,
-    }
-    notes = {"path": str(tree), "poll_every": poll}
-    data = {"defaults": QUICK, "repositories": [notes], "transports": {"xmpp": account}}
-    write_yaml(machine.config, data)
+Kind = Literal["prosody", "ejabberd"]
+KINDS: tuple[Kind, ...] = ("prosody", "ejabberd")
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[XmppServer]:
-    with XmppServer(tmp_path_factory.mktemp("xmpp") / "server", "prosody") as server:
+@pytest.fixture(scope="module", params=KINDS)
+def server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[XmppServer]:
+    with XmppServer(tmp_path_factory.mktemp("xmpp") / "server", request.param) as server:
         server.start()
         server.add_user("alice", PASSWORD)
         yield server
 
 
-def messenger(machine: Daemon) -> int:
-    """The pid of its messenger."""
-    return next(pid for name, pid in machine.workers().items() if name.startswith("messen"))
-
-
 def test_an_edit_travels_and_the_messenger_may_be_killed(
     server: XmppServer, tmp_path: Path
 ) -> None:
-    shared = hub(tmp_path)
-    trees = [clone(shared, tmp_path / name) for name in ("laptop-notes", "desktop-notes")]
-    with daemon(tmp_path, "laptop") as laptop, daemon(tmp_path, "desktop") as desktop:
-        for machine, tree in zip((laptop, desktop), trees, strict=True):
-            configure(machine, server, tree)
-            machine.start().ready(tree.name).says("xmpp is online")
-        there = trees[1] / "todo.md"
-        (trees[0] / "todo.md").write_text("water the plants\n")
-        eventually(there.exists, 20)
-        os.kill(messenger(laptop), signal.SIGKILL)
-        laptop.says("xmpp is online", times=2)
-        (trees[0] / "todo.md").write_text("water them twice\n")
-        eventually(lambda: there.read_text() == "water them twice\n", 20)
-        assert PASSWORD not in laptop.text() + desktop.text()
+    with pair(tmp_path, server) as two:
+        two.laptop.starts()
+        two.desktop.starts()
+        two.laptop.writes("water the plants\n")
+        eventually(lambda: two.desktop.has("water the plants\n"), 20)
+        os.kill(messenger(two.laptop.daemon), signal.SIGKILL)
+        two.laptop.daemon.says(ONLINE, times=2)
+        two.laptop.writes("water them twice\n")
+        eventually(lambda: two.desktop.has("water them twice\n"), 20)
+        assert PASSWORD not in two.laptop.daemon.text() + two.desktop.daemon.text()
 
 
 @pytest.mark.root
-def test_a_parted_network_is_noticed_and_heals_and_polling_bridges_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_parted_network_is_noticed_and_heals_and_polling_bridges_it(
+    kind: Kind, tmp_path: Path
+) -> None:
     """With the true timers: noticed within 45 s, well within 60 s of the end."""
-    shared = hub(tmp_path)
-    trees = [clone(shared, tmp_path / name) for name in ("laptop-notes", "desktop-notes")]
-    with (
-        Net("laptop", "desktop") as net,
-        XmppServer(tmp_path / "server", "prosody", net=net) as server,
-        daemon(tmp_path, "laptop") as laptop,
-        daemon(tmp_path, "desktop") as desktop,
-    ):
-        server.start()
-        server.add_user("alice", PASSWORD)
-        ip = shutil.which("ip", path="/usr/sbin:/sbin:/usr/bin:/bin") or "ip"
-        for machine, tree in ((laptop, trees[0]), (desktop, trees[1])):
-            machine.through = (ip, "netns", "exec", net.namespace(machine.home.name))
-            configure(machine, server, tree, "10s")
-            machine.start().ready(tree.name).says("xmpp is online")
-        there = trees[1] / "todo.md"
+    with on_a_network(tmp_path, kind, "10s") as (two, net):
         net.partition("laptop")
         began = time.monotonic()
-        (trees[0] / "todo.md").write_text("water the plants\n")
-        laptop.says("xmpp is not online", 45)
-        eventually(there.exists, 45 - (time.monotonic() - began))
+        two.laptop.writes("water the plants\n")
+        two.laptop.daemon.says(OFFLINE, 45)
+        eventually(lambda: two.desktop.has("water the plants\n"), 45 - (time.monotonic() - began))
         net.heal()
-        laptop.says("xmpp is online", 60, times=2)
-        (trees[0] / "todo.md").write_text("water them twice\n")
-        eventually(lambda: there.read_text() == "water them twice\n", 20)
+        two.laptop.daemon.says(ONLINE, 60, times=2)
+        two.meet()
+
+
+def test_two_daemons_of_one_name_end_up_side_by_side(server: XmppServer, tmp_path: Path) -> None:
+    """A copied home: the older one is displaced, once, and both hear each other ever after."""
+    with pair(tmp_path, server) as two:
+        two.laptop.starts()
+        two.share_a_name()
+        two.desktop.starts()
+        two.laptop.daemon.says("another client of the account took its place")
+        two.laptop.daemon.says(ONLINE, times=2)
+        for _ in range(5):  # longer than the pause after a first loss
+            two.meet()
+        assert two.laptop.times(OFFLINE) == 1
+        assert two.desktop.times(OFFLINE) == 0
 
 
 def test_a_wrong_password_stops_nothing_else_and_a_reload_tries_again(
@@ -108,5 +89,5 @@ def test_a_wrong_password_stops_nothing_else_and_a_reload_tries_again(
         secret.write_text(f"{PASSWORD}\n")
         assert machine.process is not None
         machine.process.send_signal(signal.SIGHUP)
-        machine.says("xmpp is online")
+        machine.says(ONLINE)
         assert machine.text().count("the password is wrong") == 1

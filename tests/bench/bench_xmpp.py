@@ -4,10 +4,11 @@
 
 latency: from announce to heard. crowd: many clients of one account; ejabberd lets ten in, and an
 eleventh ends the oldest. burst: 200 repositories at once. losses: the time until a loss is noticed,
-and until all is well after the server is back. turns: the same of a server that says goodbye, falls
-silent or sends what it should not. roaming: a booted laptop sleeps and moves. edit: two daemons, from
-an edit to its being visible. idle: a connection with nothing to do. fuzz: a million hostile stanzas.
-Takes about ten minutes, most of it the silences of `losses`.
+and until all is well after the server is back; alone of these, displaced: two daemons of one name, and
+parted: one of two daemons is cut off. turns: the same of a server that says goodbye, falls silent or
+sends what it should not. roaming: a booted laptop sleeps and moves. edit: two daemons, from an edit to
+its being visible. idle: a connection with nothing to do. fuzz: a million hostile stanzas.
+Takes about half an hour, most of it the silences of `losses`.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from autosyncd.model import Channel
 from autosyncd.transport.base import Interest
@@ -29,31 +30,17 @@ from tests.bench.bench_travel import QUICK_WAITS, report, scene, travels
 from tests.bench.figures import heading, percentile, row
 from tests.bench.machines import seeded_hub
 from tests.bench.usage import cpu_seconds, pss, switches
-from tests.chat_client import ChatClient
-from tests.hostile_stanzas import nested, stanzas
-from tests.lying_server import HOST, USER, Lie, LyingServer
-from tests.lying_server import PASSWORD as LIARS
-from tests.roaming import Roaming
-from tests.roaming import roaming as roams
-from tests.test_daemon_xmpp import PASSWORD, configure, messenger
-from tests.test_transport_xmpp_lies import AFTER_LOGIN
+from tests.bench.xmpp_losses import alice, at_server, displaced, parted, roaming, turns
+from tests.hostile_stanzas import stanzas
 from tests.test_transport_xmpp_session import Stage
 from tests.testbed.messaging import XmppServer
-from tests.waiting import eventually
-from tests.xmpp_machines import Machine, acquainted, notice, until
+from tests.xmpp_daemons import PASSWORD, configure, messenger
+from tests.xmpp_machines import acquainted, notice, until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from autosyncd.transport.xmpp.hearing import Drop
 
 ROUNDS = 150
-AWAY = 5.0
-"""Seconds that a lost server stays away."""
-
-
-def alice(server: XmppServer, name: str, **options: Any) -> Machine:
-    return Machine(server, f"alice@{server.host}", PASSWORD, name, **options)
 
 
 async def latency(server: XmppServer) -> None:
@@ -114,93 +101,6 @@ async def burst(server: XmppServer) -> None:
             row("  a ping right after them", f"{asked * 1e3:.0f} ms")
 
 
-async def losses(server: XmppServer) -> None:
-    back: dict[str, Callable[[], None]] = {
-        "stop": server.start,
-        "kill": server.start,
-        "pause": server.resume,
-        "a dead line after a suspend": server.resume,
-        "a dead line after a change of network": server.resume,
-    }
-    if server.kind == "ejabberd":
-        back["elements nested too deep for it"] = server.start
-    for loss, heal in back.items():
-        one, two = alice(server, "1"), alice(server, "2")
-        async with one, two:
-            await acquainted((one, two))
-            await asyncio.sleep(random.uniform(1, 15))
-            if "nested" in loss:
-                await nest(server)
-            else:
-                getattr(server, loss, server.pause)()
-            for machine in (one, two):  # as the messenger tells them what logind and the kernel say
-                if "suspend" in loss:
-                    machine.transport.woke()
-                elif "network" in loss:
-                    machine.transport.network(online=False)
-                    machine.transport.network(online=True)
-            noticed = await until(lambda: not one.online and not two.online, 60)  # noqa: B023
-            await asyncio.sleep(AWAY)
-            await asyncio.to_thread(heal)
-            healed = await until(lambda: one.peers == two.peers == 1, 90)  # noqa: B023
-            figure = f"noticed after {noticed:.1f} s, well {healed:.1f} s after the server's return"
-            row(f"{server.kind}: {loss}", figure, "<= 45 s, <= 60 s")
-
-
-async def nest(server: XmppServer) -> None:
-    """A stranger ends it."""
-    async with ChatClient(server, f"mallory@{server.host}/x", PASSWORD) as stranger:
-        stranger.send(nested(f"alice@{server.host}/autosyncd-{'1'.rjust(32, '0')}"))
-        await stranger.event("disconnected")
-
-
-async def turn(server: LyingServer, name: str) -> None:
-    async with Machine(server, f"{USER}@{HOST}", LIARS) as machine:
-        await until(lambda: machine.sessions, 30)
-        machine.transport.announce(notice())
-        noticed = await until(lambda: machine.reasons, 60)
-        server.lie = Lie.NONE
-        healed = await until(lambda: machine.sessions == 2, 90)
-        figure = f"noticed after {noticed:.1f} s, well {healed:.1f} s after it is honest again"
-        row(f"a server: {name}", figure, "<= 45 s, <= 60 s")
-
-
-def turns() -> None:
-    for lie in AFTER_LOGIN:
-        with tempfile.TemporaryDirectory() as folder, LyingServer(lie, Path(folder)) as server:
-            server.record.elsewhere = f"127.0.0.1:{server.port}"
-            asyncio.run(turn(server, lie.name.lower().replace("_", " ")))
-
-
-def roaming() -> None:
-    """The service in a booted machine that logind suspends, and whose address changes."""
-    with tempfile.TemporaryDirectory() as folder, roams(Path(folder)) as world:
-        missed: list[str] = []
-        for label, move in (("the same network", False), ("another network", True)):
-            before = world.online()
-            world.sleeps(2, lambda: _meanwhile(world, missed, move=move))  # noqa: B023
-            woken = time.monotonic()
-            world.arrives(missed[-1], 60)
-            came = time.monotonic() - woken
-            row(f"wakes in {label}", f"what it missed is there after {came:.1f} s")
-            if move:
-                eventually(lambda: world.online() > before, 60, every=0.1)  # noqa: B023
-                row("  online again", f"{time.monotonic() - woken:.1f} s", "<= 60 s")
-        before, gone = world.online(), world.offline()
-        world.moves()
-        moved = time.monotonic()
-        eventually(lambda: world.offline() > gone, 60, every=0.1)
-        row("another network while awake: noticed", f"{time.monotonic() - moved:.1f} s", "<= 45 s")
-        eventually(lambda: world.online() > before, 60, every=0.1)
-        row("  online again", f"{time.monotonic() - moved:.1f} s", "<= 60 s")
-
-
-def _meanwhile(world: Roaming, missed: list[str], *, move: bool) -> None:
-    if move:
-        world.moves()
-    missed.append(world.edit())
-
-
 def edit(server: XmppServer) -> None:
     with scene() as stage:
         stage.pair(seeded_hub(stage.folder))
@@ -247,18 +147,34 @@ def fuzz(count: int) -> None:
         row(f"  {reason.value}", str(times))
 
 
-PARTS = ("latency", "crowd", "burst", "losses", "edit", "idle")
-ALL = (*PARTS, "turns", "roaming", "fuzz")
+def losses(server: XmppServer) -> None:
+    asyncio.run(at_server(server))
+    displaced(server)
+    parted(server)
+
+
+PARTS = {
+    "latency": lambda server: asyncio.run(latency(server)),
+    "crowd": lambda server: asyncio.run(crowd(server)),
+    "burst": lambda server: asyncio.run(burst(server)),
+    "losses": losses,
+    "edit": edit,
+    "idle": idle,
+}
+PARTS_OF_LOSSES = {"displaced": displaced, "parted": parted}
+AT_A_SERVER = PARTS | PARTS_OF_LOSSES
+BESIDE = ("turns", "roaming", "fuzz")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--only", nargs="+", choices=ALL, default=ALL)
+    all_of_it = (*PARTS, *BESIDE)
+    parser.add_argument("--only", nargs="+", choices=(*AT_A_SERVER, *BESIDE), default=all_of_it)
     parser.add_argument("--servers", nargs="+", default=["prosody", "ejabberd"])
     parser.add_argument("--stanzas", type=int, default=1_000_000)
     options = parser.parse_args()
     heading("XMPP")
-    for kind in options.servers if set(options.only) & set(PARTS) else ():
+    for kind in options.servers if set(options.only) & set(AT_A_SERVER) else ():
         with (
             tempfile.TemporaryDirectory() as folder,
             XmppServer(Path(folder) / kind, kind) as server,
@@ -267,11 +183,8 @@ def main() -> None:
             server.add_user("alice", PASSWORD)
             server.add_user("mallory", PASSWORD)
             for name in options.only:
-                part = globals()[name]
-                if asyncio.iscoroutinefunction(part):
-                    asyncio.run(part(server))
-                elif name in PARTS:
-                    part(server)
+                if name in AT_A_SERVER:
+                    AT_A_SERVER[name](server)
     if "turns" in options.only:
         turns()
     if "roaming" in options.only:
