@@ -17,6 +17,7 @@ from autosyncd.transport import events
 from autosyncd.transport.tls import in_words
 from autosyncd.transport.xmpp import login
 from autosyncd.transport.xmpp.entrance import Entrance
+from autosyncd.transport.xmpp.stream import StreamParser
 
 # It would write down passwords (debug) and whatever strangers send (error); and it speaks already while
 # it is imported.
@@ -131,6 +132,11 @@ class Client(slixmpp.ClientXMPP):
         """None: the owner asks for an answer, which a blank now and then does not bring."""
 
     # what comes in
+
+    def init_parser(self) -> None:
+        """The library calls it for each stream, of which one connection has three."""
+        super().init_parser()
+        self.parser = StreamParser()  # type: ignore[assignment]
 
     def data_received(self, data: bytes | str) -> None:
         """The library sets no limit to the length of a stanza."""
