@@ -1,10 +1,12 @@
 """Many friends, or one who means ill: what goes out to them holds up nobody else, and has bounds."""
 
 from dataclasses import replace
+from math import inf
 
 import pytest
 
 from autosyncd.transport.base import Interest
+from autosyncd.transport.xmpp.friends import AGAIN_AFTER
 from autosyncd.transport.xmpp.hearing import Drop
 from autosyncd.transport.xmpp.peers import IN_ALL, PER_ACCOUNT
 from autosyncd.transport.xmpp.sending import AT_ONCE, PER_SECOND
@@ -12,6 +14,7 @@ from autosyncd.transport.xmpp.stanzas import MANY_DIGITS, quoted
 from autosyncd.transport.xmpp.turns import Turns
 from tests.hostile_stanzas import BOBS, CHANNEL
 from tests.test_transport_xmpp_session import (
+    BOB,
     DESKTOP,
     NOTES,
     SHARED,
@@ -126,6 +129,66 @@ def test_who_is_trusted_no_longer_is_told_that_we_are_gone_even_before_he_was_to
     assert set(friends(300)) <= set(addressees(written))
     for account in friends(300):
         assert "unavailable" in [text for text in written if f"to='{account}'" in text][-1]
+
+
+def test_who_is_trusted_again_at_once_is_shown_that_we_went_and_came() -> None:
+    """His machines had said that they are there, and say it again only to somebody new."""
+    stage = Stage()
+    stage.later(60)
+    stage.hears(here(BOB))
+    stage.later(60)
+    trusting(stage, [])
+    trusting(stage, ["bob@example.org"])
+    (text,) = stage.later(60)
+    assert text.index("unavailable") < text.index("<priority>")
+    stage.hears(here(BOB))
+    stage.announce(SHARED)
+    assert BOBS[:16] in stage.later()[-1]
+
+
+def test_a_friends_machine_that_begins_anew_unnoticed_is_told_that_we_are_there() -> None:
+    """Its server died without a word to ours; it knows nobody when it comes again."""
+    stage = Stage()
+    stage.later(60)
+    for _ in range(3):
+        stage.hears(here(BOB))
+        (text,) = stage.later(60)
+        assert text.startswith(f"<presence to='{BOB}'>")
+        assert " answer='1'" in text
+    stage.hears(here(BOB).replace("many='1'", "many='1' answer='1'"))
+    assert stage.later(60) == []
+    stage.hears(here(DESKTOP))
+    stage.hears(here(DESKTOP))
+    assert stage.later(60) == []
+
+
+def test_two_machines_of_friends_come_to_rest() -> None:
+    stage = Stage()
+    (_, shown) = stage.later(60)
+    said = [shown]
+    for _ in range(4):
+        for text in said:
+            stage.hears(
+                text.replace(f" to='{BOB}'", "").replace("<presence", f"<presence from='{BOB}'")
+            )
+        said = stage.later(60)
+    assert said == []
+
+
+def test_a_friend_whose_server_was_away_is_shown_later_that_we_are_there() -> None:
+    stage = Stage()
+    stage.later(60)
+    for _ in range(3):
+        for account in ("bob@example.org", "mallory@example.net"):
+            stage.hears(
+                f"<presence from='{account}' type='error'><error type='cancel'/></presence>"
+            )
+        assert stage.later(AGAIN_AFTER - 70) == []
+        assert addressees(stage.later(70)) == ["bob@example.org"]
+    stage.hears("<presence from='bob@example.org' type='error'/>")
+    trusting(stage, [])
+    assert len(stage.later(1000)) == 1
+    assert stage.session.due(now=stage.now) == inf
 
 
 # whose turn it is

@@ -92,6 +92,8 @@ class Came:
     """It says that it is one of us."""
     many: bool = False
     """It reads the form for many channels at once."""
+    answer: bool = False
+    """It has seen that we are there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,16 +103,25 @@ class Went:
     jid: str
 
 
-def read_presence(xml: "Element") -> Came | Went | Drop:
-    """Who came or went. Requests for subscriptions and errors are nothing of ours."""
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """What was to show an account that we are there came back."""
+
+    account: str
+
+
+def read_presence(xml: "Element") -> Came | Went | Returned | Drop:
+    """Who came or went. Requests for subscriptions are nothing of ours."""
     sender, kind = xml.get("from", ""), xml.get("type")
     if kind is None:
         mark = xml.find(f"{{{NS}}}autosync")
-        many = mark is not None and mark.get("many") == "1"
-        came = Came(sender, ours=mark is not None, many=many)
+        many, answer = (mark is not None and mark.get(key) == "1" for key in ("many", "answer"))
+        came = Came(sender, ours=mark is not None, many=many, answer=answer)
         return came if _is_full(sender) else Drop.NO_SENDER
     if kind in ("unavailable", "error") and _is_full(sender):
         return Went(sender)  # an error: nothing that we send gets there
+    if kind == "error" and sender and "/" not in sender:
+        return Returned(bare(sender))
     return Drop.NOTHING_OF_OURS  # a server says of a whole account that it is gone, too
 
 

@@ -93,6 +93,13 @@ class New:
     """It reads the form for many channels at once."""
 
 
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A peer that shows itself anew: it may have begun anew, and then knows nobody."""
+
+    jid: str
+
+
 class Peers:
     """Who is there; forgotten with each session. `account` is the own one."""
 
@@ -110,14 +117,14 @@ class Peers:
     def __contains__(self, jid: str) -> bool:
         return jid in self._there
 
-    def see(self, event: Came | Went, interests: Interests) -> New | Went | Drop | None:
+    def see(self, event: Came | Went, interests: Interests) -> New | Again | Went | Drop | None:
         """What a presence means; None: nothing that was not known."""
         if isinstance(event, Went) or not event.ours:
             return Went(event.jid) if self._forget(event.jid) else None
         if not interests.is_friend(event.jid):
             return Drop.STRANGER
         if event.jid in self._there:
-            return None
+            return None if event.answer else Again(event.jid)
         if len(quoted(event.jid.partition("/")[2]).encode()) > RESOURCE_LIMIT:
             return Drop.LONG_ADDRESS
         account = bare(event.jid)

@@ -1,7 +1,7 @@
 """Pure: one session at an XMPP server: who is there, what they are told, what they say.
 
-It begins when the login is good and is forgotten when the connection ends. Text to write is handed
-to `say`, what is heard to the transport's listener.
+It begins when the login is good and ends with the connection. Text to write is handed to `say`, what
+is heard to the transport's listener.
 """
 
 from collections import Counter
@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from autosyncd.model import PushNotice, TreeId
 from autosyncd.transport.xmpp import hearing, stanzas
-from autosyncd.transport.xmpp.hearing import Came, Copy, Drop, Headline, Said, Went
+from autosyncd.transport.xmpp.friends import Friends
+from autosyncd.transport.xmpp.hearing import Came, Copy, Drop, Headline, Returned, Said, Went
 from autosyncd.transport.xmpp.oldpeers import OldPeers, is_old, place
-from autosyncd.transport.xmpp.peers import Interests, New, Peers
+from autosyncd.transport.xmpp.peers import Again, Interests, New, Peers
 from autosyncd.transport.xmpp.recent import Recent
 from autosyncd.transport.xmpp.sending import Sending
 from autosyncd.transport.xmpp.stanzas import PER_NOTICE, bare
@@ -54,13 +55,12 @@ class Session:
         self._pings = 0
         self._letters: dict[str, tuple[str, str]] = {}
         """By the ping behind each: until that is answered, nobody may have got the letter."""
-        self._shown: frozenset[str] = frozenset()
-        """Trusted accounts that were sent our presence."""
+        self._friends = Friends()
         self.carbons_refused = False
         """The server makes no copies, so nothing of dvcs-autosync 0.5 is heard."""
 
     def begin(self, *, now: float) -> None:
-        """Show ourselves to the own account, and to each that is trusted."""
+        """Show ourselves to all."""
         self._recent.began(now=now)
         presence = stanzas.presence(self._daemon)
         self._sending.charge(len(presence), now=now)
@@ -68,15 +68,15 @@ class Session:
         self.interests_changed()
 
     def interests_changed(self) -> None:
-        """Who is trusted has changed: show ourselves to the new, leave the others."""
-        trusted = self._interests.trusted
-        for account in sorted(self._shown - trusted):
+        """Show ourselves to whoever is newly trusted, leave the others."""
+        left, new = self._friends.turn_to(self._interests.trusted)
+        for account in left:
             self._sending.greet(account, stanzas.absence(account))
             for jid in self._peers.forget_account(account):
                 self._sending.forget(jid)
-        for account in sorted(trusted - self._shown):
-            self._sending.greet(account, stanzas.presence(self._daemon, to=account))
-        self._shown = trusted
+        for account in new:  # who sees us all the time does not say again that he is there
+            gone = stanzas.absence(account) if account in self._friends.left else ""
+            self._sending.greet(account, gone + stanzas.presence(self._daemon, to=account))
 
     def announce(self, notice: PushNotice, *, now: float) -> None:
         """Tell every peer whom it concerns."""
@@ -114,10 +114,12 @@ class Session:
 
     def due(self, *, now: float) -> float:
         """When flush() has something to do."""
-        return min(self._sending.due(now=now), self._old.due())
+        return min(self._sending.due(now=now), self._old.due(), self._friends.due())
 
     def flush(self, *, now: float) -> None:
         """Write what may go out now."""
+        for account in self._friends.take(now=now):
+            self._sending.greet(account, stanzas.presence(self._daemon, to=account))
         for text in self._sending.take(now=now):
             self._say(text)
         while told := self._old.take(now=now):
@@ -143,14 +145,16 @@ class Session:
         event = hearing.read_presence(xml)
         if isinstance(event, Drop):
             self._dropped[event] += 1
-        elif event.jid == self.own:
-            pass
+        elif isinstance(event, Returned):
+            self._friends.returned(event.account, now=now)
         elif is_old(event.jid, self._account):
             self._see_old(event, now=now)
-        else:
+        elif event.jid != self.own:
             match self._peers.see(event, self._interests):
                 case New(jid, many):
                     self._meet(jid, many=many, now=now)
+                case Again(jid):
+                    self._answer_presence(jid)
                 case Went(jid):
                     self._sending.forget(jid)
                 case Drop() as reason:
@@ -159,10 +163,13 @@ class Session:
     def _meet(self, jid: str, *, many: bool, now: float) -> None:
         if many:
             self._sending.reads_many(jid)
-        if bare(jid) != self._account:  # those of the own account hear of us by the server
-            self._sending.greet(jid, stanzas.presence(self._daemon, to=jid))
+        self._answer_presence(jid)
         for notice in self._recent.fresh(now=now):
             self._owe(jid, notice, now=now)
+
+    def _answer_presence(self, jid: str) -> None:
+        if bare(jid) != self._account:  # those of the own account hear of us by the server
+            self._sending.greet(jid, stanzas.presence(self._daemon, to=jid, answer=True))
 
     def _see_old(self, event: Came | Went, *, now: float) -> None:
         before = len(self._old)

@@ -54,10 +54,14 @@ def quoted(text: str) -> str:
     return text.replace("\t", "&#9;").replace("\n", "&#10;").replace("\r", "&#13;")
 
 
-def presence(daemon: str, to: str = "") -> str:
-    """We are here. A negative priority: no message of the person's friends comes to us."""
+def presence(daemon: str, to: str = "", *, answer: bool = False) -> str:
+    """We are here. A negative priority: no message of the person's friends comes to us.
+
+    `answer`: we say so to somebody who has said it, and need not be told once more.
+    """
     address = f" to='{quoted(to)}'" if to else ""
-    mark = f"<autosync xmlns='{NS}' v='1' id='{quoted(daemon)}' many='1'/>"
+    answering = " answer='1'" if answer else ""
+    mark = f"<autosync xmlns='{NS}' v='1' id='{quoted(daemon)}' many='1'{answering}/>"
     return f"<presence{address}><priority>-1</priority>{mark}</presence>"
 
 
