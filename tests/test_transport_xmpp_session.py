@@ -18,7 +18,7 @@ from autosyncd import clock
 from autosyncd.model import PushNotice, Secret, TreeId, XmppConfig
 from autosyncd.transport.base import Interest
 from autosyncd.transport.xmpp.hearing import FORWARD, Drop
-from autosyncd.transport.xmpp.oldpeers import place
+from autosyncd.transport.xmpp.oldpeers import EVERYTHING_EVERY, place
 from autosyncd.transport.xmpp.peers import PER_ACCOUNT, Interests
 from autosyncd.transport.xmpp.recent import KEPT_FOR, Recent
 from autosyncd.transport.xmpp.sending import AT_ONCE, PER_SECOND
@@ -100,9 +100,9 @@ class Stage:
         while (due := self.session.due(now=self.now)) <= end:
             assert due >= self.now - 1e-6
             self.now = max(due, self.now)
-            before = len(self.written)
+            before = len(self.written), self.ear.pulls
             self.session.flush(now=self.now)
-            if len(self.written) == before:
+            if (len(self.written), self.ear.pulls) == before:
                 self.now += 0.001  # rounding; a real clock moves on too
         self.now = max(self.now, end)
         written, self.written[:] = list(self.written), []
@@ -563,6 +563,18 @@ def test_both_copies_of_one_message_are_one_push_and_the_next_is_another(stage):
 def test_a_push_to_a_place_that_nobody_knows_makes_all_pull_once(stage):
     stage.hears(copy("pushed https://mirror/x"))
     assert (stage.ear.notices, stage.ear.pulls) == ([], 1)
+
+
+def test_a_storm_of_pushes_to_such_places_makes_all_pull_now_and_then(stage):
+    """An old peer says so every three seconds while a thousand files come."""
+    for number in range(100):
+        stage.hears(copy(f"pushed https://mirror/{number}"))
+        stage.later(3)
+    assert stage.ear.pulls == 11
+    stage.later(EVERYTHING_EVERY)
+    assert stage.ear.pulls == 11
+    stage.later(1000)
+    assert stage.ear.pulls == 11
 
 
 def test_an_old_peer_that_says_login_is_shown_our_presence_again(stage):

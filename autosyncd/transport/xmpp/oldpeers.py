@@ -18,6 +18,8 @@ SAID_EVERY = 3.0
 """Seconds between two words to one peer about one remote."""
 LIMIT = 16
 """Old peers that are spoken to."""
+EVERYTHING_EVERY = 30.0
+"""Seconds between two words about remotes that nobody here knows, each of which makes all pull."""
 HEARD_TWICE_WITHIN = 2.0
 """Seconds in which the same word is taken for a second copy of the first."""
 _PUSHED = re.compile(r"\s*pushed(?:\s+(?P<url>\S{1,1000}).*)?\s*\Z", re.IGNORECASE | re.DOTALL)
@@ -54,6 +56,7 @@ class OldPeers:
         self._owed: dict[tuple[str, str], float] = {}
         self._said: dict[tuple[str, str], float] = {}
         self._heard: deque[tuple[float, str, str]] = deque(maxlen=LIMIT)
+        self._everything_due, self._everything_at = inf, -inf
 
     def __len__(self) -> int:
         return len(self._there)
@@ -89,8 +92,8 @@ class OldPeers:
                 self._owed.setdefault(key, max(now, self._said.get(key, -inf) + SAID_EVERY))
 
     def due(self) -> float:
-        """When take() has something to give."""
-        return min(self._owed.values(), default=inf)
+        """When take() or all_are_to_pull() has something to give."""
+        return min((*self._owed.values(), self._everything_due))
 
     def take(self, *, now: float) -> tuple[str, str] | None:
         """Whom to tell of which remote now; it counts as said."""
@@ -105,6 +108,18 @@ class OldPeers:
         """It could not be said yet."""
         self._said.pop(told, None)
         self._owed[told] = due
+
+    def pushed_somewhere(self, *, now: float) -> None:
+        """One of them has pushed to a remote that nobody here knows, perhaps by a mirror's name."""
+        soonest = max(now, self._everything_at + EVERYTHING_EVERY)
+        self._everything_due = min(self._everything_due, soonest)
+
+    def all_are_to_pull(self, *, now: float) -> bool:
+        """Whether it is time that all do; they have done so then."""
+        if self._everything_due > now:
+            return False
+        self._everything_due, self._everything_at = inf, now
+        return True
 
     def hear(self, copy: Copy, *, now: float) -> str | None:
         """The remote's address that it has pushed to, empty if it named none; None: no such word."""

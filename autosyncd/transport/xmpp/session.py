@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from autosyncd.model import PushNotice, TreeId
 from autosyncd.transport.xmpp import hearing, stanzas
 from autosyncd.transport.xmpp.friends import Friends
-from autosyncd.transport.xmpp.hearing import Came, Copy, Drop, Headline, Returned, Said, Went
-from autosyncd.transport.xmpp.oldpeers import OldPeers, is_old, place
+from autosyncd.transport.xmpp.hearing import Copy, Drop, Headline, Returned, Said, Went
+from autosyncd.transport.xmpp.oldspeech import OldSpeech
 from autosyncd.transport.xmpp.peers import Again, Interests, New, Peers
 from autosyncd.transport.xmpp.recent import Recent
 from autosyncd.transport.xmpp.sending import Sending
@@ -50,8 +50,15 @@ class Session:
         self._listener = listener
         self._dropped = dropped
         self._peers = Peers(self._account)
-        self._old = OldPeers()
         self._sending = Sending(self._account, now=now)
+        self._old = OldSpeech(
+            self._account,
+            presence=lambda jid: stanzas.presence(daemon, to=jid),
+            interests=interests,
+            recent=recent,
+            sending=self._sending,
+            listener=listener,
+        )
         self._pings = 0
         self._letters: dict[str, tuple[str, str]] = {}
         """By the ping behind each: until that is answered, nobody may have got the letter."""
@@ -82,20 +89,15 @@ class Session:
         """Tell every peer whom it concerns."""
         for jid in self._peers:
             self._owe(jid, notice, now=now)
-        self._old.owe(self._interests.remotes(notice.channels), now=now)
+        self._old.announce(notice, now=now)
 
     def write(self, to: str, text: str) -> None:
-        """A message for a person.
-
-        An old peer takes what is said to the own account for a command to it and complains of it there.
-        It hears nobody whom it doesn't see, so for that moment we are gone for it.
-        """
-        hidden_from = list(self._old) if bare(to) == self._account else []
-        for jid in hidden_from:
-            self._sending.put_first(stanzas.absence(jid))
-        self._sending.put_first(stanzas.chat(to, text, hidden=False))
-        for jid in hidden_from:
-            self._sending.put_first(stanzas.presence(self._daemon, to=jid))
+        """A message for a person."""
+        letter = stanzas.chat(to, text, hidden=False)
+        if bare(to) == self._account:
+            self._old.hide_from(letter)
+        else:
+            self._sending.put_first(letter)
         self._pings += 1
         self._sending.put_first(stanzas.ping(self._domain, self._pings))
         self._letters[stanzas.ping_id(self._pings)] = (to, text)
@@ -122,11 +124,7 @@ class Session:
             self._sending.greet(account, stanzas.presence(self._daemon, to=account))
         for text in self._sending.take(now=now):
             self._say(text)
-        while told := self._old.take(now=now):
-            text = stanzas.chat(told[0], f"pushed {told[1]}", hidden=True)
-            if not self._sending.spend(len(text.encode()), now=now):
-                self._old.put_back(told, self._sending.affordable(len(text.encode()), now=now))
-                return
+        for text in self._old.words(now=now):
             self._say(text)
 
     def received(self, xml: "Element", *, now: float) -> None:
@@ -147,8 +145,8 @@ class Session:
             self._dropped[event] += 1
         elif isinstance(event, Returned):
             self._friends.returned(event.account, now=now)
-        elif is_old(event.jid, self._account):
-            self._see_old(event, now=now)
+        elif self._old.knows(event.jid):
+            self._old.see(event, now=now)
         elif event.jid != self.own:
             match self._peers.see(event, self._interests):
                 case New(jid, many):
@@ -171,20 +169,6 @@ class Session:
         if bare(jid) != self._account:  # those of the own account hear of us by the server
             self._sending.greet(jid, stanzas.presence(self._daemon, to=jid, answer=True))
 
-    def _see_old(self, event: Came | Went, *, now: float) -> None:
-        before = len(self._old)
-        if isinstance(event, Went):
-            if self._old.went(event) and not self._old:
-                self._sending.put_first(stanzas.carbons(on=False))
-            return
-        # Each time: one that was started anew has forgotten whose presence it saw.
-        self._sending.put_first(stanzas.presence(self._daemon, to=event.jid))
-        if self._old.came(event.jid):
-            if not before:
-                self._sending.put_first(stanzas.carbons(on=True))
-            for notice in self._recent.fresh(now=now):
-                self._old.owe(self._interests.remotes(notice.channels), now=now)
-
     def _owe(self, jid: str, notice: PushNotice, *, now: float) -> None:
         channels = self._interests.told(jid, notice.channels)
         if channels:
@@ -201,7 +185,8 @@ class Session:
                 for notice in notices:
                     self._hear_notice(sender, notice)
             case Copy() as copy:
-                self._hear_copy(copy, now=now)
+                if reason := self._old.hear(copy, now=now):
+                    self._dropped[reason] += 1
             case Drop() as reason:
                 self._dropped[reason] += 1
 
@@ -216,24 +201,6 @@ class Session:
             told = channels[at : at + PER_NOTICE]
             heard = PushNotice(told, notice.branch, notice.head, TreeId(""), "")
             self._listener.heard(heard, sender)
-
-    def _hear_copy(self, copy: Copy, *, now: float) -> None:
-        if not is_old(copy.sender, self._account):
-            self._dropped[Drop.NOTHING_OF_OURS] += 1
-            return
-        if copy.sender not in self._old or copy.body.startswith("login"):
-            self._see_old(Came(copy.sender, ours=False), now=now)
-        url = self._old.hear(copy, now=now)
-        if url is None:
-            self._dropped[Drop.NOTHING_OF_OURS] += 1
-            return
-        known, there = self._interests.everything(), place(url)
-        meant = [channels for remote, channels in known.items() if place(remote) == there]
-        if not meant:  # it may name a mirror of what is here
-            self._listener.connected()
-        for channels in meant:
-            notice = PushNotice(tuple(channels[:PER_NOTICE]), "", "", TreeId(""), "")
-            self._listener.heard(notice, copy.sender)
 
     # questions
 
