@@ -64,6 +64,7 @@ class Lie(Enum):
     ENDLESS_STANZA = "it sends a stanza of 200 MiB"
     DOCTYPE = "it sends a document type with entities that grow"
     GARBAGE_LATER = "it sends bytes that are no XML"
+    DEAF = "it reads no more, and goes on talking"
     DEEP = "it sends elements nested 200,000 deep"
 
 
@@ -310,6 +311,10 @@ class Conversation:
                 self._say("<message>" + "<x>" * 200_000 + "</x>" * 200_000 + "</message>")
             case Lie.ENDLESS_STANZA:
                 await self._say_for_ever()
+            case Lie.DEAF:
+                while not self._writer.transport.is_closing():
+                    self._say(" ")
+                    await asyncio.sleep(0.05)
 
     async def _say_for_ever(self) -> None:
         self._say("<message><body>")

@@ -204,6 +204,23 @@ def test_a_server_that_turns_is_left(
         assert server.record.connections <= 2  # it went nowhere else, and did not come back at once
 
 
+def test_a_server_that_talks_and_does_not_listen_is_left(tmp_path: Path) -> None:
+    """It would never be asked whether it is there, and what is said to it would wait in memory."""
+
+    async def play() -> None:
+        async with Machine(server, f"{USER}@{HOST}", PASSWORD) as machine:
+            await until(lambda: machine.sessions)
+            said = 0
+            while not machine.reasons and said < 64 * 1024 * 1024:
+                machine.transport._client.say("<message>" + "x" * 65536 + "</message>")
+                said += 65536
+                await asyncio.sleep(0)
+            assert machine.reasons[0].partition("used: ")[2].startswith("it reads nothing of what")
+
+    with LyingServer(Lie.DEAF, tmp_path) as server:
+        asyncio.run(play())
+
+
 def test_what_is_nested_deep_within_the_limit_does_no_harm(tmp_path: Path) -> None:
     async def play() -> None:
         async with Machine(server, f"{USER}@{HOST}", PASSWORD) as machine:

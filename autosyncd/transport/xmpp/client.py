@@ -36,6 +36,10 @@ STANZA_LIMIT = 1024 * 1024
 DEPTH_LIMIT = 200
 """Open elements at the end of a packet; each costs far more memory than its bytes."""
 
+UNSENT_LIMIT = 1024 * 1024
+"""Bytes that wait in this process for a server that doesn't read. What goes out at its best in a minute
+is a sixth of it."""
+
 
 class Owner(Protocol):
     """What is told of a connection. Nothing here may block."""
@@ -98,8 +102,11 @@ class Client(slixmpp.ClientXMPP):
 
     def say(self, stanza: str) -> None:
         """Write it; nothing happens when the connection is gone."""
-        if self.transport is not None and not self._dropped:
-            self.send_raw(stanza)
+        if self.transport is None or self._dropped:
+            return
+        self.send_raw(stanza)
+        if self.transport.get_write_buffer_size() > UNSENT_LIMIT:
+            self._end(events.Lost("it reads nothing of what is said to it"))
 
     def drop(self) -> None:
         """The end, said if there is anybody to say it to."""
