@@ -116,6 +116,14 @@ CONVERSATIONS: dict[str, Conversation] = {
         (0, Start(), (Connect(),), 30),
         (500, Woke(), (Disconnect(), Connect()), 530),
     ],
+    "a network that comes and goes all the time lets an attempt go on for a while": [
+        (0, Start(), (Connect(),), 30),
+        (2, NetworkUp(), (), 30),
+        (4, NetworkUp(), (), 30),
+        (6, NetworkUp(), (Disconnect(), Connect()), 36),
+        (8, NetworkUp(), (), 36),
+        (10, Greeted(), ONLINE, 40),
+    ],
     "after a suspend the session has 5 s to prove itself, and does": [
         (0, Start(), (Connect(),), 30),
         (0, Greeted(), ONLINE, 30),

@@ -37,6 +37,8 @@ CONNECT_WITHIN = 30.0
 """Seconds from the first packet until the session is good."""
 TRY_NEXT_ADDRESS_AFTER = 0.25
 """Seconds until the next of a host's addresses is tried beside the first (RFC 8305)."""
+ATTEMPT_UNDISTURBED = 5.0
+"""Seconds until a hint begins an attempt anew: a network that comes and goes would let none end."""
 PING_AFTER = 30.0
 """Seconds of silence after which the server is asked whether it is there."""
 ANSWER_WITHIN = 10.0
@@ -153,8 +155,8 @@ def _while_connecting(
         return online, (OpenSession(), Report(online=True))
     if isinstance(event, Underway):
         return replace(connection, due=now + event.within), ()
-    if isinstance(event, NetworkUp | Woke):
-        # An attempt from before may wait for the answer to a packet that nobody got.
+    if isinstance(event, NetworkUp | Woke) and now - connection.since >= ATTEMPT_UNDISTURBED:
+        # It may wait for the answer to a packet that nobody got.
         again, commands = _connect(connection, now=now)
         return again, (Disconnect(), *commands)
     if _is_due(connection, event, now):
