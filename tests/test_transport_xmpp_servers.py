@@ -70,6 +70,22 @@ def test_what_one_announces_the_others_hear_by_starttls_and_direct_tls(server):
     asyncio.run(play())
 
 
+def test_an_account_that_is_written_in_another_way_is_the_same(server):
+    """As one keyboard writes an accent, and not another."""
+    server.add_user("jos\u00e9", PASSWORD)
+    names = [f"jose\u0301@{server.host}", f"jos\u00e9@{server.host}"]
+
+    async def play() -> None:
+        one, two = (Machine(server, jid, PASSWORD, str(n)) for n, jid in enumerate(names))
+        async with one, two:
+            await acquainted((one, two))
+            one.transport.announce(notice())
+            two.transport.announce(notice(head="34" * 20))
+            await until(lambda: (one.heads(), two.heads()) == (["34" * 20], [HEAD]))
+
+    asyncio.run(play())
+
+
 def test_what_is_announced_while_away_is_heard_afterwards(server):
     async def play() -> None:
         one, two = alice(server, "1"), alice(server, "2")

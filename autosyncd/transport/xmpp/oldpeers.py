@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from math import inf
 
 from autosyncd.transport.xmpp.hearing import Copy, Went
+from autosyncd.transport.xmpp.stanzas import bare
 
 RESOURCE = re.compile(r"AutosyncJabberBot on .+", re.DOTALL)
 SAID_EVERY = 3.0
@@ -28,8 +29,7 @@ _SCP = re.compile(r"[^/:]+:(?!//)")
 
 def is_old(jid: str, account: str) -> bool:
     """Whether this full JID, of this account, is such a machine."""
-    owner, _, resource = jid.partition("/")
-    return owner.lower() == account and RESOURCE.fullmatch(resource) is not None
+    return bare(jid) == account and RESOURCE.fullmatch(jid.partition("/")[2]) is not None
 
 
 def place(url: str) -> str:

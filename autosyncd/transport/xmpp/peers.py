@@ -27,9 +27,10 @@ class Interests:
     """The channels that are worth hearing of, by their beginnings, and who is trusted with each."""
 
     def __init__(self, account: str) -> None:
-        self._account = account
+        self._account = bare(account)
         self._known: Mapping[Channel, Interest] = {}
         self._sorted: list[Channel] = []
+        self._trusted: dict[Channel, frozenset[str]] = {}
         self.trusted: frozenset[str] = frozenset()
         """Bare JIDs that any repository trusts."""
 
@@ -37,8 +38,11 @@ class Interests:
         """From now on these and no others."""
         self._known = channels
         self._sorted = sorted(channels)
-        named = (interest.trusted for interest in channels.values())
-        self.trusted = frozenset(person for people in named for person in people) - {self._account}
+        self._trusted = {
+            channel: frozenset(map(bare, interest.trusted))
+            for channel, interest in channels.items()
+        }
+        self.trusted = frozenset().union(*self._trusted.values()) - {self._account}
 
     def is_friend(self, jid: str) -> bool:
         """The own account, or one that is trusted with anything."""
@@ -80,8 +84,7 @@ class Interests:
         account = bare(jid)
         if account == self._account:
             return True
-        interest = self._known.get(channel)
-        return interest is not None and account in interest.trusted
+        return account in self._trusted.get(channel, ())
 
 
 @dataclass(frozen=True, slots=True)

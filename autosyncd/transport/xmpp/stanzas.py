@@ -16,6 +16,7 @@ many channels, with nothing between. Unknown attributes and children are ignored
 import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
+from unicodedata import normalize
 
 if TYPE_CHECKING:
     from autosyncd.model import Channel, PushNotice
@@ -42,8 +43,11 @@ NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def bare(jid: str) -> str:
-    """The account, without the resource; in lower case, as servers compare it."""
-    return jid.partition("/")[0].lower()
+    """The account, without the resource, as servers compare it (RFC 3920, A.3; RFC 7622, 3.3)."""
+    account = jid.partition("/")[0]
+    if account.isascii():
+        return account.lower()
+    return normalize("NFKC", normalize("NFKC", account).casefold())
 
 
 def quoted(text: str) -> str:
