@@ -8,7 +8,7 @@ import pytest
 from autosyncd.transport.base import Interest
 from autosyncd.transport.xmpp.friends import AGAIN_AFTER
 from autosyncd.transport.xmpp.hearing import Drop
-from autosyncd.transport.xmpp.peers import IN_ALL, PER_ACCOUNT
+from autosyncd.transport.xmpp.peers import IN_ALL, PER_ACCOUNT, Interests
 from autosyncd.transport.xmpp.sending import AT_ONCE, PER_SECOND
 from autosyncd.transport.xmpp.stanzas import MANY_DIGITS, quoted
 from autosyncd.transport.xmpp.turns import Turns
@@ -189,6 +189,30 @@ def test_a_friend_whose_server_was_away_is_shown_later_that_we_are_there() -> No
     trusting(stage, [])
     assert len(stage.later(1000)) == 1
     assert stage.session.due(now=stage.now) == inf
+
+
+def test_a_friends_machine_that_can_not_be_reached_is_found_again() -> None:
+    stage = Stage()
+    stage.hears(here(BOB))
+    stage.later(60)
+    stage.hears(f"<presence from='{BOB}' type='error'/>")
+    stage.announce(SHARED)
+    assert addressees(stage.later(AGAIN_AFTER + 60)) == ["bob@example.org"]
+    stage.hears(here(BOB))
+    assert addressees(stage.later()) == [BOB]
+
+
+@pytest.mark.parametrize(
+    ("written", "known"),
+    [("jose\u0301@example.org", "jos\xe9@example.org"), ("STRASSE@x.org", "stra\xdfe@x.org"),
+     ("BOB@x.org", "bob@X.org"), ("\uff42ob@x.org", "bob@x.org")],
+)  # fmt: skip
+def test_an_address_is_the_same_however_it_is_written(written: str, known: str) -> None:
+    interests = Interests(written)
+    interests.replace({BOBS: Interest(frozenset({f"friend{written}"}))})
+    assert interests.is_friend(f"{known}/1")
+    assert interests.told(f"friend{known}/1", [BOBS]) == (BOBS,)
+    assert not interests.is_friend(f"other{known}/1")
 
 
 # whose turn it is

@@ -105,9 +105,9 @@ class Went:
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """What was to show an account that we are there came back."""
+    """What was to show somebody that we are there came back; `jid` is a machine or an account."""
 
-    account: str
+    jid: str
 
 
 def read_presence(xml: "Element") -> Came | Went | Returned | Drop:
@@ -118,10 +118,10 @@ def read_presence(xml: "Element") -> Came | Went | Returned | Drop:
         many, answer = (mark is not None and mark.get(key) == "1" for key in ("many", "answer"))
         came = Came(sender, ours=mark is not None, many=many, answer=answer)
         return came if _is_full(sender) else Drop.NO_SENDER
-    if kind in ("unavailable", "error") and _is_full(sender):
-        return Went(sender)  # an error: nothing that we send gets there
-    if kind == "error" and sender and "/" not in sender:
-        return Returned(bare(sender))
+    if kind == "error" and sender:
+        return Returned(sender)
+    if kind == "unavailable" and _is_full(sender):
+        return Went(sender)
     return Drop.NOTHING_OF_OURS  # a server says of a whole account that it is gone, too
 
 

@@ -141,10 +141,11 @@ class Session:
 
     def _see(self, xml: "Element", *, now: float) -> None:
         event = hearing.read_presence(xml)
+        if isinstance(event, Returned):
+            self._friends.returned(bare(event.jid), now=now)
+            event = Went(event.jid)  # nothing that we send gets there
         if isinstance(event, Drop):
             self._dropped[event] += 1
-        elif isinstance(event, Returned):
-            self._friends.returned(event.account, now=now)
         elif self._old.knows(event.jid):
             self._old.see(event, now=now)
         elif event.jid != self.own:
