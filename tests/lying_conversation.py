@@ -49,6 +49,8 @@ class Lie(Enum):
     EXPIRED = "its certificate has expired"
     UNKNOWN_CA = "its certificate is signed by nobody whom the client knows"
     TLS_FAILS = "it offers STARTTLS and then refuses"
+    TLS_TWICE = "it agrees to STARTTLS twice, and then is silent"
+    TLS_THEN_CLOSED = "it agrees to STARTTLS and hangs up"
     WRONG_PASSWORD = "it says that the password is wrong"
     LOGIN_LATER = "it says that logging in fails for now"
     SILENCE = "it takes the connection and never says a word"
@@ -197,6 +199,11 @@ class Conversation:
             self._say(f"<failure xmlns='{TLS}'/></stream:stream>")
             await self._listen_for_ever()
         self._say(f"<proceed xmlns='{TLS}'/>")
+        if self._lie is Lie.TLS_TWICE:
+            self._say(f"<proceed xmlns='{TLS}'/>")
+            await self._listen_for_ever()
+        if self._lie is Lie.TLS_THEN_CLOSED:
+            raise EOFError
         await self._writer.start_tls(self._context)
         await self._stream()
 

@@ -1,6 +1,7 @@
 """A server that lies gets no stanza and no password, costs no memory, and is told of in one sentence."""
 
 import asyncio
+import gc
 import subprocess
 import sys
 import time
@@ -68,6 +69,8 @@ BEFORE_LOGIN = {
     Lie.EXPIRED: ("its certificate is not accepted, certificate has", TransportState.BACKOFF, True),
     Lie.UNKNOWN_CA: ("its certificate is not accepted", TransportState.BACKOFF, True),
     Lie.TLS_FAILS: ("", TransportState.BACKOFF, False),
+    Lie.TLS_TWICE: ("it goes on in clear when", TransportState.BACKOFF, False),
+    Lie.TLS_THEN_CLOSED: ("", TransportState.BACKOFF, False),
     Lie.WRONG_PASSWORD: ("the password is wrong", TransportState.FATAL, True),
     Lie.LOGIN_LATER: (
         "it refused the login: temporary-auth-failure",
@@ -104,6 +107,18 @@ def test_a_server_that_is_not_as_we_insist_gets_nothing(
         assert not (lie is Lie.CHEAP_LOGIN and server.record.proofs)
         assert server.record.connections <= 2
         assert bool(machine.transport._suffix) is (lie is Lie.BIND_CONFLICT)
+
+
+@pytest.mark.parametrize("lie", [Lie.TLS_TWICE, Lie.TLS_THEN_CLOSED, Lie.TLS_FAILS])
+def test_a_handshake_that_comes_to_nothing_leaves_nothing_behind(
+    lie: Lie, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is left waiting for ever is an error of asyncio's in the journal, at each attempt."""
+    monkeypatch.setattr(connection, "CONNECT_WITHIN", 1.5)
+    with LyingServer(lie, tmp_path) as server:
+        reason_of(server)
+        gc.collect()
+    assert [record.getMessage() for record in caplog.records if record.name == "asyncio"] == []
 
 
 def test_plain_passes_inside_tls_where_the_person_lets_it(tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ class Entrance:
         self._xmpp = xmpp
         self._context = context
         self._allow_plain = allow_plain
+        self._securing = False
+        """The server has agreed to TLS, so that its next word is TLS's."""
         self._challenged = False
         self._accepted = False
         """The server says that the login is good."""
@@ -49,6 +51,9 @@ class Entrance:
 
     def admits(self, xml: "Element") -> bool | events.Event:
         """Whether the library may see an element before the session is good, or why all ends."""
+        if self._securing and not self.encrypted:
+            return events.Lost("it goes on in clear when it has agreed to TLS")
+        self._securing = self._securing or xml.tag == login.PROCEED
         if xml.tag == login.FEATURES:
             return self._takes(xml)
         if not self.encrypted:

@@ -25,7 +25,8 @@ FEATURES = f"{{{STREAM}}}features"
 FAILURE, CHALLENGE, SUCCESS = (f"{{{SASL}}}{word}" for word in ("failure", "challenge", "success"))
 WORDS = frozenset({FAILURE, CHALLENGE, SUCCESS})
 STREAM_ERROR = f"{{{STREAM}}}error"
-IN_CLEAR = frozenset({FEATURES, f"{{{TLS}}}proceed"})
+PROCEED = f"{{{TLS}}}proceed"
+IN_CLEAR = frozenset({FEATURES, PROCEED})
 """The only words of a server that are obeyed before TLS is up."""
 MECHANISMS = frozenset(
     f"SCRAM-SHA-{size}{plus}" for size in ("1", "256", "512") for plus in ("", "-PLUS")
