@@ -12,7 +12,7 @@ from autosyncd.control import xmpp
 from autosyncd.control.finding import Finding, Level
 from autosyncd.control.xmpp import check_account
 from autosyncd.model import Secret, XmppConfig
-from autosyncd.transport.xmpp.servers import Record
+from autosyncd.transport.xmpp.servers import SrvRecord
 from tests.chat_client import ChatClient
 from tests.lying_server import HOST, PASSWORD, USER, Lie, LyingServer
 from tests.testbed import XmppServer
@@ -51,8 +51,8 @@ def test_a_name_that_dns_does_not_know() -> None:
 
 
 def test_a_domain_that_says_it_has_no_server() -> None:
-    async def nothing_there(_name: str) -> list[Record]:
-        return [Record(0, 0, ".", 0)]
+    async def nothing_there(_name: str) -> list[SrvRecord]:
+        return [SrvRecord(0, 0, ".", 0)]
 
     (finding,) = check_account(replace(config(1), server=None), {}, nothing_there)
     assert finding.text == f"{HOST} says in DNS that it has no XMPP server; check jid:"

@@ -7,7 +7,15 @@ from autosyncd.link.outside import (
     Alert,
 )
 from autosyncd.messenger import bubbles
-from autosyncd.messenger.bubbles import AGAIN_AFTER, BUBBLES, MORE, WINDOW, Bubbles, Close, Show
+from autosyncd.messenger.bubbles import (
+    AGAIN_AFTER,
+    BUBBLES,
+    MORE,
+    WINDOW,
+    Bubbles,
+    CloseBubble,
+    ShowBubble,
+)
 from autosyncd.model import AlertKind
 
 
@@ -16,7 +24,7 @@ def alert(repository="notes", topic="push-refused", text="No.", kind=AlertKind.P
 
 
 def play(*history):
-    """(time, Alert) or (time, key to withdraw) → [(time, Show | Close)], deadlines included."""
+    """(time, Alert) or (time, key to withdraw) → [(time, command)], deadlines included."""
     state, seen = Bubbles(), []
 
     def done(now, answer):
@@ -35,7 +43,7 @@ def play(*history):
 
 
 def texts(seen) -> list[tuple[float, str]]:
-    return [(at, command.text) for at, command in seen if isinstance(command, Show)]
+    return [(at, command.text) for at, command in seen if isinstance(command, ShowBubble)]
 
 
 def test_the_newest_of_a_topic_replaces_its_bubble():
@@ -56,7 +64,7 @@ def test_the_same_text_is_shown_again_only_after_ten_minutes():
 
 def test_a_reason_that_is_gone_closes_its_bubble_once():
     key = ("notes", "push-refused")
-    assert play((0, alert()), (5, key), (6, key))[1:] == [(5, Close(key))]
+    assert play((0, alert()), (5, key), (6, key))[1:] == [(5, CloseBubble(key))]
 
 
 def test_one_that_flaps_and_stays_is_shown_after_ten_minutes():
@@ -94,7 +102,7 @@ def test_a_repository_that_is_gone_takes_its_bubbles_along():
     state, _ = bubbles.alerted(Bubbles(), alert("a"), 0)
     state, _ = bubbles.alerted(state, alert("b"), 0)
     state, commands = bubbles.gone(state, "a", 1)
-    assert commands == (Close(("a", "push-refused")),)
+    assert commands == (CloseBubble(("a", "push-refused")),)
     assert bubbles.alerted(state, alert("b"), 2)[1] == ()
 
 
@@ -118,7 +126,7 @@ def test_any_history(history):
         what = alert(repository, text=text) if text else (repository, "push-refused")
         moves.append((now, what))
     seen = play(*moves)
-    shows = [(at, command) for at, command in seen if isinstance(command, Show)]
+    shows = [(at, command) for at, command in seen if isinstance(command, ShowBubble)]
     for i, (at, _) in enumerate(shows[BUBBLES:]):
         assert at >= shows[i][0] + WINDOW
     last = {}

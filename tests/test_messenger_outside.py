@@ -26,13 +26,13 @@ from autosyncd.link.outside import (
     TransportChanged,
     Withdraw,
 )
-from autosyncd.messenger.bubbles import Close, Show
+from autosyncd.messenger.bubbles import CloseBubble, ShowBubble
 from autosyncd.messenger.commands import (
     Announce,
     DropRow,
     Listen,
     Network,
-    Report,
+    PassUp,
     ShowRow,
     ShowSummary,
     SignalConflict,
@@ -96,7 +96,7 @@ def test_a_person_who_asks_for_a_reload_has_the_transports_try_again():
 def test_a_repository_that_is_gone_leaves_nothing_behind():
     state, _ = play(Subscribe("notes", ("c1",)), NOTES, ALERT)
     state, commands = play(RepositoryGone("notes"), state=state)
-    assert commands == (Listen({}), Close(("notes", "push-refused")), DropRow("notes"))
+    assert commands == (Listen({}), CloseBubble(("notes", "push-refused")), DropRow("notes"))
     assert (state.rows, state.names, state.subscriptions) == ({}, {}, {})
     assert play(RepositoryGone("notes"), state=state)[1] == ()
 
@@ -105,7 +105,7 @@ def test_only_what_is_for_us_is_reported_as_heard():
     state, _ = play(Subscribe("a", ("c2", "c9")))
     heard = Heard(NOTICE, "fanout", "hub")
     expected = Heard(replace(NOTICE, channels=("c2",)), "fanout", "hub")
-    assert play(heard, state=state)[1] == (Report(expected),)
+    assert play(heard, state=state)[1] == (PassUp(expected),)
     other = replace(heard, notice=replace(NOTICE, channels=("c7",)))
     assert play(other, state=state)[1] == ()
 
@@ -139,7 +139,7 @@ def test_a_name_that_is_no_text_is_shown_escaped_and_asked_for_by_what_is_shown(
     assert command.row.repository == r"caf\xe9"
     assert command.row.path == r"/caf\xe9"
     assert command.row.reason == r"nul\x00"
-    assert play(Asked("sync", r"caf\xe9"), state=state)[1] == (Report(Asked("sync", "caf\udce9")),)
+    assert play(Asked("sync", r"caf\xe9"), state=state)[1] == (PassUp(Asked("sync", "caf\udce9")),)
     assert play(RepositoryGone("caf\udce9"), state=state)[1] == (DropRow(r"caf\xe9"),)
 
 
@@ -149,19 +149,19 @@ def test_text_of_every_script_passes_unchanged():
 
 
 def test_all_repositories_are_asked_with_an_empty_name_and_unknown_ones_never():
-    assert play(Asked("reload"))[1] == (Report(Asked("reload")),)
+    assert play(Asked("reload"))[1] == (PassUp(Asked("reload")),)
     assert play(Asked("sync", "notes"))[1] == ()
 
 
 def test_the_network_and_the_end_of_a_suspend_are_reported_and_told_to_the_transports():
     online = Online(yes=False)
-    assert play(online)[1] == (Report(online), Network(online=False))
-    assert play(Woke())[1] == (Report(Woke()), Wake())
+    assert play(online)[1] == (PassUp(online), Network(online=False))
+    assert play(Woke())[1] == (PassUp(Woke()), Wake())
 
 
 @pytest.mark.parametrize("report", [Connected("fanout"), TransportChanged("fanout", False, "no")])
 def test_news_of_a_transport_is_reported(report):
-    assert play(report)[1] == (Report(report),)
+    assert play(report)[1] == (PassUp(report),)
 
 
 def test_a_conflict_is_signalled():
@@ -172,9 +172,9 @@ def test_a_conflict_is_signalled():
 
 def test_an_alert_is_shown_and_withdrawn():
     state, commands = play(ALERT)
-    assert commands == (Show(("notes", "push-refused"), ALERT.title, ALERT.text, 2),)
+    assert commands == (ShowBubble(("notes", "push-refused"), ALERT.title, ALERT.text, 2),)
     assert play(Withdraw("notes", "push-refused"), state=state)[1] == (
-        Close(("notes", "push-refused")),
+        CloseBubble(("notes", "push-refused")),
     )
 
 
@@ -210,7 +210,7 @@ def test_an_alert_is_written_to_the_person_too_where_one_is_named():
 
 def test_a_bubble_is_shown_at_once_whoever_is_written_to():
     state, commands = play(ALERT, state=replace(LETTERS, desktop_alerts=True))
-    assert [type(one) for one in commands] == [Show]
+    assert [type(one) for one in commands] == [ShowBubble]
     assert deadline(state) == GATHER
 
 
@@ -232,5 +232,5 @@ def test_what_a_transport_alarms_of_is_an_alert_until_it_is_online():
     assert "The password is wrong." in alert.text
     assert (changed.online, withdraw, connected) == (True, Withdraw("", "xmpp"), Connected("xmpp"))
     state, shown = play(alert)
-    assert [type(command) for command in shown] == [Show]
-    assert play(withdraw, state=state)[1] == (Close(("", "xmpp")),)
+    assert [type(command) for command in shown] == [ShowBubble]
+    assert play(withdraw, state=state)[1] == (CloseBubble(("", "xmpp")),)

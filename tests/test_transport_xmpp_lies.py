@@ -14,7 +14,7 @@ import pytest
 from autosyncd.transport import connection
 from autosyncd.transport.connection import TransportState
 from autosyncd.transport.xmpp import attempt
-from autosyncd.transport.xmpp.servers import Record
+from autosyncd.transport.xmpp.servers import SrvRecord
 from tests.lying_server import HOST, PASSWORD, USER, Lie, LyingServer
 from tests.xmpp_machines import CHANNEL, HEAD, Machine, notice, until
 
@@ -156,10 +156,10 @@ def test_three_servers_that_are_silent_have_no_more_time_than_one(
 ) -> None:
     monkeypatch.setattr(attempt, "ATTEMPT_WITHIN", 3.0)
 
-    async def lookup(name: str) -> list[Record]:
+    async def lookup(name: str) -> list[SrvRecord]:
         if "xmpps" in name:
             return []
-        return [Record(rank, 0, server.ip, server.port) for rank in range(3)]
+        return [SrvRecord(rank, 0, server.ip, server.port) for rank in range(3)]
 
     async def play() -> None:
         machine = Machine(server, f"{USER}@{HOST}", PASSWORD)

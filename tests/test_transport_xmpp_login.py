@@ -15,7 +15,7 @@ import pytest
 from autosyncd.transport.events import Displaced, Lost, Refused, Unacceptable
 from autosyncd.transport.xmpp import login
 from autosyncd.transport.xmpp.identity import daemon_id
-from autosyncd.transport.xmpp.servers import Record, Server, find, srv
+from autosyncd.transport.xmpp.servers import Server, SrvRecord, find, srv
 
 GOOD = "r=abc,s=QSXCR+Q6sek8bf92,i=4096"
 STARTTLS = f"<starttls xmlns='{login.TLS}'/>"
@@ -172,8 +172,8 @@ def test_a_stream_error_ends_the_session_and_leads_nowhere(condition, event):
 # servers
 
 
-def places(records: dict[str, list[Record]], configured: tuple[str, int] | None = None):
-    async def lookup(name: str) -> list[Record]:
+def places(records: dict[str, list[SrvRecord]], configured: tuple[str, int] | None = None):
+    async def lookup(name: str) -> list[SrvRecord]:
         return records.get(name.partition(".")[0], [])
 
     return asyncio.run(find("example.org", configured, lookup))
@@ -193,24 +193,24 @@ def test_without_records_it_is_the_domain_itself():
 
 def test_records_of_both_kinds_are_tried_by_their_priority():
     records = {
-        "_xmpps-client": [Record(10, 0, "b.", 443), Record(0, 1, "a", 5223)],
-        "_xmpp-client": [Record(5, 0, "c", 5222), Record(20, 0, "d", 5222)],
+        "_xmpps-client": [SrvRecord(10, 0, "b.", 443), SrvRecord(0, 1, "a", 5223)],
+        "_xmpp-client": [SrvRecord(5, 0, "c", 5222), SrvRecord(20, 0, "d", 5222)],
     }
     assert [server.host for server in places(records)] == ["a", "c", "b", "d"]
     assert [server.direct for server in places(records)] == [True, False, True, False]
 
 
 def test_a_domain_that_says_it_has_no_service_has_none():
-    assert places({"_xmpp-client": [Record(0, 0, ".", 0)]}) == []
+    assert places({"_xmpp-client": [SrvRecord(0, 0, ".", 0)]}) == []
 
 
 def test_endless_records_are_cut():
-    records = {"_xmpp-client": [Record(0, 0, f"h{number}", 1) for number in range(100)]}
+    records = {"_xmpp-client": [SrvRecord(0, 0, f"h{number}", 1) for number in range(100)]}
     assert len(places(records)) == 10
 
 
 @contextmanager
-def name_server(records: list[Record]) -> Iterator[int]:
+def name_server(records: list[SrvRecord]) -> Iterator[int]:
     """A DNS server (RFC 1035) on loopback that answers every question with these SRV records."""
     listening = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     listening.bind(("127.0.0.1", 0))
@@ -246,7 +246,7 @@ def name_server(records: list[Record]) -> Iterator[int]:
         listening.close()
 
 
-@pytest.mark.parametrize("records", [[], [Record(10, 5, "xmpp.example.org", 5222)]])
+@pytest.mark.parametrize("records", [[], [SrvRecord(10, 5, "xmpp.example.org", 5222)]])
 def test_records_are_asked_of_a_name_server(records):
     with name_server(records) as port:
         options = {"nameservers": ["127.0.0.1"], "udp_port": port, "tries": 1}

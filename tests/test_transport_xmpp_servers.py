@@ -15,7 +15,7 @@ from autosyncd.transport import connection
 from autosyncd.transport.base import Interest
 from autosyncd.transport.connection import TransportState
 from autosyncd.transport.xmpp import attempt
-from autosyncd.transport.xmpp.servers import Record
+from autosyncd.transport.xmpp.servers import SrvRecord
 from tests.chat_client import ChatClient
 from tests.hostile_stanzas import nested
 from tests.old_peer import OldPeer
@@ -199,10 +199,10 @@ def test_the_certificate_is_for_the_domain_of_the_account_wherever_the_server_is
 
 
 def test_a_server_is_found_by_dns(server):
-    async def lookup(name: str) -> list[Record]:
+    async def lookup(name: str) -> list[SrvRecord]:
         if name != f"_xmpps-client._tcp.{server.host}":
-            return [Record(5, 0, "127.0.0.1", 9)]
-        return [Record(10, 0, server.ip, server.tls_port)]
+            return [SrvRecord(5, 0, "127.0.0.1", 9)]
+        return [SrvRecord(10, 0, server.ip, server.tls_port)]
 
     async def play() -> None:
         machine = alice(server)
@@ -220,10 +220,12 @@ def test_a_first_server_that_is_silent_gives_way_to_the_next(server, monkeypatch
     with socket.create_server(("127.0.0.1", 0)) as silent:
         places = [("127.0.0.1", silent.getsockname()[1]), (server.ip, server.port), ("::1", 9)]
 
-        async def lookup(name: str) -> list[Record]:
+        async def lookup(name: str) -> list[SrvRecord]:
             if "xmpps" in name:
                 return []
-            return [Record(rank, 0, str(ip), int(port)) for rank, (ip, port) in enumerate(places)]
+            return [
+                SrvRecord(rank, 0, str(ip), int(port)) for rank, (ip, port) in enumerate(places)
+            ]
 
         async def play() -> None:
             machine = alice(server)

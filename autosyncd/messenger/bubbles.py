@@ -45,7 +45,7 @@ URGENCY = {
 
 
 @dataclass(frozen=True, slots=True)
-class Show:
+class ShowBubble:
     """Show this bubble, in the place of the one with the same key."""
 
     key: Key
@@ -55,14 +55,14 @@ class Show:
 
 
 @dataclass(frozen=True, slots=True)
-class Close:
+class CloseBubble:
     """Close the bubble with this key, if there is one."""
 
     key: Key
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class LastSaid:
     """What a bubble said last; kept after it was closed, until AGAIN_AFTER is over."""
 
     title: str
@@ -72,7 +72,7 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class Delayed:
     """An alert that is not shown yet."""
 
     alert: Alert
@@ -83,19 +83,19 @@ class Waiting:
 class Bubbles:
     """What was shown and what waits; times are seconds of the caller's clock."""
 
-    said: Mapping[Key, Said] = field(default_factory=lambda: MappingProxyType({}))
-    waiting: Mapping[Key, Waiting] = field(default_factory=lambda: MappingProxyType({}))
+    said: Mapping[Key, LastSaid] = field(default_factory=lambda: MappingProxyType({}))
+    waiting: Mapping[Key, Delayed] = field(default_factory=lambda: MappingProxyType({}))
     shown_at: tuple[float, ...] = ()
 
 
-Answer = tuple[Bubbles, tuple[Show | Close, ...]]
+Answer = tuple[Bubbles, tuple[ShowBubble | CloseBubble, ...]]
 
 
 def _key(alert: Alert) -> Key:
     return (alert.repository, alert.topic)
 
 
-def _without(mapping: Mapping[Key, Waiting], key: Key) -> dict[Key, Waiting]:
+def _without(mapping: Mapping[Key, Delayed], key: Key) -> dict[Key, Delayed]:
     return {other: value for other, value in mapping.items() if other != key}
 
 
@@ -117,8 +117,8 @@ def _room_at(state: Bubbles) -> float | None:
 
 def _show(state: Bubbles, alert: Alert, now: float) -> Answer:
     key = _key(alert)
-    said = {**state.said, key: Said(alert.title, alert.text, now)}
-    shown = Show(key, alert.title, alert.text, URGENCY[alert.kind])
+    said = {**state.said, key: LastSaid(alert.title, alert.text, now)}
+    shown = ShowBubble(key, alert.title, alert.text, URGENCY[alert.kind])
     state = replace(
         state,
         said=said,
@@ -129,7 +129,7 @@ def _show(state: Bubbles, alert: Alert, now: float) -> Answer:
 
 
 def _wait(state: Bubbles, alert: Alert, due: float) -> Answer:
-    waiting = {**state.waiting, _key(alert): Waiting(alert, due)}
+    waiting = {**state.waiting, _key(alert): Delayed(alert, due)}
     return replace(state, waiting=waiting), ()
 
 
@@ -153,12 +153,12 @@ def withdrawn(state: Bubbles, key: Key, now: float) -> Answer:
     said = state.said.get(key)
     if said is None or said.closed:
         return state, ()
-    return replace(state, said={**state.said, key: replace(said, closed=True)}), (Close(key),)
+    return replace(state, said={**state.said, key: replace(said, closed=True)}), (CloseBubble(key),)
 
 
 def gone(state: Bubbles, repository: str, now: float) -> Answer:
     """Withdraw everything a repository has shown or wants to show."""
-    commands: tuple[Show | Close, ...] = ()
+    commands: tuple[ShowBubble | CloseBubble, ...] = ()
     keys = {*state.said, *state.waiting}
     for key in sorted(key for key in keys if key[0] == repository):
         state, more = withdrawn(state, key, now)
@@ -173,11 +173,11 @@ def ripened(state: Bubbles, now: float) -> Answer:
         return state, ()
     state = _forget_old(state, now)
     if room := _room_at(state):
-        later = {_key(alert): Waiting(alert, room) for alert in due}
+        later = {_key(alert): Delayed(alert, room) for alert in due}
         return replace(state, waiting={**state.waiting, **later}), ()
     if len(due) == 1:
         return _show(state, due[0], now)
-    said = {_key(alert): Said(alert.title, alert.text, now) for alert in due}
+    said = {_key(alert): LastSaid(alert.title, alert.text, now) for alert in due}
     waiting = {key: value for key, value in state.waiting.items() if key not in said}
     names = ", ".join(sorted({alert.repository or "autosyncd" for alert in due}))
     text = f"and {len(due)} more: {names}. `autosyncctl status` shows where each of them stands."
@@ -188,7 +188,7 @@ def ripened(state: Bubbles, now: float) -> Answer:
         waiting=waiting,
         shown_at=(*state.shown_at, now),
     )
-    return state, (Show(MORE, "autosync", text, urgency),)
+    return state, (ShowBubble(MORE, "autosync", text, urgency),)
 
 
 def deadline(state: Bubbles) -> float | None:

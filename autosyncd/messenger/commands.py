@@ -9,14 +9,14 @@ from autosyncd.link.messages import (
 from autosyncd.link.outside import (
     RepositoryStatus,
 )
-from autosyncd.messenger.bubbles import Close, Show
+from autosyncd.messenger.bubbles import CloseBubble, ShowBubble
 from autosyncd.messenger.letters import Write
 from autosyncd.model import Channel, PushNotice
 from autosyncd.transport.base import Interest
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class PassUp:
     """Send this up to the supervisor."""
 
     message: Message
@@ -88,5 +88,5 @@ class Stop:
 
 
 Command = (
-    Report | Announce | Listen | ShowRow | DropRow | ShowSummary | SignalConflict | Network | Wake
-) | (TryAgain | Stop | Show | Close | Write)
+    PassUp | Announce | Listen | ShowRow | DropRow | ShowSummary | SignalConflict | Network | Wake
+) | (TryAgain | Stop | ShowBubble | CloseBubble | Write)

@@ -25,14 +25,14 @@ from autosyncd.link.outside import (
     Withdraw,
 )
 from autosyncd.messenger import outside
-from autosyncd.messenger.bubbles import Close, Show
+from autosyncd.messenger.bubbles import CloseBubble, ShowBubble
 from autosyncd.messenger.commands import (
     Announce,
     Command,
     DropRow,
     Listen,
     Network,
-    Report,
+    PassUp,
     ShowRow,
     ShowSummary,
     SignalConflict,
@@ -140,16 +140,16 @@ class Messenger:
 
     def _perform(self, command: Command) -> None:
         match command:
-            case Report(message):
+            case PassUp(message):
                 self._post(message)
             case Stop():
                 self._ended.set()
             case Announce() | Listen() | Network() | TryAgain() | Wake():
                 for transport in self._transports:
                     _advise(transport, command)
-            case Show(key, title, text, urgency):
+            case ShowBubble(key, title, text, urgency):
                 self._alerts.show(key, title, text, urgency)
-            case Close(key):
+            case CloseBubble(key):
                 self._alerts.close(key)
             case Write(to, text):
                 for writer in self._transports:

@@ -32,7 +32,7 @@ from autosyncd.messenger.commands import (
     DropRow,
     Listen,
     Network,
-    Report,
+    PassUp,
     ShowRow,
     ShowSummary,
     SignalConflict,
@@ -85,11 +85,11 @@ def step(state: Outside, message: Stimulus, *, now: float) -> Answer:
         case Heard() | Asked():
             return _reported(state, message)
         case Online(yes=yes):
-            return state, (Report(message), Network(yes))
+            return state, (PassUp(message), Network(yes))
         case Woke():
-            return state, (Report(message), Wake())
+            return state, (PassUp(message), Wake())
         case Connected() | TransportChanged():
-            return state, (Report(message),)
+            return state, (PassUp(message),)
     return state, ()
 
 
@@ -201,10 +201,10 @@ def _reported(state: Outside, message: Heard | Asked) -> Answer:
     match message:
         case Heard():
             heard = believable(message, union(state.subscriptions.values()))
-            return state, (Report(heard),) if heard else ()
+            return state, (PassUp(heard),) if heard else ()
         case Asked(repository=""):
-            return state, (Report(message),)
+            return state, (PassUp(message),)
         case Asked(repository=shown):
             if shown not in state.names:
                 return state, ()
-            return state, (Report(replace(message, repository=state.names[shown])),)
+            return state, (PassUp(replace(message, repository=state.names[shown])),)

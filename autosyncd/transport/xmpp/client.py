@@ -16,7 +16,7 @@ from autosyncd.transport import connection as life
 from autosyncd.transport import events
 from autosyncd.transport.tls import in_words
 from autosyncd.transport.xmpp import login
-from autosyncd.transport.xmpp.entrance import Entrance
+from autosyncd.transport.xmpp.guard import Guard
 from autosyncd.transport.xmpp.stream import StreamParser
 
 # It would write down passwords (debug) and whatever strangers send (error); and it speaks already while
@@ -63,7 +63,7 @@ class Client(slixmpp.ClientXMPP):
         super().__init__(jid, password)
         self._context = context
         self._owner = owner
-        self._entrance = Entrance(self, context, allow_plain=allow_plain)
+        self._guard = Guard(self, context, allow_plain=allow_plain)
         self._ending: asyncio.Future[events.Event] = asyncio.get_running_loop().create_future()
         self._unread = 0
         self._dropped = False
@@ -126,7 +126,7 @@ class Client(slixmpp.ClientXMPP):
 
     def disconnect(self, *_: Any, **__: Any) -> "asyncio.Future[None]":
         """The library gives up."""
-        self._end(self._entrance.given_up())
+        self._end(self._guard.given_up())
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         done.set_result(None)
         return done
@@ -170,12 +170,12 @@ class Client(slixmpp.ClientXMPP):
             self.understood = True
             self.when_understood()
         if xml.tag == login.STREAM_ERROR:
-            self._end(login.ended(xml, logged_in=self._entrance.proved))
+            self._end(login.ended(xml, logged_in=self._guard.proved))
             return None
         if self._online:
             self._owner.received(xml)
             return None
-        admitted = self._entrance.admits(xml)
+        admitted = self._guard.admits(xml)
         if not isinstance(admitted, bool):
             self._end(admitted)
             return None
@@ -185,7 +185,7 @@ class Client(slixmpp.ClientXMPP):
         """The library calls a session started, which need not mean much."""
         if self._ending.done():
             return
-        if flaw := self._entrance.flaw():
+        if flaw := self._guard.flaw():
             self._end(flaw)
         else:
             self._online = True

@@ -59,7 +59,7 @@ ORDINARY = frozenset({Drop.NOTHING_OF_OURS, Drop.OWN_ECHO, Drop.CHATTING})
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class HeardNotice:
     """One readable notice: the beginnings of its channels, its branch and head or nothing."""
 
     channels: tuple[str, ...]
@@ -72,7 +72,7 @@ class Headline:
     """Notices of one peer."""
 
     sender: str
-    notices: tuple[Said | Drop, ...]
+    notices: tuple[HeardNotice | Drop, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,7 @@ def read_message(xml: "Element", own: str) -> Headline | Copy | Drop:
     return Headline(sender, tuple(found))
 
 
-def _read_notice(xml: "Element") -> Said | Drop:
+def _read_notice(xml: "Element") -> HeardNotice | Drop:
     named = xml.get("c", "")
     channels = tuple(named.lower().split()) if len(named) < CHANNELS_LIMIT * 65 else ()
     if not channels or len(channels) > CHANNELS_LIMIT:
@@ -161,15 +161,15 @@ def _read_notice(xml: "Element") -> Said | Drop:
         return Drop.STRANGE_HEAD
     if len(branch) > BRANCH_LIMIT or not (branch.isprintable() or not branch):
         return Drop.STRANGE_BRANCH
-    return Said(channels, branch, head)
+    return HeardNotice(channels, branch, head)
 
 
-def _read_many(xml: "Element") -> Said | Drop:
+def _read_many(xml: "Element") -> HeardNotice | Drop:
     named = xml.get("c", "")
     if not _MANY.fullmatch(named):
         return Drop.STRANGE_CHANNEL
     starts = range(0, len(named), MANY_DIGITS)
-    return Said(tuple(named[at : at + MANY_DIGITS] for at in starts), "", "")
+    return HeardNotice(tuple(named[at : at + MANY_DIGITS] for at in starts), "", "")
 
 
 def _read_copy(xml: "Element", sender: str, own: str) -> Copy | Drop:

@@ -28,7 +28,7 @@ class Server:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class SrvRecord:
     """An SRV record (RFC 2782)."""
 
     priority: int
@@ -37,10 +37,10 @@ class Record:
     port: int
 
 
-Lookup = Callable[[str], Awaitable[list[Record]]]
+Lookup = Callable[[str], Awaitable[list[SrvRecord]]]
 
 
-async def srv(name: str, **options: Any) -> list[Record]:
+async def srv(name: str, **options: Any) -> list[SrvRecord]:
     """The SRV records of a name, none if there is no answer; `options` are the resolver's."""
     import aiodns  # 26 ms and some megabytes; needed only where no server is configured
 
@@ -50,12 +50,12 @@ async def srv(name: str, **options: Any) -> list[Record]:
             answer = await resolver.query_dns(name, "SRV")
             found: list[Any] = [record.data for record in answer.answer]
             return [
-                Record(one.priority, one.weight, str(one.target), one.port)
+                SrvRecord(one.priority, one.weight, str(one.target), one.port)
                 for one in found
                 if hasattr(one, "target")
             ]
         records: list[Any] = await resolver.query(name, "SRV")
-        return [Record(one.priority, one.weight, str(one.host), one.port) for one in records]
+        return [SrvRecord(one.priority, one.weight, str(one.host), one.port) for one in records]
     except (aiodns.error.DNSError, UnicodeError):
         return []
     finally:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from autosyncd.model import PushNotice, TreeId
 from autosyncd.transport.xmpp import hearing, stanzas
 from autosyncd.transport.xmpp.friends import Friends
-from autosyncd.transport.xmpp.hearing import Copy, Drop, Headline, Returned, Said, Went
+from autosyncd.transport.xmpp.hearing import Copy, Drop, Headline, HeardNotice, Returned, Went
 from autosyncd.transport.xmpp.oldspeech import OldSpeech
 from autosyncd.transport.xmpp.peers import Again, Interests, New, Peers
 from autosyncd.transport.xmpp.recent import Recent
@@ -191,7 +191,7 @@ class Session:
             case Drop() as reason:
                 self._dropped[reason] += 1
 
-    def _hear_notice(self, sender: str, notice: Said | Drop) -> None:
+    def _hear_notice(self, sender: str, notice: HeardNotice | Drop) -> None:
         if isinstance(notice, Drop):
             self._dropped[notice] += 1
             return

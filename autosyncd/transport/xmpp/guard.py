@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
 
-class Entrance:
+class Guard:
     """That of one slixmpp client, which lives as long."""
 
     def __init__(self, xmpp: Any, context: ssl.SSLContext, *, allow_plain: bool) -> None:
