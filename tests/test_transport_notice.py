@@ -114,13 +114,23 @@ def test_the_outbox_keeps_the_newest_until_its_echo() -> None:
     assert box.unconfirmed(now=3.0) == ()
 
 
-def test_the_outbox_forgets_after_a_minute() -> None:
+def test_the_outbox_keeps_what_nobody_heard_until_a_session_however_late() -> None:
     box = Outbox()
     said = Announcement(CHANNEL, HEAD)
     box.put(said, now=0.0)
-    assert box.unconfirmed(now=KEPT_FOR) == (said,)
-    assert box.unconfirmed(now=KEPT_FOR + 1) == ()
+    assert box.unconfirmed(now=1000.0) == (said,)
+    assert box.unconfirmed(now=1000.0 + KEPT_FOR) == (said,), "that session may have died at once"
+    assert box.unconfirmed(now=1001.0 + KEPT_FOR) == (), "nobody says it again"
+
+
+def test_the_outbox_knows_an_echo_for_a_minute() -> None:
+    box = Outbox()
+    said = Announcement(CHANNEL, HEAD)
+    box.put(said, now=0.0)
     assert not box.is_echo(said, now=KEPT_FOR + 1), "much later it is somebody else's"
+    box.put(said, now=100.0)
+    box.unconfirmed(now=1000.0)
+    assert box.is_echo(said, now=1001.0)
 
 
 def test_the_outbox_does_not_grow() -> None:

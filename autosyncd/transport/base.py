@@ -51,7 +51,7 @@ class Transport(Protocol):
         """
 
     def announce(self, notice: PushNotice) -> None:
-        """Tell the other machines, at once or, for a minute, as soon as there is a session."""
+        """Tell the other machines, at once or as soon as there is a session."""
 
     def subscribe(self, channels: Mapping[Channel, Interest]) -> None:
         """From now on exactly these channels are heard."""
