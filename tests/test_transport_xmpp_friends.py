@@ -8,6 +8,7 @@ import pytest
 from autosyncd.transport.base import Interest
 from autosyncd.transport.xmpp.friends import AGAIN_AFTER
 from autosyncd.transport.xmpp.hearing import Drop
+from autosyncd.transport.xmpp.pace import EVERY
 from autosyncd.transport.xmpp.peers import IN_ALL, PER_ACCOUNT, Interests
 from autosyncd.transport.xmpp.sending import AT_ONCE, PER_SECOND
 from autosyncd.transport.xmpp.stanzas import MANY_DIGITS, quoted
@@ -22,6 +23,7 @@ from tests.test_transport_xmpp_session import (
     addressees,
     gone,
     here,
+    said,
 )
 
 LONGEST = 150
@@ -213,6 +215,34 @@ def test_an_address_is_the_same_however_it_is_written(written: str, known: str) 
     assert interests.is_friend(f"{known}/1")
     assert interests.told(f"friend{known}/1", [BOBS]) == (BOBS,)
     assert not interests.is_friend(f"other{known}/1")
+
+
+def test_a_friend_who_never_stops_makes_us_fetch_now_and_then_and_the_newest_at_last() -> None:
+    """Each notice names another head; for an own machine that is all right."""
+    stage = Stage()
+    stage.later(60)
+    began = stage.now
+    for number in range(1000):
+        stage.hears(said(BOB, BOBS[:16], f"h='{number:040x}'"))
+        stage.later(0.1)
+    stage.later(60)
+    heads = [int(notice.head, 16) for _, notice in stage.ear.notices]
+    assert 30 <= len(heads) <= 2 + (stage.now - began) / EVERY
+    assert heads == sorted(heads)
+    assert (heads[0], heads[-1]) == (0, 999)
+    for number in range(50):
+        stage.hears(said(DESKTOP, BOBS[:16], f"h='{number:040x}'"))
+    assert len(stage.ear.notices) == len(heads) + 50
+
+
+def test_what_waits_of_a_friend_who_is_trusted_no_longer_is_not_heard() -> None:
+    stage = Stage()
+    stage.hears(said(BOB, BOBS[:16]))
+    stage.hears(said(BOB, BOBS[:16]))
+    trusting(stage, [])
+    stage.later(60)
+    assert len(stage.ear.notices) == 1
+    assert stage.session.due(now=stage.now) == inf
 
 
 # whose turn it is

@@ -14,6 +14,7 @@ from autosyncd.transport.xmpp import hearing, stanzas
 from autosyncd.transport.xmpp.friends import Friends
 from autosyncd.transport.xmpp.hearing import Copy, Drop, Headline, HeardNotice, Returned, Went
 from autosyncd.transport.xmpp.oldspeech import OldSpeech
+from autosyncd.transport.xmpp.pace import Pace
 from autosyncd.transport.xmpp.peers import Again, Interests, New, Peers
 from autosyncd.transport.xmpp.recent import Recent
 from autosyncd.transport.xmpp.sending import Sending
@@ -63,6 +64,7 @@ class Session:
         self._letters: dict[str, tuple[str, str]] = {}
         """By the ping behind each: until that is answered, nobody may have got the letter."""
         self._friends = Friends()
+        self._pace = Pace()
         self.carbons_refused = False
         """The server makes no copies, so nothing of dvcs-autosync 0.5 is heard."""
 
@@ -116,10 +118,14 @@ class Session:
 
     def due(self, *, now: float) -> float:
         """When flush() has something to do."""
-        return min(self._sending.due(now=now), self._old.due(), self._friends.due())
+        others = self._old.due(), self._friends.due(), self._pace.due()
+        return max(now, min(self._sending.due(now=now), *others))
 
     def flush(self, *, now: float) -> None:
-        """Write what may go out now."""
+        """Write what may go out now, and hear what has waited."""
+        for sender, notice in self._pace.take(now=now):
+            if self._interests.believed(sender, notice.channels):
+                self._listener.heard(notice, sender)
         for account in self._friends.take(now=now):
             self._sending.greet(account, stanzas.presence(self._daemon, to=account))
         for text in self._sending.take(now=now):
@@ -184,14 +190,14 @@ class Session:
         match hearing.read_message(xml, self.own):
             case Headline(sender, notices):
                 for notice in notices:
-                    self._hear_notice(sender, notice)
+                    self._hear_notice(sender, notice, now=now)
             case Copy() as copy:
                 if reason := self._old.hear(copy, now=now):
                     self._dropped[reason] += 1
             case Drop() as reason:
                 self._dropped[reason] += 1
 
-    def _hear_notice(self, sender: str, notice: HeardNotice | Drop) -> None:
+    def _hear_notice(self, sender: str, notice: HeardNotice | Drop, *, now: float) -> None:
         if isinstance(notice, Drop):
             self._dropped[notice] += 1
             return
@@ -201,7 +207,10 @@ class Session:
         for at in range(0, len(channels), PER_NOTICE):
             told = channels[at : at + PER_NOTICE]
             heard = PushNotice(told, notice.branch, notice.head, TreeId(""), "")
-            self._listener.heard(heard, sender)
+            if bare(sender) == self._account:
+                self._listener.heard(heard, sender)
+            elif passed := self._pace.passes(sender, heard, now=now):
+                self._listener.heard(passed, sender)
 
     # questions
 
