@@ -225,9 +225,3 @@ def test_what_never_starts_is_given_up(service: Service) -> None:
     service.box.run("systemctl", "--user", "start", "--no-block", "autosyncd", check=False)
     eventually(lambda: service.show("SubState") == "failed", 60, every=0.5)
     assert (service.show("NRestarts"), service.show("ExecMainStatus")) == ("10", "1")
-
-
-def test_hooks_may_start_setuid_programs(service: Service) -> None:
-    service.start()
-    status = service.box.shell(f"grep NoNewPrivs /proc/{service.show('MainPID')}/status")
-    assert status.split() == ["NoNewPrivs:", "0"]

@@ -1,5 +1,8 @@
 """What works under the unit as it is shipped, and under the stricter drop-in: git's whole entourage."""
 
+import base64
+import os
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +22,35 @@ PACKAGES += ("nodejs", "default-jre-headless")
 """Of Debian, for a bare machine."""
 EXPOSURE = 2.5
 """What systemd-analyze security may find at most with the stricter drop-in."""
+EXPOSURE_AS_SHIPPED = 8.0
+"""And without."""
+SANDBOX = (
+    "NoNewPrivileges",
+    "LockPersonality",
+    "RestrictRealtime",
+    "RestrictAddressFamilies",
+    "SystemCallArchitectures",
+    "SystemCallErrorNumber",
+    "SystemCallFilter",
+)
+"""The settings of the unit that make its sandbox."""
+
+
+TWO_KINDS = os.uname().machine == "x86_64"
+"""Whether the kernel runs programs of 32 bits beside its own."""
+
+
+def place_32_bits(box: Box) -> None:
+    """/usr/local/bin/32-bits, which ends with success."""
+    code = bytes.fromhex("b801000000 31db cd80")  # exit(0)
+    base, headers = 0x08048000, 84
+    size = headers + len(code)
+    kind = struct.pack("<HHIIIIIHHHHHH", 2, 3, 1, base + headers, 52, 0, 0, 52, 32, 1, 40, 0, 0)
+    load = struct.pack("<IIIIIIII", 1, 0, base, base, size, size, 5, 0x1000)
+    program = b"\x7fELF\x01\x01\x01".ljust(16, b"\0") + kind + load + code
+    made = "base64 -d" if TWO_KINDS else "cat /bin/true"
+    script = f"{made} >/usr/local/bin/32-bits; chmod 755 /usr/local/bin/32-bits"
+    box.run("sh", "-ec", script, user="root", input=base64.b64encode(program).decode())
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +68,7 @@ def box() -> Iterator[Box]:
             "git config --global http.sslCAInfo ~/srv/ca.pem"
         )
         box.shell("install -m 4755 /usr/bin/id /usr/local/bin/setuid-id", user="root")
+        place_32_bits(box)
         yield box
 
 
@@ -124,53 +157,157 @@ def test_a_password_that_a_command_knows(service: Service) -> None:
 HOOK = """#!/bin/sh
 {
     node -e 'let n = 0; for (let i = 0; i < 1e6; i++) n += i; console.log("node", n)'
-    java -version 2>&1 | head -n 1
-    echo setuid $(setuid-id -u)
+    java -version 2>&1 | grep -c version
+    python3 -c 'import ctypes, ssl, subprocess; print("python", subprocess.run("true").returncode)'
+    unshare -Ur id -u
+    systemd-run --user -q --pipe --wait setuid-id -u
+    echo here: setuid $(setuid-id -u), 32 bits $(32-bits && echo run)
+    grep NoNewPrivs /proc/self/status
 } >~/proof 2>&1
 exit 0
 """
 
 
-def test_hooks_may_start_what_they_like(shipped: Service) -> None:
-    """node and Java compile as they run; sudo and its like are setuid."""
-    require(programs={"node": "nodejs", "java": "default-jre-headless"})
-    shipped.box.shell("rm -f proof")
-    clone(shipped, 1)
+def hooked(service: Service) -> list[str]:
+    """What a hook says that has been run for a push."""
+    service.box.shell("rm -f proof")
+    clone(service, 1)
     hook = ".git/hooks/pre-push"
-    shipped.box.run("sh", "-ec", f"cat >notes/{hook}; chmod +x notes/{hook}", input=HOOK)
+    service.box.run("sh", "-ec", f"cat >notes/{hook}; chmod +x notes/{hook}", input=HOOK)
+    service.start()
+    pushed(service, "with-hook")
+    return service.box.shell("cat proof").splitlines()
+
+
+def test_hooks_may_start_what_they_like_but_setuid_programs(shipped: Service) -> None:
+    """node and Java compile as they run; a namespace is what podman, bwrap and their like make."""
+    require(programs={"node": "nodejs", "java": "default-jre-headless"})
+    *said, here, flag = hooked(shipped)
+    assert said[:5] == ["node 499999500000", "1", "python 0", "0", "0"]
+    assert here != "here: setuid 0, 32 bits run"
+    assert here.startswith("here: setuid ")
+    assert flag.split() == ["NoNewPrivs:", "1"]
+
+
+def test_a_drop_in_gives_back_what_the_sandbox_takes(shipped: Service) -> None:
+    shipped.override((SYSTEMD / "no-sandbox.conf").read_text(), "no-sandbox")
+    *_, here, flag = hooked(shipped)
+    assert here == "here: setuid 0, 32 bits run"
+    assert flag.split() == ["NoNewPrivs:", "0"]
+
+
+def test_a_gpg_agent_that_is_started_on_demand_serves_the_shell_too(shipped: Service) -> None:
+    """Where no socket of systemd's starts it, it is a child of the service, with its sandbox."""
+    box = shipped.box
+    box.shell("systemctl --user stop 'gpg-agent*.socket' gpg-agent; gpgconf --kill all")
+    box.shell("git config --global commit.gpgSign true")
+    try:
+        clone(shipped, 1)
+        shipped.start()
+        pushed(shipped, "signed")
+        agent = box.shell("pgrep -u alice -x gpg-agent")
+        assert UNIT in box.shell(f"cat /proc/{agent}/cgroup")
+        assert box.shell(f"grep NoNewPrivs /proc/{agent}/status").split()[1] == "1"
+        box.shell("echo mine >notes/mine; git -C notes add mine; git -C notes commit -qm mine")
+        assert box.shell("git -C notes log -1 --format=%G?") in ("G", "U")
+        assert box.shell("pgrep -u alice -x gpg-agent") == agent
+    finally:
+        box.shell("git config --global --unset commit.gpgSign; gpgconf --kill all")
+
+
+def test_a_credential_helper_that_leaves_a_daemon(shipped: Service) -> None:
+    box = shipped.box
+    helper = "!f() { test $1 = get && touch ~/asked; test $1 = get && echo password=secret; }; f"
+    box.run("git", "config", "--global", "credential.helper", "cache --timeout=600")
+    box.run("git", "config", "--global", "--add", "credential.helper", helper)
+    box.shell("git config --global credential.username git; rm -f asked")
+    try:
+        clone(shipped, 4)
+        shipped.start()
+        pushed(shipped, "asked-for")
+        box.shell("rm asked")
+        pushed(shipped, "remembered")
+        assert box.shell("ls asked 2>&1", check=False) != "asked"
+        daemon = box.shell("pgrep -u alice -f credential-cache--daemon | head -n 1")
+        assert UNIT in box.shell(f"cat /proc/{daemon}/cgroup")
+    finally:
+        box.shell("git credential-cache exit; git config --global --unset-all credential.helper")
+        box.shell("git config --global --unset credential.username")
+
+
+def test_a_repository_that_is_shared_with_a_group(shipped: Service) -> None:
+    """git sets the bit for setgid on the folders that it makes there."""
+    clone(shipped, 1)
+    shipped.box.shell("git -C notes config core.sharedRepository group")
     shipped.start()
-    pushed(shipped, "with-hook")
-    said = shipped.box.shell("cat proof").splitlines()
-    assert said[0] == "node 499999500000"
-    assert "version" in said[1]
-    assert said[2] == "setuid 0"
+    pushed(shipped, "shared")
+    assert shipped.box.shell("find notes/.git/objects -perm -2000 -name '??' | head -n 1")
 
 
-SETTINGS = (
-    "LockPersonality=yes",
-    "MemoryDenyWriteExecute=yes",
-    "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK",
-    "RestrictNamespaces=yes",
-    "RestrictRealtime=yes",
-    "RestrictSUIDSGID=yes",
-    "SystemCallArchitectures=native",
-    "SystemCallFilter=@system-service",
-    "PrivateUsers=yes",
-)
+LEFT_OUT = {
+    "MemoryDenyWriteExecute=yes": "node -e 'console.log(1)'",
+    "RestrictNamespaces=yes": "unshare -Ur true",
+    "RestrictSUIDSGID=yes": "git init -q --shared=group $(mktemp -d)",
+    "PrivateUsers=yes": "test $(stat -c %U /etc) = root",
+    "CapabilityBoundingSet=": "true",
+    "PrivateDevices=yes": "test $(stat -c %U /etc) = root",
+}
+"""Settings that the unit lacks, and what works without them."""
 
 
-@pytest.mark.parametrize("setting", SETTINGS)
-def test_each_setting_that_the_unit_lacks_would_end_setuid_programs(box: Box, setting: str) -> None:
+@pytest.mark.parametrize("setting", LEFT_OUT)
+def test_each_setting_that_the_unit_lacks_would_end_something(box: Box, setting: str) -> None:
     """Should a new systemd manage without, the setting belongs into the unit."""
-    words = ["systemd-run", "--user", "-q", "--pipe", "--wait", "--collect", "-p", setting]
-    assert box.run(*words, "setuid-id", "-u", check=False).stdout.strip() != "0"
+    words = ["systemd-run", "--user", "-q", "--pipe", "--wait", "--collect"]
+    works = ["sh", "-ec", LEFT_OUT[setting]]
+    assert box.run(*words, *works, check=False).returncode == 0
+    assert box.run(*words, "-p", setting, *works, check=False).returncode != 0
+
+
+REFUSED = """
+import ctypes, errno, os, signal, socket, subprocess
+libc = ctypes.CDLL(None, use_errno=True)
+def says(work):
+    try: return str(work())
+    except OSError as error: return errno.errorcode[error.errno]
+print(says(lambda: socket.socket(socket.AF_ALG, socket.SOCK_SEQPACKET)))
+print(says(lambda: os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))))
+print(says(lambda: libc.personality(0x0040000) == -1))
+print(says(lambda: subprocess.run("32-bits").returncode == -signal.SIGSYS))
+print(says(lambda: libc.adjtimex(ctypes.create_string_buffer(1024)) == -1))
+"""
+
+
+def test_each_setting_of_the_unit_is_in_force(box: Box) -> None:
+    """systemd leaves out without a word what it can't do in a user's manager."""
+    with cleaned(box) as service:
+        service.start()
+        unit = box.shell(f"systemctl --user cat {UNIT}").splitlines()
+        lines = [line for line in unit if line.startswith(SANDBOX)]
+        assert {line.partition("=")[0] for line in lines} == set(SANDBOX)
+        words = [word for line in lines for word in ("-p", line)]
+        run = ("systemd-run", "--user", "-q", "--pipe", "--wait", "--collect")
+        said = box.run(*run, *words, "python3", "-c", REFUSED).stdout.split()
+        assert said == ["EAFNOSUPPORT", "EPERM", "True", str(TWO_KINDS), "True"]
+
+
+def exposure(box: Box) -> float:
+    """What systemd-analyze security finds; 10 is the worst."""
+    told = box.run("systemd-analyze", "security", "--user", "--no-pager", UNIT).stdout
+    return float(told.rpartition(f"{UNIT}: ")[2].split()[0])
+
+
+def test_the_service_as_shipped_is_less_exposed_than_without_a_sandbox(box: Box) -> None:
+    with cleaned(box) as service:
+        assert exposure(box) <= EXPOSURE_AS_SHIPPED
+        service.override((SYSTEMD / "no-sandbox.conf").read_text(), "no-sandbox")
+        assert exposure(box) > EXPOSURE_AS_SHIPPED
 
 
 def test_the_stricter_service_is_little_exposed(box: Box) -> None:
     with cleaned(box) as service:
         service.override((SYSTEMD / "hardening.conf").read_text(), "hardening")
-        told = box.run("systemd-analyze", "security", "--user", "--no-pager", UNIT).stdout
-        assert float(told.rpartition(f"{UNIT}: ")[2].split()[0]) <= EXPOSURE
+        assert exposure(box) <= EXPOSURE
         service.start()
         pid = service.show("MainPID")
         status = box.shell(f"grep -h 'NoNewPrivs\\|^Seccomp:' /proc/{pid}/status").split()
