@@ -1,5 +1,7 @@
 """What a shift's loop does with what it hears."""
 
+import os
+import threading
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -8,8 +10,11 @@ import pytest
 from autosyncd.link.channel import pair
 from autosyncd.link.messages import Alive
 from autosyncd.model import RepoConfig
+from autosyncd.vcs.orders import Inspect
+from autosyncd.vcs.outcomes import Unfit
+from autosyncd.vcs.priority import NICENESS
 from autosyncd.watch.instance import Instance
-from autosyncd.worker.engine import Mailbox
+from autosyncd.worker.engine import Engine, Mailbox
 from autosyncd.worker.loop import Worker
 
 
@@ -23,3 +28,22 @@ def test_what_is_no_order_is_no_event():
     worker._engine.end(5)
     for one in (mailbox, instance, above, below):
         one.close()
+
+
+def test_the_first_inspection_runs_behind_all_else_and_a_later_one_does_not():
+    seen: list[int] = []
+
+    def inspect() -> Unfit:
+        seen.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+        return Unfit("")
+
+    vcs = cast("Any", SimpleNamespace(inspect=inspect, close=lambda: None))
+    mailbox = Mailbox()
+    engine = Engine(vcs, mailbox, crashed=lambda bug: pytest.fail(str(bug)))
+    engine.order(Inspect(gentle=True))
+    engine.order(Inspect())
+    assert engine.end(5)
+    assert len(mailbox.take()) == 2
+    usual = os.getpriority(os.PRIO_PROCESS, 0)
+    assert seen == [max(NICENESS, usual), usual]
+    mailbox.close()

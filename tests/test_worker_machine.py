@@ -148,7 +148,7 @@ def changed(*paths: bytes) -> ev.Changed:
 
 def test_a_start_looks_commits_everything_and_syncs_in_this_order() -> None:
     talk = Conversation()
-    assert talk.hear(ev.Tick()).runs == [Inspect()]
+    assert talk.hear(ev.Tick()).runs == [Inspect(gentle=True)]
     assert talk.hear(ev.InspectEnded(READY)).runs == [CommitOrder(EVERYTHING, gentle=True)]
     assert SetWatches(frozenset()) in talk.commands
     assert talk.hear(ev.CommitEnded(NOTHING)).runs == [SyncOrder(fetch=True)]
@@ -463,7 +463,7 @@ def test_what_is_no_repository_fails_and_is_looked_at_again() -> None:
     talk = Conversation().hear(ev.Tick()).hear(ev.InspectEnded(Unfit("not a git repository")))
     assert talk.status == (Status.FAILED, "not a git repository")
     assert 5 < talk.due_in <= 60
-    assert talk.later(talk.due_in).runs == [Inspect()]
+    assert talk.later(talk.due_in).runs == [Inspect(gentle=True)]
 
 
 def test_a_question_halts_and_resume_goes_on_with_the_answer() -> None:
@@ -676,7 +676,7 @@ def test_a_remote_that_is_removed_leaves_a_tree_that_only_commits() -> None:
 def test_a_reload_looks_again_at_what_can_not_be_worked_in() -> None:
     talk = Conversation().hear(ev.Tick()).hear(ev.InspectEnded(Unfit("not a git repository")))
     assert talk.later(1).runs == []
-    assert talk.hear(Retry()).runs == [Inspect()]
+    assert talk.hear(Retry()).runs == [Inspect(gentle=True)]
 
 
 MINE = Head("main", "e" * 40)

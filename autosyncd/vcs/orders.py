@@ -40,6 +40,9 @@ class SyncOrder:
 class Inspect:
     """Vcs.inspect()."""
 
+    gentle: bool = False
+    """Behind all else that runs here: the first one, which may have a whole history to look through."""
+
 
 @dataclass(frozen=True, slots=True)
 class Identify:

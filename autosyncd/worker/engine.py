@@ -25,6 +25,7 @@ from autosyncd.vcs.orders import (
     Verb,
 )
 from autosyncd.vcs.outcomes import Identified
+from autosyncd.vcs.priority import at_low_priority
 from autosyncd.worker import events as ev
 
 
@@ -131,8 +132,9 @@ class Engine:
 
     def _perform(self, verb: Verb) -> ev.VerbEnded:
         match verb:
-            case Inspect():
-                return ev.InspectEnded(self._vcs.inspect())
+            case Inspect(gentle):
+                inspect = self._vcs.inspect
+                return ev.InspectEnded(at_low_priority(inspect) if gentle else inspect())
             case Identify():
                 return ev.IdentifyEnded(self._vcs.identify())
             case Judge(folders):

@@ -39,7 +39,8 @@ def work(state: State, now: float, policy: RepoConfig) -> tuple[Verb | None, flo
         return None, state.paused_until
     if not state.inspected:
         due = max(state.inspect_due, state.not_before)
-        return (Inspect(), now) if due <= now else (None, due)
+        # nobody waits for the first one; the commit that follows it lets go of the children that stay
+        return (Inspect(gentle=_is_first(state)), now) if due <= now else (None, due)
     if state.snapshot_due <= now:
         return Snapshot(), now
     if now < state.not_before:
@@ -80,6 +81,7 @@ def _commit_or_sync(state: State, now: float, policy: RepoConfig) -> tuple[Verb 
         push = _may_push(state, now, policy)
         # a push that is accepted proves that there is nothing to fetch
         fetch = state.pull_ordered or push_due(state, policy) > now
+        # never gentle: the connection of ssh that it leaves for the next would stay behind all else
         return SyncOrder(fetch, push, state.allowed, pending=state.scope), now
     if state.identify_due <= now:
         return Identify(), now
@@ -113,5 +115,10 @@ def _last_commit(state: State, now: float, policy: RepoConfig) -> Verb | None:
 def _commit_order(state: State, scope: Scope, now: float, policy: RepoConfig) -> CommitOrder:
     staged = state.staged_since
     overdue = staged is not None and now - staged >= policy.staged_wait
-    first = state.last_scan == -NEVER
-    return CommitOrder(scope, state.allowed, overdue, state.description, gentle=first)
+    gentle = _is_first(state)
+    return CommitOrder(scope, state.allowed, overdue, state.description, gentle)
+
+
+def _is_first(state: State) -> bool:
+    """Whether nothing was looked through since the start."""
+    return state.last_scan == -NEVER
