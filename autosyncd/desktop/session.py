@@ -1,8 +1,8 @@
 """What the system bus tells of this machine: it wakes up, the network comes and goes.
 
 Sleep is logind's signal PrepareForSleep (org.freedesktop.login1(5)), the network NetworkManager's
-property State. Without a system bus, or without NetworkManager, nothing is reported: then the machine
-counts as online.
+property State. Without a system bus, or without NetworkManager, the machine counts as online, and only
+the kernel tells of another address (addresses.py).
 """
 
 import asyncio

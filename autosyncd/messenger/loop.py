@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from autosyncd import clock
 from autosyncd.control.interface import Control
+from autosyncd.desktop.addresses import AddressWatch
 from autosyncd.desktop.alerts import Alerts
 from autosyncd.desktop.bus import BusUser, hold, session_address, system_address
 from autosyncd.desktop.session import Session
@@ -97,6 +98,7 @@ class Messenger:
         self._control = Control(self.feed)
         self._alerts = Alerts()
         self._session = Session(self.feed)
+        self._addresses = AddressWatch(self.feed)
         self._transports = transports(config, lambda name: Ear(name, self.feed))
         self._ended = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
@@ -114,6 +116,7 @@ class Messenger:
                 group.create_task(hold(system_address, [self._session])),
                 group.create_task(self._alerts.run()),
                 group.create_task(self._session.run()),
+                group.create_task(self._addresses.run()),
             ]
             await self._ended.wait()
             loop.remove_reader(self._link.inbox.fileno())
