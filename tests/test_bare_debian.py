@@ -140,6 +140,16 @@ def test_the_package_works(suite: str, package: Path) -> None:
             assert verified.stdout + verified.stderr == ""
 
 
+def test_the_package_is_made_there(suite: str) -> None:
+    """Without build-essential; and that release's own lintian has no complaint."""
+    with BareBox(suite) as box:
+        box.apt("lintian", "python3-pip")
+        made = box.run("/checkout/script/deb", "/root/made", user="root", timeout=400)
+        assert "W: " not in made.stderr
+        assert "lintian is not installed" not in made.stderr
+        assert box.shell("ls /root/made/*.deb", user="root") == made.stdout.strip()
+
+
 def test_the_wheel_works_with_pipx(suite: str, wheel: Path) -> None:
     with BareBox(suite, user="alice", binds={wheel.parent: "/wheel"}) as box:
         box.apt("git", "openssh-client", "pipx")
