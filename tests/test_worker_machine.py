@@ -569,12 +569,42 @@ def test_an_answer_that_comes_during_another_look_counts() -> None:
     assert talk.status[0] is Status.HALTED, "whoever asks in spite of that is heard"
 
 
-def test_an_answer_holds_for_one_sync_only() -> None:
-    talk = started().hear(changed(b"a")).later(2)
-    talk.hear(ev.CommitEnded(Question("mass-deletion", "gone."))).hear(Resume())
-    talk.hear(ev.CommitEnded(MADE)).later(3).hear(ev.SyncEnded(Synced(HEAD, pushed=True)))
-    assert talk.state.allowed == frozenset()
-    assert any(isinstance(one, Remember) and not one.allowed for one in talk.commands)
+def test_an_answer_about_what_comes_in_holds_until_here_and_there_agree() -> None:
+    talk = started().hear(PullOrder(NEWS)).hear(ev.SyncEnded(INCOMING)).hear(Resume())
+    answer = frozenset({INCOMING.kind})
+    talk.hear(ev.SyncEnded(Away(AwayKind.NETWORK, "away."))).hear(changed(b"a")).later(2)
+    talk.hear(ev.CommitEnded(MADE)).later(5)
+    assert talk.runs == [SyncOrder(fetch=True, allowed=answer)]
+    talk.hear(ev.SyncEnded(Synced(NEWS, pulled=40)))
+    assert Remember(-math.inf, frozenset()) in talk.commands
+    talk.hear(PullOrder(MINE))
+    assert talk.runs == [SyncOrder(fetch=True)]
+
+
+@pytest.mark.parametrize("ready", [READY, ALONE])
+@pytest.mark.parametrize("ended", [MADE, NOTHING])
+def test_an_answer_about_what_vanished_holds_for_one_commit(
+    ready: Ready, ended: CommitMade | NothingToCommit
+) -> None:
+    talk = Conversation().hear(ev.Tick()).hear(ev.InspectEnded(ready)).hear(ev.CommitEnded(NOTHING))
+    talk.hear(ev.SyncEnded(Away(AwayKind.NETWORK, "away.")) if ready == READY else ev.Tick())
+    talk.hear(changed(b"a")).later(2).hear(ev.CommitEnded(VANISHED)).hear(Resume())
+    answered = CommitOrder(Scope(frozenset({b"a"})), frozenset({VANISHED.kind}))
+    assert talk.runs == [answered]
+    talk.hear(ev.CommitEnded(Waiting(Why.LOCKED, "git status is running.")))
+    assert talk.later(talk.due_in).runs == [answered], "nothing was committed yet"
+    talk.hear(ev.CommitEnded(ended))
+    assert Remember(-math.inf, frozenset()) in talk.commands, "a successor asks as well"
+    talk.hear(ev.SyncEnded(Away(AwayKind.NETWORK, "away.")) if talk.runs else ev.Tick())
+    talk.hear(changed(b"b")).later(2)
+    assert talk.runs == [CommitOrder(Scope(frozenset({b"b"})))]
+
+
+def test_a_pause_outlives_the_answer_beside_it() -> None:
+    talk = started().hear(changed(b"a")).later(2).hear(ev.CommitEnded(VANISHED)).hear(Resume())
+    until = talk.now + 3600
+    talk.hear(ev.Paused(until)).hear(ev.CommitEnded(MADE))
+    assert Remember(until, frozenset()) in talk.commands
 
 
 def test_a_pause_touches_nothing_and_ends_by_itself() -> None:

@@ -9,6 +9,7 @@ import shlex
 
 from autosyncd.model import RepoConfig
 from autosyncd.vcs.outcomes import Question
+from autosyncd.worker.commands import Remember
 from autosyncd.worker.state import NEVER
 from autosyncd.worker.turn import Turn
 
@@ -25,6 +26,8 @@ WAYS_BACK = {
     "first-adoption": "to leave files out, add them to .gitignore; it looks again by itself",
 }
 """What to do, by kind, where going on is not what a person wants."""
+OF_COMMITS = frozenset({"mass-deletion", "mass-modification", "first-adoption"})
+"""Kinds that are about what is committed here."""
 
 
 def said(question: Question, policy: RepoConfig) -> str:
@@ -82,3 +85,12 @@ def look_there(turn: Turn) -> None:
 def begin(turn: Turn) -> None:
     """A verb begins that may ask."""
     turn.change(relook_due=NEVER, relook_by=NEVER, agreed=turn.state.allowed)
+
+
+def serve(turn: Turn, kinds: frozenset[str]) -> None:
+    """What these answers were about is done: whatever comes next is asked about anew, also by a
+    successor."""
+    left = turn.state.allowed - kinds
+    if left != turn.state.allowed:
+        turn.change(allowed=left)
+        turn.command(Remember(turn.state.paused_until, left))

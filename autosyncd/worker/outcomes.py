@@ -77,8 +77,10 @@ def _clean(turn: Turn, left_out: tuple[LeftOut, ...]) -> None:
     if turn.now - turn.state.last_gone > GONE_AGAIN:
         turn.solved("unwatchable")
     _tell_watch(turn)
+    asking.serve(turn, asking.OF_COMMITS)
     if turn.state.remote is None:
-        turn.change(allowed=frozenset(), unpushed=False, hurry=False)
+        asking.serve(turn, turn.state.allowed)
+        turn.change(unpushed=False, hurry=False)
     kept = (one for one in turn.state.left_out if not _was_looked_at(one.path, working))
     _tell_left_out(turn, frozenset(left_out).union(kept))
 

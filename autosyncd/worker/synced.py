@@ -20,7 +20,7 @@ from autosyncd.vcs.outcomes import (
 )
 from autosyncd.worker import asking
 from autosyncd.worker import events as ev
-from autosyncd.worker.commands import Remember, Say
+from autosyncd.worker.commands import Say
 from autosyncd.worker.setbacks import name_of, some_names, wait
 from autosyncd.worker.state import (
     NEVER,
@@ -93,9 +93,8 @@ def _synced(turn: Turn, synced: Synced) -> None:
 def _agreed(turn: Turn, synced: Synced, *, pushing: bool) -> None:
     """The remote was asked, and agrees with what is here."""
     _back_in_touch(turn)
-    if turn.state.allowed:
-        turn.command(Remember(turn.state.paused_until, frozenset()))
-    turn.change(last_sync=turn.now, hurry=False, allowed=frozenset())
+    asking.serve(turn, turn.state.allowed)
+    turn.change(last_sync=turn.now, hurry=False)
     if pushing:
         _tell_refused(turn, synced)
 
