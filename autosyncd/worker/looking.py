@@ -152,6 +152,7 @@ def identity_changed(turn: Turn, event: ev.IdentityChanged) -> None:
         last_commit=now,
         last_activity=now,
         pull_ordered=True,
+        ordered=None,
         failures=0,
         sync_trouble="",
         sync_not_before=-NEVER,

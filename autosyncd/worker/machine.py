@@ -129,15 +129,18 @@ def _pushed(turn: Turn, event: ev.Pushed) -> None:
 
 def _pull_order(turn: Turn, event: PullOrder) -> None:
     """One push is often announced more than once: over two transports, on two channels."""
-    if event.head is not None and event.head == turn.state.merged:
+    state = turn.state
+    if event.head is not None and event.head == state.merged:
         return
-    turn.change(pull_ordered=True, ordered=event.head, last_activity=turn.now)
+    same = not state.pull_ordered or event.head == state.ordered
+    ordered = event.head if same else None
+    turn.change(pull_ordered=True, ordered=ordered, last_activity=turn.now)
     asking.look_there(turn)
     _try_soon(turn)
 
 
 def _woke(turn: Turn, _event: Woke) -> None:
-    turn.change(pull_ordered=True)
+    turn.change(pull_ordered=True, ordered=None)
     asking.look_there(turn)
     _try_soon(turn)
 

@@ -92,7 +92,7 @@ class State:
     last_commit: float = -NEVER
     pull_ordered: bool = True
     ordered: Head | None = None
-    """What the newest order was about, if that was said."""
+    """What all open orders to pull are about, if that was said and is one thing."""
     last_sync: float = -NEVER
     last_activity: float = -NEVER
     merged: Head | None = None

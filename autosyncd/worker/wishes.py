@@ -14,6 +14,7 @@ def sync_now(turn: Turn, event: SyncNow) -> None:
     turn.change(
         hurry=bool(state.scope) or state.unpushed,
         pull_ordered=True,
+        ordered=None,
         last_activity=turn.now,
         not_before=-NEVER,
         sync_not_before=-NEVER,
