@@ -63,6 +63,7 @@ SYNC_TROUBLE = (
     Dirty("x"),
     Failed("git-failed", "no"),
     Question("rewritten-history", "rewritten"),
+    Question("mass-deletion", "gone"),
 )
 
 

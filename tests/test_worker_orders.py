@@ -4,12 +4,25 @@ from dataclasses import replace
 
 import pytest
 
-from autosyncd.link.messages import PullOrder, SyncNow, Woke
-from autosyncd.model import Head
-from autosyncd.vcs.orders import SyncOrder
-from autosyncd.vcs.outcomes import Synced
+from autosyncd.link.messages import PullOrder, Resume, SyncNow, Woke
+from autosyncd.model import Head, Status
+from autosyncd.vcs.changes import EVERYTHING, Scope
+from autosyncd.vcs.orders import CommitOrder, SyncOrder
+from autosyncd.vcs.outcomes import Synced, Waiting, Why
 from autosyncd.worker import events as ev
-from tests.test_worker_machine import HERE, NEWS, started
+from tests.test_worker_machine import (
+    HEAD,
+    HERE,
+    MADE,
+    NEWS,
+    NOTHING,
+    POLICY,
+    READY,
+    VANISHED,
+    Conversation,
+    changed,
+    started,
+)
 
 NEWER = Head("main", "e" * 40)
 MOVED = ev.IdentityChanged(replace(HERE, url="/other.git"))
@@ -37,3 +50,44 @@ def test_a_sync_that_is_on_its_way_is_no_answer_to_what_is_asked_meanwhile(
         talk.hear(one)
     talk.hear(ev.SyncEnded(Synced(NEWS, pulled=1)))
     assert talk.runs == [SyncOrder(fetch=True)]
+
+
+# a look at everything
+
+
+def test_nothing_is_synced_before_a_commit_has_got_through_the_whole_tree() -> None:
+    talk = Conversation().hear(ev.Tick()).hear(ev.InspectEnded(READY))
+    assert talk.runs == [CommitOrder(EVERYTHING, gentle=True)]
+    talk.hear(ev.CommitEnded(Waiting(Why.LOCKED, "git status is running.")))
+    second = 0
+    while not talk.runs:
+        second += 1
+        talk.now += 1
+        talk.hear(changed(b"log"))
+    assert second <= POLICY.commit_within
+    (again,) = talk.runs
+    assert again == CommitOrder(Scope(frozenset({b"log"}), everything=True))
+    assert talk.hear(ev.CommitEnded(NOTHING)).runs == [SyncOrder(fetch=True)]
+
+
+def test_a_tree_in_which_everything_always_changes_is_synced_all_the_same() -> None:
+    talk = started()
+    talk.hear(ev.Changed(EVERYTHING)).later(2)
+    for _ in range(3):
+        assert [type(one) for one in talk.runs] == [CommitOrder]
+        talk.hear(ev.Changed(EVERYTHING)).hear(PullOrder(None)).hear(ev.CommitEnded(MADE))
+        assert talk.runs == [SyncOrder(fetch=True, pending=EVERYTHING)]
+        talk.hear(ev.Changed(EVERYTHING)).hear(ev.SyncEnded(Synced(HEAD))).later(2)
+
+
+def test_a_sync_that_meets_what_a_commit_would_ask_about_leaves_it_to_a_commit() -> None:
+    talk = started().hear(PullOrder(NEWS)).hear(ev.SyncEnded(VANISHED))
+    assert talk.status[0] is Status.HALTED
+    assert talk.due_in > 3000
+    talk.hear(changed(b"a")).later(2)
+    assert talk.runs == [CommitOrder(EVERYTHING | Scope(frozenset({b"a"})))]
+    assert talk.hear(ev.CommitEnded(VANISHED)).runs == []
+    (answered,) = talk.hear(Resume()).runs
+    assert isinstance(answered, CommitOrder)
+    assert answered.allowed == {VANISHED.kind}
+    assert talk.hear(ev.CommitEnded(MADE)).runs == [SyncOrder(fetch=True)]

@@ -27,7 +27,7 @@ WAYS_BACK = {
 }
 """What to do, by kind, where going on is not what a person wants."""
 OF_COMMITS = frozenset({"mass-deletion", "mass-modification", "first-adoption"})
-"""Kinds that are about what is committed here."""
+"""Kinds that are about what is committed here, also where a Sync met it: a Commit takes the answer."""
 
 
 def said(question: Question, policy: RepoConfig) -> str:
@@ -37,7 +37,7 @@ def said(question: Question, policy: RepoConfig) -> str:
     return f"{go_on} ({back})" if back else go_on
 
 
-def halt(turn: Turn, question: Question, *, in_sync: bool) -> None:
+def halt(turn: Turn, question: Question) -> None:
     """Stop before the limit and ask; resume goes on."""
     state = turn.state
     if question.kind in state.allowed - state.agreed:
@@ -48,6 +48,7 @@ def halt(turn: Turn, question: Question, *, in_sync: bool) -> None:
         return
     if state.question is not None:
         turn.solved(state.question.kind)
+    in_sync = question.kind not in OF_COMMITS
     turn.change(question=question, asked_in_sync=in_sync, relooks=0)
     turn.problem(question.kind, said(question, turn.policy))
 

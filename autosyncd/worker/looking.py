@@ -62,6 +62,7 @@ def _ready(turn: Turn, ready: Ready) -> None:
         remote=ready.identity.remote,
         address=ready.identity.url,
         scope=turn.state.scope | EVERYTHING,
+        committed=False,
         first_change=turn.now,
         last_change=-NEVER,
         sweep_due=turn.now + SWEEP_FIRST,

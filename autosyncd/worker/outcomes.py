@@ -45,7 +45,7 @@ def commit_ended(turn: Turn, event: ev.CommitEnded) -> None:
             wait(turn, outcome)
         case Question():
             _put_back(turn)
-            asking.halt(turn, outcome, in_sync=False)
+            asking.halt(turn, outcome)
         case Failed(kind, text):
             _put_back(turn)
             fail(turn, kind, text)
@@ -69,7 +69,8 @@ def _committed(turn: Turn, made: CommitMade) -> None:
 def _clean(turn: Turn, left_out: tuple[LeftOut, ...]) -> None:
     """The work tree is in history."""
     working = turn.state.working
-    turn.change(waiting=None, looks=0, trouble="", staged_since=None, working=NOTHING_CHANGED)
+    turn.change(waiting=None, looks=0, trouble="", staged_since=None)
+    turn.change(working=NOTHING_CHANGED, committed=True)
     if not turn.state.unpushed:
         turn.change(hurry=False)
     turn.change(snapshot_due=NEVER)
@@ -125,4 +126,4 @@ def _tell_left_out(turn: Turn, left_out: frozenset[LeftOut]) -> None:
 def _put_back(turn: Turn) -> None:
     """The commit was not made: what it looked at is still to be done."""
     state = turn.state
-    turn.change(scope=state.scope | state.working, working=NOTHING_CHANGED)
+    turn.change(scope=state.scope | state.working, working=NOTHING_CHANGED, committed=False)

@@ -76,6 +76,8 @@ class State:
     scope: Scope = EVERYTHING
     working: Scope = NOTHING_CHANGED
     """What the running commit looks at; it comes back into `scope` if that fails."""
+    committed: bool = False
+    """The last Commit ended well: what is in `scope` has come since then."""
     first_change: float = -NEVER
     last_change: float = -NEVER
     unjudged: frozenset[bytes] = frozenset()

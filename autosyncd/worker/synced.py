@@ -67,7 +67,9 @@ def sync_ended(turn: Turn, event: ev.SyncEnded) -> None:
             wait(turn, outcome)
         case Question():
             turn.change(pull_ordered=True, last_sync=turn.now)
-            asking.halt(turn, outcome, in_sync=True)
+            if outcome.kind in asking.OF_COMMITS:
+                turn.change(scope=turn.state.scope | EVERYTHING)
+            asking.halt(turn, outcome)
         case Failed(kind, text):
             _sync_failed(turn, kind, text)
         case Aborted():

@@ -62,7 +62,7 @@ def _while_asked(state: State, now: float, policy: RepoConfig) -> tuple[Verb | N
         return _commit_order(state, scope, now, policy), now
     if not state.asked_in_sync:
         return None, min(commits, scans)
-    syncs = max(min(state.relook_due, poll_due(state, policy)), state.sync_not_before)
+    syncs = _sync_from(state, min(state.relook_due, poll_due(state, policy)))
     if syncs <= now:
         push = _may_push(state, now, policy)
         return SyncOrder(fetch=True, push=push, allowed=state.allowed, pending=state.scope), now
@@ -76,7 +76,7 @@ def _commit_or_sync(state: State, now: float, policy: RepoConfig) -> tuple[Verb 
     due = commit_due(state, policy)
     if due <= now:
         return _commit_order(state, state.scope, now, policy), now
-    syncs = max(sync_due(state, policy), state.sync_not_before)
+    syncs = _sync_from(state, sync_due(state, policy))
     if syncs <= now:
         push = _may_push(state, now, policy)
         # a push that is accepted proves that there is nothing to fetch
@@ -85,7 +85,8 @@ def _commit_or_sync(state: State, now: float, policy: RepoConfig) -> tuple[Verb 
         return SyncOrder(fetch, push, state.allowed, pending=state.scope), now
     if state.identify_due <= now:
         return Identify(), now
-    if state.held_due <= now:
+    held_due = state.held_due if _may_take_along(state) else NEVER
+    if held_due <= now:
         return SyncOrder(fetch=False, push=False, pending=state.scope, local=True), now
     if state.sweep_due <= now:
         return Sweep(), now
@@ -94,8 +95,19 @@ def _commit_or_sync(state: State, now: float, policy: RepoConfig) -> tuple[Verb 
     housekeep_due = NEVER if busy else state.housekeep_due
     if housekeep_due <= now:
         return Housekeep(), now
-    others = (state.identify_due, state.held_due, state.sweep_due, housekeep_due)
+    others = (state.identify_due, held_due, state.sweep_due, housekeep_due)
     return None, min(due, syncs, scan_due(state), *others)
+
+
+def _sync_from(state: State, due: float) -> float:
+    """When a Sync that is due then may begin."""
+    return max(due, state.sync_not_before) if _may_take_along(state) else NEVER
+
+
+def _may_take_along(state: State) -> bool:
+    """Whether what is not committed is such that a Sync may take it along: not a whole tree that no
+    Commit has got through. Where that much changes during each Commit, a Sync comes after it."""
+    return state.committed or not state.scope.everything
 
 
 def _may_push(state: State, now: float, policy: RepoConfig) -> bool:
