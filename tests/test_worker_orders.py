@@ -7,8 +7,8 @@ import pytest
 from autosyncd.link.messages import PullOrder, Resume, SyncNow, Woke
 from autosyncd.model import Head, Status
 from autosyncd.vcs.changes import EVERYTHING, Scope
-from autosyncd.vcs.orders import CommitOrder, SyncOrder
-from autosyncd.vcs.outcomes import Synced, Waiting, Why
+from autosyncd.vcs.orders import CommitOrder, Inspect, SyncOrder
+from autosyncd.vcs.outcomes import Failed, Synced, Waiting, Why
 from autosyncd.worker import events as ev
 from tests.test_worker_machine import (
     HEAD,
@@ -25,6 +25,12 @@ from tests.test_worker_machine import (
 )
 
 NEWER = Head("main", "e" * 40)
+ENDS: dict[type, ev.Event] = {
+    Inspect: ev.InspectEnded(READY),
+    CommitOrder: ev.CommitEnded(NOTHING),
+    SyncOrder: ev.SyncEnded(Synced(HEAD)),
+}
+"""How verbs end where all is well."""
 MOVED = ev.IdentityChanged(replace(HERE, url="/other.git"))
 
 
@@ -91,3 +97,52 @@ def test_a_sync_that_meets_what_a_commit_would_ask_about_leaves_it_to_a_commit()
     assert isinstance(answered, CommitOrder)
     assert answered.allowed == {VANISHED.kind}
     assert talk.hear(ev.CommitEnded(MADE)).runs == [SyncOrder(fetch=True)]
+
+
+# rules that change
+
+
+def test_rules_that_always_change_stop_nothing() -> None:
+    talk = started()
+    runs: list[type] = []
+    for second in range(300):
+        talk.now += 1
+        talk.hear(PullOrder(None) if second % 10 == 0 else ev.RulesChanged())
+        while talk.runs:
+            verb = type(talk.runs[0])
+            runs.append(verb)
+            talk.now += 1.5  # it takes its time, and they change meanwhile
+            talk.hear(ev.RulesChanged()).hear(ENDS[verb])
+    assert 5 <= runs.count(Inspect) < 20
+    assert runs.count(CommitOrder) >= runs.count(Inspect)
+    assert runs.count(SyncOrder) >= 25
+
+
+def test_rules_that_change_while_they_are_looked_at_are_looked_at_again() -> None:
+    talk = started().hear(ev.RulesChanged()).later(POLICY.commit_after)
+    assert talk.runs == [Inspect()]
+    talk.hear(ev.RulesChanged())  # a folder is ignored no longer, say
+    talk.now += 60
+    assert talk.hear(ev.InspectEnded(READY)).runs == [CommitOrder(EVERYTHING)]
+    talk.hear(ev.CommitEnded(NOTHING)).later(POLICY.commit_after)
+    assert talk.runs == [Inspect()]
+    talk.hear(ev.InspectEnded(READY)).hear(ev.CommitEnded(NOTHING))
+    assert Inspect() not in talk.later(600).runs
+
+
+@pytest.mark.parametrize("bad", [Failed("git-failed", "no."), Waiting(Why.LOCKED, "locked.")])
+def test_rules_that_could_not_be_looked_at_are_looked_at_again(bad: Failed | Waiting) -> None:
+    talk = started().hear(ev.RulesChanged()).later(POLICY.commit_after)
+    assert talk.hear(ev.InspectEnded(bad)).runs == []
+    assert talk.later(talk.due_in).runs == [Inspect()]
+
+
+def test_a_root_that_goes_while_it_is_looked_at_is_looked_at_again() -> None:
+    talk = started().hear(ev.RootGone())
+    talk.hear(ev.RootGone()).hear(ev.InspectEnded(READY)).hear(ev.CommitEnded(NOTHING))
+    talk.hear(ev.SyncEnded(Synced(HEAD))).later(POLICY.commit_after)
+    assert talk.runs == [Inspect()]
+
+
+def test_a_person_who_says_sync_has_nothing_inspected_anew() -> None:
+    assert Inspect() not in started().hear(SyncNow()).runs

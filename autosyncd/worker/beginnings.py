@@ -29,7 +29,8 @@ def begin(turn: Turn, verb: Verb) -> None:
 
 
 def _begin_inspect(turn: Turn, _verb: Inspect) -> None:
-    turn.change(activity=Activity.INSPECTING)
+    """What changes from here on is looked at again."""
+    turn.change(activity=Activity.INSPECTING, inspect_due=NEVER, inspect_by=NEVER)
 
 
 def _begin_identify(turn: Turn, _verb: Identify) -> None:

@@ -40,21 +40,25 @@ def inspect_ended(turn: Turn, event: ev.InspectEnded) -> None:
         case Ready():
             _ready(turn, outcome)
         case Unfit(text):
-            turn.change(unfit=text, inspect_due=turn.now + UNFIT_AGAIN)
+            turn.change(inspected=False, unfit=text, inspect_due=turn.now + UNFIT_AGAIN)
             turn.problem("unfit", text)
         case Relinked(text):
             _relinked(turn, text)
         case Waiting():
+            turn.change(inspect_due=turn.now)
             wait(turn, outcome)
         case Failed(kind, text):
+            turn.change(inspect_due=turn.now)
             fail(turn, kind, text)
         case Aborted():
-            pass
+            turn.change(inspect_due=turn.now)
 
 
 def _ready(turn: Turn, ready: Ready) -> None:
+    again = turn.state.inspect_due < NEVER  # something changed while it was being looked at
     turn.change(
         inspected=True,
+        inspect_due=turn.now + turn.policy.commit_after if again else NEVER,
         unfit="",
         waiting=None,
         looks=0,
@@ -106,7 +110,7 @@ def look_again(turn: Turn, _event: SyncNow | Retry) -> None:
     state, now = turn.state, turn.now
     turn.change(
         identify_due=now,
-        inspect_due=min(state.inspect_due, now),
+        inspect_due=state.inspect_due if state.inspected else min(state.inspect_due, now),
         not_before=state.not_before if state.inspected else -NEVER,
     )
     look_now(turn)

@@ -87,7 +87,10 @@ def _changed(turn: Turn, event: ev.Changed) -> None:
 def _rules_changed(turn: Turn, _event: ev.RulesChanged) -> None:
     """Look again at what is ignored, then at everything: files may have become ours."""
     _changed(turn, ev.Changed(EVERYTHING))
-    turn.change(inspected=False, inspect_due=turn.now + turn.policy.commit_after)
+    state, quiet = turn.state, turn.now + turn.policy.commit_after
+    by = min(state.inspect_by, turn.now + turn.policy.commit_within)
+    due = min(quiet, by if state.inspected else state.inspect_due)
+    turn.change(inspect_due=due, inspect_by=by)
 
 
 def _watch_state(turn: Turn, event: ev.WatchState) -> None:

@@ -58,6 +58,9 @@ class State:
     # Inspect
     inspected: bool = False
     inspect_due: float = -NEVER
+    """Also where it was inspected, since what is ignored may be something else now."""
+    inspect_by: float = NEVER
+    """However often that changes until then."""
     last_gone: float = -NEVER
     gones: int = 0
     """How often in a row the watch said so soon again that the root is gone."""

@@ -37,19 +37,21 @@ def work(state: State, now: float, policy: RepoConfig) -> tuple[Verb | None, flo
         return _last_commit(state, now, policy), NEVER
     if now < state.paused_until:
         return None, state.paused_until
+    inspects = max(state.inspect_due, state.not_before)
     if not state.inspected:
-        due = max(state.inspect_due, state.not_before)
         # nobody waits for the first one; the commit that follows it lets go of the children that stay
-        return (Inspect(gentle=_is_first(state)), now) if due <= now else (None, due)
+        return (Inspect(gentle=_is_first(state)), now) if inspects <= now else (None, inspects)
     if state.snapshot_due <= now:
         return Snapshot(), now
     if now < state.not_before:
         return None, min(state.not_before, state.snapshot_due)
     if state.unjudged:
         return Judge(state.unjudged), now
-    if state.question is not None:
-        return _while_asked(state, now, policy)
-    return _commit_or_sync(state, now, policy)
+    if inspects <= now:
+        return Inspect(), now
+    asked = state.question is not None
+    verb, due = (_while_asked if asked else _commit_or_sync)(state, now, policy)
+    return verb, min(due, inspects)
 
 
 def _while_asked(state: State, now: float, policy: RepoConfig) -> tuple[Verb | None, float]:
