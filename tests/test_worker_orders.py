@@ -8,7 +8,18 @@ from autosyncd.link.messages import PullOrder, Resume, SyncNow, Woke
 from autosyncd.model import Head, Status
 from autosyncd.vcs.changes import EVERYTHING, Scope
 from autosyncd.vcs.orders import CommitOrder, Inspect, SyncOrder
-from autosyncd.vcs.outcomes import Failed, Synced, Waiting, Why
+from autosyncd.vcs.outcomes import (
+    Aborted,
+    Away,
+    AwayKind,
+    Dirty,
+    Failed,
+    NoRemote,
+    Synced,
+    SyncOutcome,
+    Waiting,
+    Why,
+)
 from autosyncd.worker import events as ev
 from tests.test_worker_machine import (
     HEAD,
@@ -17,6 +28,7 @@ from tests.test_worker_machine import (
     NEWS,
     NOTHING,
     POLICY,
+    POLLING,
     READY,
     VANISHED,
     Conversation,
@@ -146,3 +158,57 @@ def test_a_root_that_goes_while_it_is_looked_at_is_looked_at_again() -> None:
 
 def test_a_person_who_says_sync_has_nothing_inspected_anew() -> None:
     assert Inspect() not in started().hear(SyncNow()).runs
+
+
+# held files
+
+
+def held_and_away(talk: Conversation, seconds: float) -> list[float]:
+    """The times at which the held files are tried, while the remote is away."""
+    tries, end = [], talk.now + seconds
+    while talk.now < end:
+        for verb in talk.runs:
+            if isinstance(verb, SyncOrder) and verb.local:
+                tries.append(talk.now)
+                talk.hear(ev.SyncEnded(Synced(HEAD, held=("a: waits",))))
+            else:
+                away = ev.SyncEnded(Away(AwayKind.NETWORK, "away."))
+                talk.hear(away if isinstance(verb, SyncOrder) else ENDS[type(verb)])
+        if not talk.runs:
+            talk.later(talk.due_in)
+    return tries
+
+
+def test_held_files_are_tried_again_while_the_remote_is_away() -> None:
+    talk = started(POLLING).hear(PullOrder(NEWS))
+    talk.hear(ev.SyncEnded(Synced(NEWS, pulled=1, held=("a: waits",))))
+    assert 10 < len(held_and_away(talk, 600)) < 30
+
+
+def test_files_that_were_held_before_a_start_are_tried_though_the_remote_is_away() -> None:
+    talk = Conversation(POLLING).hear(ev.Tick()).hear(ev.InspectEnded(replace(READY, held=True)))
+    assert 10 < len(held_and_away(talk, 600)) < 30
+
+
+@pytest.mark.parametrize("ended", [Failed("git-failed", "no."), Dirty("b"), NoRemote(), Aborted()])
+def test_a_try_of_held_files_that_fails_does_not_spin(ended: SyncOutcome) -> None:
+    talk = started().hear(PullOrder(NEWS))
+    talk.hear(ev.SyncEnded(Synced(NEWS, pulled=1, held=("a: waits",))))
+    tries, end = 0, talk.now + 600
+    while talk.now < end:
+        for verb in talk.runs:
+            local = isinstance(verb, SyncOrder) and verb.local
+            tries += local
+            talk.hear(ev.SyncEnded(ended) if local else ENDS[type(verb)])
+        if not talk.runs:
+            talk.later(talk.due_in)
+    assert tries < 30
+
+
+def test_what_a_try_of_held_files_has_merged_goes_out_without_polling() -> None:
+    talk = started().hear(PullOrder(NEWS))
+    talk.hear(ev.SyncEnded(Synced(NEWS, pulled=1, held=("a: waits",))))
+    (local,) = talk.later(talk.due_in).runs
+    assert local == SyncOrder(fetch=False, push=False, local=True)
+    talk.hear(ev.SyncEnded(Synced(NEWER, ahead=True)))
+    assert talk.later(talk.due_in).runs == [SyncOrder(fetch=False)]

@@ -61,7 +61,6 @@ def _begin_sync(turn: Turn, verb: SyncOrder) -> None:
         stage=None,
         pull_ordered=turn.state.pull_ordered and verb.local,
         syncing=verb,
-        held_due=NEVER,
     )
 
 

@@ -51,6 +51,7 @@ def sync_ended(turn: Turn, event: ev.SyncEnded) -> None:
     """Here and there agree, or it must be done later."""
     outcome = event.outcome
     turn.change(activity=Activity.IDLE, stage=None)
+    _try_held_again(turn)
     match outcome:
         case Synced():
             asking.void(turn, in_sync=True)
@@ -99,6 +100,12 @@ def _agreed(turn: Turn, synced: Synced, *, pushing: bool) -> None:
     turn.change(last_sync=turn.now, hurry=False)
     if pushing:
         _tell_refused(turn, synced)
+
+
+def _try_held_again(turn: Turn) -> None:
+    """However the try ended; _hold() knows better if it ended well. No other sync is one."""
+    if turn.state.syncing is not None and turn.state.syncing.local:
+        turn.change(held_due=turn.now + HELD_AGAIN)
 
 
 def _hold(turn: Turn, held: tuple[str, ...]) -> None:
