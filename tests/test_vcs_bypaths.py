@@ -416,6 +416,32 @@ def test_an_edit_in_the_second_of_its_commit_is_seen_by_stat_alone(laptop: Clone
     assert laptop.git("show", "HEAD:notes/b.txt") == "in"
 
 
+def test_an_entry_younger_than_an_index_that_kept_its_time_stays_visible(
+    laptop: Clone, way: str
+) -> None:
+    """The next index that gets a time of its own must not be younger than such an entry either."""
+    file, index = laptop.path("notes/b.txt"), laptop.path(".git/index")
+    laptop.git("config", "core.trustctime", "false")
+    eventually(lambda: time.time() > os.stat(index).st_mtime + 1.05)
+    laptop.edit("other/e.txt", "the first that is committed is written by git\n")
+    laptop.commit("other/e.txt")
+    eventually(lambda: time.time() > os.stat(index).st_mtime + 1.05)
+    laptop.edit("notes/b.txt", "by\n")
+    second = int(time.time()) + 3
+    os.utime(file, (second, second))
+    laptop.commit("notes/b.txt")
+    assert int(os.stat(index).st_mtime) < second
+    laptop.edit("notes/b.txt", "in\n")
+    os.utime(file, ns=(second * 10**9, second * 10**9 + 1))
+    eventually(lambda: time.time() > second + 1)
+    for turn in range(2):  # the last entry of the index's own second goes
+        laptop.edit("other/e.txt", f"{turn}\n")
+        laptop.commit("other/e.txt")
+    assert laptop.git("status", "--porcelain") == " M notes/b.txt"
+    laptop.commit()
+    assert laptop.git("show", "HEAD:notes/b.txt") == "in"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_at_random_it_is_what_git_would_have_written(

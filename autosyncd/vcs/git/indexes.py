@@ -30,19 +30,22 @@ def bring_along(
     pairs: Pairs,
     seen: Mapping[bytes, os.stat_result],
     folders: FolderTrees | None = None,
-) -> None:
+) -> int:
     """Make the private index a copy of the person's, with these changes in it; `seen` is what the
     files looked like (lstat(2)) when they were read, `folders` which trees are others now.
 
     An index that has come about here is rewritten without git, where no entry comes or goes. The first
-    time git does it: it looks again at files that are as young as the index (racy-git.txt).
+    time git does it: it looks again at files that are as young as the index (racy-git.txt). The youngest
+    second that was written into it since, for Repository.steady.
     """
-    index, root = repository.private_index, repository.root
-    steady = repository.steady is not None and repository.steady == signature(repository)
-    if folders is not None and steady:
+    index, root, steady = repository.private_index, repository.root, repository.steady
+    youngest = max((found.st_mtime_ns // 10**9 for found in seen.values()), default=0)
+    if folders is not None and steady is not None and steady.signature == signature(repository):
         own = IndexFile(repository.index, repository.object_format)
-        if own.write_changed(root, index, pairs, seen=seen, folders=folders):
-            return
+        if own.write_changed(
+            root, index, pairs, seen=seen, folders=folders, youngest=steady.youngest
+        ):
+            return max(steady.youngest, youngest)
     copy_own(repository)
     changes = {path: pair[1] for path, pair in pairs.items()}
     put(repository, index, changes)
@@ -51,6 +54,7 @@ def bring_along(
     }
     timed = IndexFile(index, repository.object_format).write_times(root, placed)
     refresh(repository, index, sorted(placed.keys() - timed))
+    return youngest
 
 
 def copy_own(repository: Repository) -> Signature | None:

@@ -7,9 +7,9 @@ says "not known" where the index is of another kind (version 4, split, sparse): 
 
 git compares times by whole seconds. A file that was written again in the second of its entry, to the
 same size, is found only while the index is no younger than that second: git reads such files
-(racy-git.txt). So an index that is written here never hides an entry that was as young as it before;
-and what was seen of a file is written only if it is so still, to the nanosecond, at the time that the
-index is given.
+(racy-git.txt). So an index that is written here never hides an entry that was as young as it before, or
+younger; and what was seen of a file is written only if it is so still, to the nanosecond, at the time
+that the index is given.
 """
 
 import contextlib
@@ -99,12 +99,14 @@ class IndexFile:
         *,
         seen: Mapping[bytes, os.stat_result],
         folders: FolderTrees,
+        youngest: int,
     ) -> bool:
         """Write a copy in which these files below `root`, all of them there before and after, have
         their other versions, and the trees that git has noted their other ids. False, and nothing is
         written, where an entry or a tree is not what it was expected to be, or an entry has been as
-        young as the index for long: git has to look at that file."""
-        young = self._has_young()
+        young as the index for long: git has to look at that file. `youngest`: a second that may be
+        that of an entry, and the last that may."""
+        young = youngest >= self._written // 10**9 or self._has_young()
         if not self._known or (young and clock.wall() - self._written / 1e9 > YOUNG_FOR):
             return False
         data, at, places = self._data, _HEADER, {}

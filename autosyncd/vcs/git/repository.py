@@ -49,6 +49,16 @@ class Inventory:
     (`git add -N`), and those in conflict."""
 
 
+@dataclass(frozen=True, slots=True)
+class Steady:
+    """An index that was written here."""
+
+    signature: Signature
+    youngest: int
+    """The youngest second of a file (mtime) that was written into it since git wrote it: as long as the
+    index is as old as that, or older, git reads the file (racy-git.txt)."""
+
+
 @dataclass(slots=True)
 class Repository:
     """An opened work tree."""
@@ -67,8 +77,8 @@ class Repository:
     """A signature of the person's index, and the tree that the index with it stands for."""
     ready: Signature | None = None
     """The signature of the index that is about to become the person's."""
-    steady: Signature | None = None
-    """The signature of an index in which no entry is as young as itself (indexes.bring_along)."""
+    steady: Steady | None = None
+    """The person's index, if a quick commit wrote it last (indexes.bring_along)."""
     inventory: Inventory | None = None
     """What else is known of the index that `clean` is about."""
     quick: "Ending | None" = None

@@ -12,7 +12,7 @@ from autosyncd.vcs.git.committing.cache import CommitCache
 from autosyncd.vcs.git.committing.draft import Doubtful, Draft
 from autosyncd.vcs.git.history import Author, whole_message
 from autosyncd.vcs.git.lock import IndexLock
-from autosyncd.vcs.git.repository import Signature
+from autosyncd.vcs.git.repository import Signature, Steady
 from autosyncd.vcs.git.surroundings import readable
 from autosyncd.vcs.partner import PartnerFailed
 
@@ -63,11 +63,12 @@ def publish(
         if not _move(cache, draft, signature=signature, old=old, new=new):
             history.forget_journal(repository)
             return False
-        indexes.bring_along(repository, draft.entries, draft.seen, draft.folders)
+        youngest = indexes.bring_along(repository, draft.entries, draft.seen, draft.folders)
         ownindex.about_to_publish(repository)
         lock.publish(repository.private_index)
     history.published(repository, new)
-    repository.steady = repository.clean[0] if repository.clean is not None else None
+    published = repository.clean[0] if repository.clean is not None else None
+    repository.steady = Steady(published, youngest) if published is not None else None
     ownindex.keep_inventory(repository, signature, draft.growth)
     cache.children.prepare()
     return True
