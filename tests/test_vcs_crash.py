@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from autosyncd.vcs.git import lock
+from autosyncd.vcs.git.command import GitFailed
 from autosyncd.vcs.git.repository import OWN_INDEXES
 from autosyncd.vcs.outcomes import (
     Away,
@@ -403,6 +404,73 @@ def test_a_damaged_note_about_a_lock_removes_nothing(world: World) -> None:
     laptop.edit(".git/autosync/lock-owner", "not a number")
     laptop.reopen()
     assert os.path.exists(laptop.path(".git/index.lock"))
+
+
+@pytest.fixture
+def before_the_index(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], object]], None]:
+    """Ends a verb between the branch's move and the index's, as a full disk does, or a kill."""
+
+    def end_there(verb: Callable[[], object]) -> None:
+        def full(*_: object) -> None:
+            raise GitFailed("update-index", 1, "no space left on device")
+
+        with monkeypatch.context() as broken:
+            broken.setattr(lock.IndexLock, "publish", full)
+            verb()
+
+    return end_there
+
+
+@pytest.mark.parametrize("staged", ["", "in/a.txt", "in/c.txt", "new.txt"])
+def test_a_kill_between_branch_and_index_in_a_sparse_checkout(
+    world: World, before_the_index: Callable[[Callable[[], object]], None], staged: str
+) -> None:
+    """An index that stays behind would have what others have changed outside taken back."""
+    names = ("in/a.txt", "in/c.txt", "out/b.txt", "out/gone.txt")
+    laptop, desktop = world.share(dict.fromkeys(names, "1\n"))
+    desktop.git("sparse-checkout", "set", "in")
+    desktop.has_nothing_to_commit()
+    for name in ("in/a.txt", "out/b.txt", "out/new.txt"):
+        laptop.edit(name, "2\n")
+    laptop.delete("out/gone.txt")
+    laptop.committed()
+    laptop.sync()
+    before_the_index(desktop.sync)
+    assert desktop.git("rev-parse", "HEAD") == laptop.git("rev-parse", "HEAD")
+    if staged:
+        desktop.edit(staged, "3\n")
+        desktop.git("add", staged)
+    desktop.reopen()
+    assert desktop.git("diff", "--cached", "--name-only") == staged
+    desktop.commit(ignore_staged=True)
+    desktop.sync()
+    assert world.hub_git("diff", "--name-only", laptop.git("rev-parse", "HEAD"), "main") == staged
+    assert not os.path.exists(desktop.path("out"))
+    desktop.is_clean()
+
+
+@pytest.mark.parametrize("mark", ["--skip-worktree", "--assume-unchanged"])
+def test_a_kill_between_branch_and_index_costs_no_mark(
+    world: World, before_the_index: Callable[[Callable[[], object]], None], mark: str
+) -> None:
+    """Not on what came in, and not on what was put aside since."""
+    laptop, desktop = world.share({"private": "1\n", "later": "1\n", "other": "1\n"})
+    desktop.git("update-index", mark, "private")
+    desktop.edit("private", "nobody's business\n")
+    for name in ("private", "other"):
+        laptop.edit(name, "2\n")
+    laptop.committed()
+    laptop.sync()
+    before_the_index(desktop.sync)
+    desktop.git("update-index", mark, "later")
+    desktop.edit("later", "nobody's business\n")
+    desktop.reopen()
+    desktop.commit()
+    desktop.commit("private", "later")
+    desktop.sync()
+    assert not desktop.history_has("nobody's business\n")
+    assert desktop.read("private") == desktop.read("later") == b"nobody's business\n"
+    assert desktop.git("show", "HEAD:private") == "2"
 
 
 @pytest.mark.parametrize("content", ["", "x", "x y", "- -", "a b c", "\0"])

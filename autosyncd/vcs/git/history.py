@@ -138,29 +138,33 @@ def settle(repository: Repository) -> None:
 
 
 def _catch_up(repository: Repository, lock: IndexLock, old: str | None, new: str) -> None:
-    """Bring the index along by what the commit changed. What the person has staged since stays."""
+    """Bring the index along by what the commit changed. What the person has staged or marked since
+    stays, so the index that was made ready is of use only where they have none."""
     before, after = repository.tree_of(old), repository.tree_of(new)
-    prepared = _tree_of_index(repository, repository.private_index) == after
-    behind = _tree_of_index(repository, repository.index)
-    if prepared and behind in (before, ""):
-        lock.publish(repository.private_index)
-    elif behind != after and not repository.sparse:
-        changed = entries_between(repository, before, after)
-        have = indexes.entries(repository, repository.index, changed)
-        late = {path: pair for path, pair in changed.items() if have.get(path) == pair[0]}
-        if late:
-            indexes.bring_along(repository, late, {})
-            lock.publish(repository.private_index)
+    index = repository.private_index
+    if not os.path.exists(repository.index) and _stands_for(repository, index, after):
+        lock.publish(index)
+        return
+    changed = entries_between(repository, before, after)
+    have = indexes.entries(repository, repository.index, changed)
+    late = {path: pair[1] for path, pair in changed.items() if have.get(path) == pair[0]}
+    if not late:
+        return
+    indexes.copy_own(repository)
+    if repository.sparse:
+        indexes.merge_sparse(repository, index, before, indexes.tree_with(repository, before, late))
+    else:
+        skipped, assumed = indexes.flagged(repository, index, late)
+        indexes.put(repository, index, late)
+        indexes.restore_flags(repository, index, skipped, assumed)
+    lock.publish(index)
 
 
-def _tree_of_index(repository: Repository, index: bytes) -> str | None:
-    """Its tree; empty where there is no index, None where it stands for none (conflicts)."""
-    if not os.path.exists(index):
-        return ""
+def _stands_for(repository: Repository, index: bytes, tree: str) -> bool:
     try:
-        return indexes.write_tree(repository, index)
+        return os.path.exists(index) and indexes.write_tree(repository, index) == tree
     except GitFailed:
-        return None
+        return False
 
 
 def journal(repository: Repository) -> str:

@@ -7,6 +7,7 @@ skip-worktree; so what becomes the person's index always begins as a copy of it.
 import contextlib
 import os
 import shutil
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 
 from autosyncd.vcs.git import filters
@@ -29,7 +30,7 @@ def bring_along(
     repository: Repository,
     pairs: Pairs,
     seen: Mapping[bytes, os.stat_result],
-    folders: FolderTrees | None = None,
+    folders: FolderTrees,
 ) -> int:
     """Make the private index a copy of the person's, with these changes in it; `seen` is what the
     files looked like (lstat(2)) when they were read, `folders` which trees are others now.
@@ -40,7 +41,7 @@ def bring_along(
     """
     index, root, steady = repository.private_index, repository.root, repository.steady
     youngest = max((found.st_mtime_ns // 10**9 for found in seen.values()), default=0)
-    if folders is not None and steady is not None and steady.signature == signature(repository):
+    if steady is not None and steady.signature == signature(repository):
         own = IndexFile(repository.index, repository.object_format)
         if own.write_changed(
             root, index, pairs, seen=seen, folders=folders, youngest=steady.youngest
@@ -199,6 +200,17 @@ def restore_flags(
             repository.git(
                 "update-index", option, "-z", "--stdin", stdin=stdin, index=index, ok=(0, 128)
             )
+
+
+def merge_sparse(repository: Repository, index: bytes, old: str, new: str) -> None:
+    """Bring an index from one tree to another; what the person has staged elsewhere stays. git marks
+    what lies outside a sparse checkout, but only where it writes files: so it writes them into a
+    folder that is thrown away, without filters."""
+    with tempfile.TemporaryDirectory(dir=os.fsdecode(repository.state)) as folder:
+        elsewhere = {"GIT_WORK_TREE": folder, "GIT_DIR": os.fsdecode(repository.git_dir)}
+        off = [word for name in filters.configured(repository) for word in filters.without(name)]
+        arguments = (*off, "read-tree", "-m", "-u", old, new)
+        repository.git(*arguments, index=index, environment=elsewhere, timeout=LONG)
 
 
 def portions(paths: list[bytes]) -> Iterator[list[bytes]]:

@@ -3,11 +3,10 @@ the files that were put there."""
 
 import os
 import re
-import tempfile
 from collections.abc import Iterable, Mapping
 
 from autosyncd.errors import AutosyncError
-from autosyncd.vcs.git import filters, indexes
+from autosyncd.vcs.git import indexes
 from autosyncd.vcs.git.command import LONG
 from autosyncd.vcs.git.entries import Pairs
 from autosyncd.vcs.git.indexfile import IndexFile, Placed
@@ -38,7 +37,7 @@ def prepare(
     ForbiddenName: without that entry the index would look as if somebody had staged its deletion."""
     index = repository.private_index
     if repository.sparse:
-        _merge_sparse(repository, index, *trees)
+        indexes.merge_sparse(repository, index, *trees)
         return indexes.flagged(repository, index, {*changed, *steps})
     skipped, assumed = _marked(repository, index, changed, steps)
     entries = {path: pair[1] for path, pair in changed.items()}
@@ -80,13 +79,3 @@ def _marked(
     if IndexFile(index, repository.object_format).are_plain(here):
         return set(), set()
     return indexes.flagged(repository, index, {*changed, *steps})
-
-
-def _merge_sparse(repository: Repository, index: bytes, old: str, new: str) -> None:
-    """Let git mark what lies outside a sparse checkout. It does so only where it writes files, so
-    it writes them into a folder that is thrown away, without filters."""
-    with tempfile.TemporaryDirectory(dir=os.fsdecode(repository.state)) as folder:
-        elsewhere = {"GIT_WORK_TREE": folder, "GIT_DIR": os.fsdecode(repository.git_dir)}
-        off = [word for name in filters.configured(repository) for word in filters.without(name)]
-        arguments = (*off, "read-tree", "-m", "-u", old, new)
-        repository.git(*arguments, index=index, environment=elsewhere, timeout=LONG)
