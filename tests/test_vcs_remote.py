@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,7 +18,7 @@ from autosyncd.vcs.git.remotes import tips
 from autosyncd.vcs.git.remotes.answer import PushVerdict, push_answer
 from autosyncd.vcs.git.sshcommand import quiet_ssh
 from autosyncd.vcs.git.surroundings import readable
-from autosyncd.vcs.outcomes import Aborted, AtHead, Away, AwayKind, Ready, Synced
+from autosyncd.vcs.outcomes import Aborted, AtHead, Away, AwayKind, Question, Ready, Synced
 from tests.trees import Clone, World, make_world
 from tests.waiting import eventually
 
@@ -91,6 +92,93 @@ def test_a_tree_that_began_empty_gets_another_channel_with_its_first_commit(worl
 
 
 # refused for good
+
+
+def push_from(clone: Clone, name: str, content: str) -> None:
+    clone.edit(name, content)
+    clone.committed()
+    outcome = clone.sync()
+    assert isinstance(outcome, Synced), outcome
+    assert outcome.pushed
+
+
+def leads_elsewhere(clone: Clone, how: str) -> None:
+    """To older.git from now on."""
+    if how == "address":
+        clone.git("remote", "set-url", "origin", "../older.git")
+    else:
+        clone.git("remote", "add", "backup", "../older.git")
+        clone.git("config", "branch.main.remote", "backup")
+
+
+@pytest.mark.parametrize("fetch", [True, False])
+@pytest.mark.parametrize("how", ["address", "remote"])
+def test_a_remote_that_leads_to_an_older_copy_brings_that_along(
+    world: World, laptop: Clone, how: str, fetch: bool
+) -> None:
+    older = shutil.copytree(world.hub, world.folder / "older.git", symlinks=True)
+    laptop.sync()
+    push_from(laptop, "week.txt", "a week's work\n")
+    before = laptop.files()
+    leads_elsewhere(laptop, how)
+    outcome = laptop.sync(fetch=fetch)
+    assert isinstance(outcome, Synced), outcome
+    assert outcome.pushed
+    assert laptop.files() == before
+    assert laptop.git("ls-remote", str(older), "main").split()[0] == laptop.git("rev-parse", "HEAD")
+    push_from(laptop, "week.txt", "goes on\n")
+
+
+def test_an_empty_hub_elsewhere_is_filled_though_it_has_other_branches(
+    world: World, laptop: Clone
+) -> None:
+    laptop.sync()
+    laptop.git("clone", "-q", "--bare", ".", "../older.git")
+    laptop.git("-C", "../older.git", "branch", "-m", "main", "other")
+    leads_elsewhere(laptop, "address")
+    outcome = laptop.sync()
+    assert isinstance(outcome, Synced), outcome
+    assert outcome.pushed
+
+
+def test_a_branch_that_went_another_way_elsewhere_is_asked_about(
+    world: World, laptop: Clone
+) -> None:
+    """Something may have been taken out of it; or somebody went on from the older copy."""
+    shutil.copytree(world.hub, world.folder / "older.git", symlinks=True)
+    desktop = world.clone("desktop")
+    desktop.git("remote", "set-url", "origin", "../older.git")
+    push_from(desktop, "b.txt", "made there\n")
+    laptop.sync()
+    before = laptop.files()
+    leads_elsewhere(laptop, "address")
+    for _ in range(2):
+        question = laptop.sync()
+        assert isinstance(question, Question), question
+        assert question.kind == "rewritten-history"
+        assert "origin leads to another place now" in question.text
+        assert laptop.files() == before
+    assert isinstance(laptop.sync(allowed=frozenset({question.kind})), Synced)
+    assert laptop.files() == before | {b"b.txt": b"made there\n"}
+    push_from(laptop, "b.txt", "goes on\n")
+
+
+def test_a_hub_elsewhere_may_take_refs_that_the_old_one_refused(
+    world: World, laptop: Clone
+) -> None:
+    older = shutil.copytree(world.hub, world.folder / "older.git", symlinks=True)
+    takes_no_own_refs(world)
+    laptop.git("switch", "-q", "--detach")
+    laptop.edit("a.txt", "detached\n")
+    laptop.driver.snapshot()
+    laptop.git("switch", "-q", "main")
+    laptop.sync()
+    leads_elsewhere(laptop, "address")
+    assert isinstance(laptop.sync(), Synced)
+    laptop.git("switch", "-q", "--detach")
+    laptop.edit("a.txt", "detached again\n")
+    laptop.driver.snapshot()
+    assert laptop.git("ls-remote", str(older), "refs/autosync/wip/*")
 
 
 def decline(world: World, words: str) -> None:

@@ -23,6 +23,8 @@ class TreeMemory:
     adopted: bool = False
     published: str = ""
     """The branch that was seen or made on the remote: if it is gone, somebody removed it."""
+    place: str = ""
+    """Where the remote led (remotes/place.py) when both last agreed; empty: they have not yet."""
     roots: list[str] = field(default_factory=list)
 
 

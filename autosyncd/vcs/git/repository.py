@@ -89,8 +89,9 @@ class Repository:
     """Syncs in a row that did not fetch."""
     stable_filters: dict[bytes, bool] = field(default_factory=dict)
     """Whether a filter makes the same of the same bytes each time (filters.py), by its name."""
-    chosen: tuple[object, str | None] | None = None
-    """The remote that was chosen, as long as the configuration is the one with this stamp."""
+    chosen: tuple[object, str | None, str] | None = None
+    """The remote that was chosen and the place that it leads to, as long as the configuration is the one
+    with this stamp."""
     _trees: dict[str, str] = field(default_factory=dict)
     _contained: dict[tuple[str, str], bool] = field(default_factory=dict)
     _packed: tuple[int, int, int] | None = None

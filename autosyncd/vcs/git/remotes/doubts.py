@@ -3,6 +3,7 @@
 from enum import Enum
 
 from autosyncd.vcs.git import ownrefs, refs
+from autosyncd.vcs.git.remotes import place
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.outcomes import Question
 
@@ -37,6 +38,7 @@ def saw(repository: Repository, tip: str | None) -> None:
     ref = seen_ref(repository)
     if tip is not None and repository.commit_at(ref) != tip:
         repository.git("update-ref", ref, tip)
+    place.agreed(repository)
 
 
 def rewriting(
@@ -47,10 +49,20 @@ def rewriting(
     seen = repository.commit_at(seen_ref(repository)) or before
     if seen is None or here is None or there is None or repository.contains(there, seen):
         return Rewriting.NONE
+    if place.is_another(repository):
+        return _elsewhere(repository, here, there)
     shared = repository.git("merge-base", here, seen, ok=(0, 1)).text
     if not shared or repository.contains(there, shared):
         return Rewriting.NONE
     return Rewriting.FOLLOWED if repository.contains(seen, here) else Rewriting.ASKED
+
+
+def _elsewhere(repository: Repository, here: str, there: str) -> Rewriting:
+    """The same, where `seen` was seen at another place. An older copy is brought along, and what has
+    nothing in common is told apart elsewhere (unrelated()). Whether commits were never in another one,
+    or were taken out of it, can't be known."""
+    shared = repository.git("merge-base", here, there, ok=(0, 1)).text
+    return Rewriting.NONE if shared in ("", there) else Rewriting.ASKED
 
 
 def left_here(repository: Repository, here: str, there: str) -> str | None:
@@ -90,6 +102,12 @@ def branch_gone(repository: Repository, remote: str) -> Question:
 
 def rewritten(repository: Repository, remote: str) -> Question:
     """Somebody forced the branch to another history: merging would bring back what was removed."""
+    if place.is_another(repository):
+        return Question(
+            REWRITTEN,
+            f"{remote} leads to another place now, and {repository.memory.branch} there went another "
+            "way than here; going on merges both, which brings back what may have been removed there.",
+        )
     return Question(
         REWRITTEN,
         f"The history of {repository.memory.branch} on {remote} was rewritten, and here are commits "

@@ -13,6 +13,7 @@ from autosyncd.model import Head
 from autosyncd.vcs.driver import Watcher
 from autosyncd.vcs.git import durable
 from autosyncd.vcs.git.committing import hooks
+from autosyncd.vcs.git.remotes import place
 from autosyncd.vcs.git.remotes import remote as remotes
 from autosyncd.vcs.git.remotes.answer import (
     PushVerdict,
@@ -84,6 +85,7 @@ class Publisher:
             refs = remotes.tracking_ref(self.repository, self.remote), seen_ref(self.repository)
             stdin = "".join(f"update {ref} {tip}\n" for ref in refs).encode()
             self.repository.git("update-ref", "--stdin", stdin=stdin)
+            place.agreed(self.repository)
         return answer.verdict
 
     def _way_out(self, words: str, complaint: str) -> str:

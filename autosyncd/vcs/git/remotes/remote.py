@@ -35,7 +35,8 @@ def choose(repository: Repository, config: RepoConfig) -> str | None:
     settings = os.stat(repository.common_dir + b"/config")
     stamp = (settings.st_ino, settings.st_size, settings.st_mtime_ns)
     if repository.chosen is None or repository.chosen[0] != stamp:
-        repository.chosen = (stamp, _choose(repository, config))
+        name = _choose(repository, config)
+        repository.chosen = (stamp, name, _place(repository, name))
     return repository.chosen[1]
 
 
@@ -82,9 +83,8 @@ def channels(
     if not memory.roots and repository.head and not _shallow(repository):
         memory.roots = repository.git("rev-list", "--max-parents=0", "HEAD", "--").text.split()
         repository.remember()
-    url = repository.git("remote", "get-url", remote, ok=(0, 2, 128)).text if remote else ""
     known = channel.channels(
-        _absolute(repository, url), memory.roots, machine_id=machine, override=config.channel
+        _url(repository, remote), memory.roots, machine_id=machine, override=config.channel
     )
     return (*known, *_sparkleshare(repository))
 
@@ -100,8 +100,18 @@ def _sparkleshare(repository: Repository) -> tuple[Channel, ...]:
     return (Channel(words[0]),) if is_id else ()
 
 
-def _absolute(repository: Repository, url: str) -> str:
-    """A path relative to the work tree means the same folder from everywhere (git-clone(1))."""
+def _place(repository: Repository, remote: str | None) -> str:
+    """What the remote leads to, the same for each way to spell its address, and without credentials."""
+    url = _url(repository, remote)
+    return channel.normalise(url, machine_id=repository.memory.machine) if url else ""
+
+
+def _url(repository: Repository, remote: str | None) -> str:
+    """The remote's whole address; empty where there is none. A path relative to the work tree means the
+    same folder from everywhere (git-clone(1))."""
+    if remote is None:
+        return ""
+    url = repository.git("remote", "get-url", remote, ok=(0, 2, 128)).text
     if url.startswith("."):
         return os.path.realpath(os.path.join(os.fsdecode(repository.root), url))
     return url

@@ -17,7 +17,7 @@ from autosyncd.vcs.git.condition import obstacle
 from autosyncd.vcs.git.merging.join import Joiner
 from autosyncd.vcs.git.merging.merge import incoming_hosts
 from autosyncd.vcs.git.permission import refused
-from autosyncd.vcs.git.remotes import doubts
+from autosyncd.vcs.git.remotes import doubts, place
 from autosyncd.vcs.git.remotes import remote as remotes
 from autosyncd.vcs.git.remotes.answer import PushVerdict
 from autosyncd.vcs.git.remotes.publish import Publisher
@@ -80,6 +80,7 @@ class Sync:
         if self.order.local:
             self.base = self.repository.head
             return self._adopt(self.base) if self.base else Synced(None)
+        place.forget_old(self.repository)
         must_fetch = self._must_fetch()
         self.repository.unfetched += 0 if must_fetch else 1
         for tries in range(1, TRIES + 1):
@@ -112,7 +113,8 @@ class Sync:
         repository = self.repository
         nothing_to_push = not self.order.push or self._known() in (None, repository.head)
         # whoever always wins must hear of those that lose (publish.py), so not always without
-        return self.order.fetch or nothing_to_push or repository.unfetched >= UNFETCHED
+        often = repository.unfetched >= UNFETCHED
+        return self.order.fetch or nothing_to_push or often or place.is_another(repository)
 
     def _known(self) -> str | None:
         return self.repository.commit_at(remotes.tracking_ref(self.repository, self.remote))
@@ -128,7 +130,7 @@ class Sync:
         if isinstance(said, Away):
             return said
         if said == remotes.BRANCH_MISSING:
-            was_there = memory.published == memory.branch
+            was_there = memory.published == memory.branch and not place.is_another(repository)
             asked = was_there and not remotes.is_empty(repository, self.remote)
             if asked and doubts.BRANCH_GONE not in self.order.allowed:
                 return doubts.branch_gone(repository, self.remote)
