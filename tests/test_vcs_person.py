@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from autosyncd.vcs.changes import NOTHING_CHANGED
+from autosyncd.vcs.orders import CommitOrder
 from autosyncd.vcs.outcomes import (
     CommitMade,
     NothingToCommit,
@@ -176,6 +178,17 @@ def test_all_staged_is_one_commit(laptop: Clone) -> None:
     assert isinstance(laptop.commit(ignore_staged=True), CommitMade)
     assert laptop.commits() == before + 1
     laptop.is_clean()
+
+
+def test_what_is_staged_is_committed_though_no_file_has_changed(laptop: Clone) -> None:
+    before = laptop.commits()
+    laptop.git("rm", "-q", "--cached", "a.txt")
+    made = laptop.driver.commit(CommitOrder(NOTHING_CHANGED, ignore_staged=True))
+    assert isinstance(made, CommitMade)
+    assert laptop.commits() == before + 1
+    assert b"a.txt" not in laptop.tracked()
+    again = laptop.driver.commit(CommitOrder(NOTHING_CHANGED, ignore_staged=True))
+    assert isinstance(again, NothingToCommit), "nothing but what is staged"
 
 
 def test_staged_and_undone_in_the_tree_is_kept_in_history(laptop: Clone) -> None:

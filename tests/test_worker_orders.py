@@ -6,8 +6,8 @@ import pytest
 
 from autosyncd.link.messages import PullOrder, Resume, SyncNow, Woke
 from autosyncd.model import Head, Status
-from autosyncd.vcs.changes import EVERYTHING, Scope
-from autosyncd.vcs.orders import CommitOrder, Inspect, SyncOrder
+from autosyncd.vcs.changes import EVERYTHING, NOTHING_CHANGED, Scope
+from autosyncd.vcs.orders import CommitOrder, Inspect, Snapshot, SyncOrder
 from autosyncd.vcs.outcomes import (
     Aborted,
     Away,
@@ -15,6 +15,7 @@ from autosyncd.vcs.outcomes import (
     Dirty,
     Failed,
     NoRemote,
+    Snapshotted,
     Synced,
     SyncOutcome,
     Waiting,
@@ -212,3 +213,50 @@ def test_what_a_try_of_held_files_has_merged_goes_out_without_polling() -> None:
     assert local == SyncOrder(fetch=False, push=False, local=True)
     talk.hear(ev.SyncEnded(Synced(NEWER, ahead=True)))
     assert talk.later(talk.due_in).runs == [SyncOrder(fetch=False)]
+
+
+# staged content
+
+STAGED = Waiting(Why.STAGED, "You have staged changes.")
+LOCKED = Waiting(Why.LOCKED, "git status is running.")
+
+
+def test_what_is_staged_is_committed_in_time_though_only_a_sync_has_met_it() -> None:
+    talk = started().hear(PullOrder(NEWS)).hear(ev.SyncEnded(STAGED))
+    since = talk.now
+    while CommitOrder not in map(type, talk.runs):
+        if talk.runs == [Snapshot()]:
+            talk.hear(ev.SnapshotEnded(Snapshotted()))
+        elif talk.runs:
+            talk.hear(ev.SyncEnded(STAGED))
+        else:
+            talk.later(talk.due_in)
+        assert talk.now < since + POLICY.staged_wait + 60
+    assert talk.now >= since + POLICY.staged_wait
+    assert talk.runs == [CommitOrder(NOTHING_CHANGED, ignore_staged=True)]
+    assert talk.hear(ev.CommitEnded(MADE)).runs == [SyncOrder(fetch=True)]
+
+
+def test_what_is_staged_is_committed_in_time_though_a_lock_is_met_now_and_then() -> None:
+    talk = started().hear(changed(b"a")).later(2)
+    since, looks = talk.now, 0
+    while not (talk.runs and getattr(talk.runs[0], "ignore_staged", False)):
+        if talk.runs == [Snapshot()]:
+            talk.hear(ev.SnapshotEnded(Snapshotted()))
+        elif talk.runs:
+            looks += 1
+            talk.hear(ev.CommitEnded(STAGED if looks % 5 else LOCKED))
+        else:
+            talk.later(talk.due_in)
+    assert talk.now < since + POLICY.staged_wait + 60
+
+
+@pytest.mark.parametrize("event", [ev.BranchMoved(), ev.SyncEnded(Synced(NEWS, pulled=1))])
+def test_what_is_staged_next_is_waited_for_as_long(event: ev.Event) -> None:
+    talk = started().hear(PullOrder(NEWS)).hear(ev.SyncEnded(STAGED))
+    talk.later(talk.due_in).hear(event)  # the person has committed it, or taken it back
+    for _ in range(20):
+        talk.later(max(talk.due_in, 0.1))
+        for verb in talk.runs:
+            talk.hear(ENDS.get(type(verb), ev.Tick()))
+    assert talk.state.staged_since is None

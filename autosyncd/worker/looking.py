@@ -129,8 +129,9 @@ def identify_ended(turn: Turn, event: ev.IdentifyEnded) -> None:
 
 
 def branch_moved(turn: Turn, _event: ev.BranchMoved) -> None:
-    """Look who it was, in a moment: a rebase moves it often."""
-    turn.change(identify_due=min(turn.state.identify_due, turn.now + MOMENT))
+    """Look who it was, in a moment: a rebase moves it often. What was staged is committed by that, or no
+    longer what it was."""
+    turn.change(identify_due=min(turn.state.identify_due, turn.now + MOMENT), staged_since=None)
     look_when_quiet(turn)
 
 

@@ -44,7 +44,7 @@ def wait(turn: Turn, waiting: Waiting) -> None:
     if waiting.why is Why.STAGED:
         if turn.state.staged_since is None:
             turn.change(staged_since=turn.now)
-    else:
+    elif waiting.why is not Why.LOCKED:  # which hides whether something is staged
         turn.change(staged_since=None)
 
 

@@ -89,6 +89,7 @@ class State:
     """The person asked: do not wait for the quiet time."""
     description: str = ""
     staged_since: float | None = None
+    """Since when staged content is in the way, of a Commit or of what comes in."""
     left_out: frozenset[LeftOut] = frozenset()
 
     # Sync
@@ -162,9 +163,10 @@ def look_after(looks: int) -> float:
 
 
 def commit_due(state: State, policy: RepoConfig) -> float:
-    """When what changed is committed: after the quiet time, or the longest wait."""
+    """When what changed is committed: after the quiet time, or the longest wait. Where nothing has, what
+    is staged may have been waited for too long."""
     if not state.scope:
-        return NEVER
+        return NEVER if state.staged_since is None else state.staged_since + policy.staged_wait
     if state.hurry:
         return -NEVER
     quiet = state.last_change + policy.commit_after

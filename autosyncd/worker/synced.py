@@ -96,6 +96,7 @@ def _synced(turn: Turn, synced: Synced) -> None:
 def _agreed(turn: Turn, synced: Synced, *, pushing: bool) -> None:
     """The remote was asked, and agrees with what is here."""
     _back_in_touch(turn)
+    turn.change(staged_since=None)
     asking.serve(turn, turn.state.allowed)
     turn.change(last_sync=turn.now, hurry=False)
     if pushing:
