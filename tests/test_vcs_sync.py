@@ -864,3 +864,17 @@ def test_a_commit_that_is_amended_after_it_was_pushed(
         assert clone.files() == {b"a.txt": b"two\n", b"b.txt": expected}
         assert pushed in clone.git("rev-list", "HEAD")
         clone.is_clean()
+
+
+def test_what_an_amend_took_out_stays_out_however_much_is_committed_until_it_is_pushed(
+    world: World,
+) -> None:
+    (laptop,) = world.share({"a.txt": "one\n"}, "laptop")
+    laptop.edit("secret.txt", "not meant to be here\n")
+    push_from(laptop, "b.txt", "b\n")
+    laptop.git("rm", "-q", "secret.txt")
+    laptop.git("commit", "-q", "--amend", "-m", "Without the secret")
+    for number in range(60):  # while the hub is away
+        laptop.git("commit", "-q", "--allow-empty", "-m", str(number))
+    assert isinstance(laptop.sync(), Synced)
+    assert b"secret.txt" not in laptop.files()

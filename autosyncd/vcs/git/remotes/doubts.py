@@ -3,6 +3,7 @@
 from enum import Enum
 
 from autosyncd.vcs.git import ownrefs, refs
+from autosyncd.vcs.git.command import LONG
 from autosyncd.vcs.git.remotes import place
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.outcomes import Question
@@ -10,9 +11,6 @@ from autosyncd.vcs.outcomes import Question
 BRANCH_GONE = "branch-gone"
 REWRITTEN = "rewritten-history"
 UNRELATED = "unrelated-history"
-
-LOOK_BACK = "50"
-"""Moves of the branch within which an amend, or each step of a rebase, is looked for."""
 
 
 class Rewriting(Enum):
@@ -71,12 +69,10 @@ def left_here(repository: Repository, here: str, there: str) -> str | None:
     is to stand against that commit, not beside it."""
     if repository.contains(here, there) or repository.contains(there, here):
         return None
-    walk = ("rev-list", "-g", "-n", LOOK_BACK, repository.ref, "--")
-    said = repository.git(*walk, ok=(0, 128)).text
-    for was in dict.fromkeys(filter(None, said.split("\n"))):
-        if repository.contains(there, was) and not repository.contains(here, was):
-            return was
-    return None
+    git = repository.git
+    was_here = set(git("rev-list", "-g", repository.ref, "--", ok=(0, 128)).text.split())
+    alone = git("rev-list", "--topo-order", there, f"^{here}", "--", timeout=LONG).text.split()
+    return next((commit for commit in alone if commit in was_here), None)
 
 
 def followed(repository: Repository, remote: str, left: str) -> str:
