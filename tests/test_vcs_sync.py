@@ -685,6 +685,25 @@ def test_a_rewritten_history_is_asked_about_and_merged_if_wanted(world: World) -
     assert isinstance(desktop.sync(), Synced)
 
 
+@pytest.mark.parametrize("edits", ["who rewrote", "who followed"])
+def test_what_somebody_chose_to_bring_back_is_not_taken_out_again(world: World, edits: str) -> None:
+    laptop, desktop, tower = rewritten(world, "desktop", "tower")
+    for clone in (laptop, desktop):
+        assert isinstance(clone.sync(), Synced)
+        assert b"gone.txt" not in clone.files()
+    tower.edit("c.txt", "was never there\n")
+    tower.committed()
+    question = tower.sync()
+    assert isinstance(question, Question)
+    assert isinstance(tower.sync(allowed=frozenset({question.kind})), Synced)
+    clone = laptop if edits == "who rewrote" else desktop
+    push_from(clone, "d.txt", "d\n")
+    assert isinstance(tower.sync(), Synced)
+    for clone in (laptop, desktop, tower):
+        assert isinstance(clone.sync(), Synced)
+        assert b"gone.txt" in clone.files()
+
+
 def test_a_rewritten_history_is_not_pushed_over_without_a_fetch(world: World) -> None:
     laptop, desktop = world.share({"a.txt": "one\n"})
     push_from(laptop, "a.txt", "two\n")

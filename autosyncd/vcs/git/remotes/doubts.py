@@ -63,16 +63,24 @@ def _elsewhere(repository: Repository, here: str, there: str) -> Rewriting:
     return Rewriting.NONE if shared in ("", there) else Rewriting.ASKED
 
 
-def left_here(repository: Repository, here: str, there: str) -> str | None:
+def left_here(repository: Repository, here: str, there: str, before: str | None) -> str | None:
     """A commit of the remote's that the branch here has left: the person has amended or rebased what
     was pushed already (gitrevisions(7): the branch was at it once, by its log). What they made of it
-    is to stand against that commit, not beside it."""
+    is to stand against that commit, not beside it. `before` as in rewriting().
+
+    It must have been there until now. What had gone from the remote as well, and is there again, was
+    brought back by somebody who was asked."""
     if repository.contains(here, there) or repository.contains(there, here):
         return None
     git = repository.git
     was_here = set(git("rev-list", "-g", repository.ref, "--", ok=(0, 128)).text.split())
     alone = git("rev-list", "--topo-order", there, f"^{here}", "--", timeout=LONG).text.split()
-    return next((commit for commit in alone if commit in was_here), None)
+    left = [commit for commit in alone if commit in was_here]
+    until_now = [tip for tip in (repository.commit_at(seen_ref(repository)), before) if tip]
+    if not left or not until_now:
+        return None
+    still = set(git("rev-list", *until_now, f"^{here}", "--", timeout=LONG).text.split())
+    return next((commit for commit in left if commit in still), None)
 
 
 def followed(repository: Repository, remote: str, left: str) -> str:

@@ -48,14 +48,14 @@ class Agreement:
             return question
         if self.joiner.left is not None:
             return there
-        target = self.joiner.join(self._onto(here, there), there)
+        target = self.joiner.join(self._onto(here, there, before), there)
         for more in self._waiting(here):
             target = self.joiner.join(target, more)
         return case.distinct(repository, here, target, self.joiner)
 
-    def _onto(self, here: str, there: str) -> str:
+    def _onto(self, here: str, there: str, before: str | None) -> str:
         """What is here, as an edit of the commit that the person has amended or rebased, if so."""
-        left = doubts.left_here(self.repository, here, there)
+        left = doubts.left_here(self.repository, here, there, before)
         if left is None:
             return here
         message = f"{self.committer.config.name}: rewritten here after it was pushed"
