@@ -257,6 +257,40 @@ def test_both_are_merged_when_it_is_closed(
         clone.is_clean()
 
 
+@pytest.mark.parametrize("closed", [True, False])
+def test_an_edit_of_it_brings_nothing_back_that_was_rewritten_away(
+    world: World, trees: tuple[Clone, Clone], logger: Logger, closed: bool
+) -> None:
+    """It is committed beside the branch, on the version that it was made from."""
+    laptop, desktop = trees
+    desktop.edit("password.txt", "hunter2\n")
+    exchange(desktop, laptop)
+    their_edit(laptop)
+    exchange(desktop)
+    logger.append("append\n")
+    if closed:
+        logger.close()
+    desktop.commit()
+    desktop.git("rm", "-q", "password.txt")
+    tree = desktop.git("write-tree")
+    without = desktop.git("commit-tree", tree, "-p", "HEAD~2", "-m", "Without the password")
+    desktop.git("reset", "-q", "--soft", without)
+    desktop.git("push", "-q", "-f", "origin", "main")
+    exchange(desktop, laptop)
+    if not closed:
+        logger.append("and more\n")
+        exchange(desktop)
+        logger.close()
+    exchange(desktop, laptop, desktop, times=2)
+    wanted = THEIRS + "append\n" + ("" if closed else "and more\n")
+    assert desktop.read("app.log").decode() == laptop.read("app.log").decode() == wanted
+    for clone in trees:
+        assert set(clone.files()) == {b"app.log", b"other", b"new/file"}
+        clone.is_clean()
+    assert "password.txt" not in world.hub_git("log", "--format=", "--name-only", "main")
+    assert desktop.git("for-each-ref", "refs/autosync/side") == ""
+
+
 def test_freed_by_a_look_at_held_files_alone(trees: tuple[Clone, Clone], logger: Logger) -> None:
     laptop, desktop = trees
     their_edit(laptop)

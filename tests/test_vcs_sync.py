@@ -852,6 +852,32 @@ def test_a_request_for_help_that_has_served_brings_nothing_back(world: World) ->
     assert tips_on(world) == ""
 
 
+def test_a_request_for_help_on_a_history_that_was_left_is_its_owners_to_decide(
+    world: World,
+) -> None:
+    """It has something that the branch never had, and the password too."""
+    laptop, desktop = world.share({"a.txt": "one\n"})
+    other = world.clone("other")
+    push_from(laptop, "password.txt", "hunter2\n")
+    for clone in (desktop, other):
+        assert isinstance(clone.sync(), Synced)
+    desktop.edit("b.txt", "too slow\n")
+    desktop.committed()
+    ask_for_help(desktop)  # and goes to sleep
+    laptop.git("reset", "-q", "--hard", "HEAD~1")
+    laptop.commit_by_hand("c.txt", "c\n")
+    laptop.git("push", "-q", "-f", "origin", "main")
+    for clone in (other, laptop, other):
+        outcome = clone.sync()
+        assert isinstance(outcome, Synced), outcome
+        assert "password.txt" not in world.hub_git("ls-tree", "--name-only", "main")
+    assert b"password.txt" not in {*laptop.files(), *other.files()}
+    assert tips_on(world) != ""
+    question = desktop.sync()
+    assert isinstance(question, Question)
+    assert question.kind == "rewritten-history"
+
+
 @pytest.mark.parametrize("elsewhere", [False, True], ids=["nobody else", "somebody else edits too"])
 @pytest.mark.parametrize("how", ["amend", "squash"])
 def test_a_commit_that_is_amended_after_it_was_pushed(

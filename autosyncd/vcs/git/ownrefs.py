@@ -31,6 +31,12 @@ def keep_before(repository: Repository, left: str) -> str:
     return ref
 
 
+def leave_side(repository: Repository, commit: str) -> None:
+    """What was edited there is in the branch, which is not to contain the commit itself."""
+    keep_before(repository, commit)
+    repository.git("update-ref", "-d", refs.side(repository.memory.tree, commit))
+
+
 def sides(repository: Repository, head: str) -> list[str]:
     """Commits of our own that are to be merged into the branch: edits that could not be published
     yet (held.py)."""

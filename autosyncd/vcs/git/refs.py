@@ -5,7 +5,7 @@ remote, and worktrees that share a repository, never meet in one. Nobody but tha
 moves it. A person may delete any of them; what they alone hold is gone then.
 
     side/TREE/COMMIT      here    a commit that is still to be merged into the branch (held.py), until
-                                  the branch contains it
+                                  the branch contains it, or has what was edited in it
     wip/TREE              both    the newest snapshot (snapshot.py), until autosyncd has gone on
     seen/TREE/BRANCH      here    where the remote's branch was when both last agreed (doubts.py);
                                   stays, and moves with each Sync

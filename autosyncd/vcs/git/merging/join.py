@@ -15,6 +15,8 @@ class Joiner:
     name: str
     author: Author
     conflicts: list[bytes] = field(default_factory=list)
+    carried: list[str] = field(default_factory=list)
+    """Edits beside the branch of which only what was edited is in it."""
     left: str | None = None
     """The commit here whose history the remote has left for another."""
 
@@ -22,7 +24,7 @@ class Joiner:
         """A commit that contains both; of a history that is left, only what was edited since."""
         contains, left = self.repository.contains, self.left
         if left is not None and contains(ours, left) and not contains(theirs, left):
-            return self._carry_over(ours, theirs, left)
+            return self.carry_over(ours, theirs, left)
         if contains(ours, theirs):
             return ours
         if contains(theirs, ours):
@@ -32,7 +34,7 @@ class Joiner:
         message = f"{self.name}: merge changes of other machines"
         return self._commit(merged.tree, [ours, theirs], message)
 
-    def _carry_over(self, ours: str, theirs: str, left: str) -> str:
+    def carry_over(self, ours: str, theirs: str, left: str) -> str:
         """What `ours` has changed since `left`, on `theirs`. For the merge, theirs stands where it
         would be if it had been made from `left`."""
         if ours == left:

@@ -83,13 +83,22 @@ def left_here(repository: Repository, here: str, there: str, before: str | None)
     return next((commit for commit in left if commit in still), None)
 
 
+def left_below(repository: Repository, target: str, edit: str) -> str | None:
+    """The newest commit that `edit`, which waits to be merged, was made on and that the branch has left:
+    it was there once, and `target` is without it. Merged as it is, the edit would bring it back."""
+    git, before = repository.git, refs.below("before", repository.memory.tree)
+    alone = git("rev-list", "--topo-order", edit, f"^{target}", "--", timeout=LONG).text.split()
+    was_here = set(git("rev-list", "-g", repository.ref, "--", ok=(0, 128)).text.split())
+    was_here |= {commit for commit, _ in ownrefs.listed(repository, before)}
+    return next((commit for commit in alone if commit in was_here), None)
+
+
 def followed(repository: Repository, remote: str, left: str) -> str:
     """The branch has left that history: nothing of it is to be merged again. The sentence to say."""
     tree = repository.memory.tree
-    for commit, ref in ownrefs.listed(repository, refs.below("side", tree)):
+    for commit, _ in ownrefs.listed(repository, refs.below("side", tree)):
         if repository.contains(commit, left):  # an edit during the update, which was carried over
-            ownrefs.keep_before(repository, commit)
-            repository.git("update-ref", "-d", ref)
+            ownrefs.leave_side(repository, commit)
     return (
         f"The history of {repository.memory.branch} on {remote} was rewritten, and this tree has "
         f"followed it; what was here is kept: git log {refs.before(tree, left)}"

@@ -3,7 +3,8 @@
 `refs/autosync/tips/TREE/BRANCH` on the remote: the bytes are safe there, and whoever fetches takes them
 along into the branch. A tip that the branch has had is never taken along again: when somebody takes
 commits out of the branch and forces it, a tip that was forgotten there must not bring them back. So it
-is taken away by its owner as soon as it has served, or by whoever finds it later.
+is taken away by its owner as soon as it has served, or by whoever finds it later. A tip on commits that
+the branch has left is not taken along either: its owner is asked as soon as it fetches.
 """
 
 from dataclasses import dataclass

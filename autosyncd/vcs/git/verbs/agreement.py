@@ -33,6 +33,7 @@ class Agreement:
         before it was fetched."""
         repository = self.repository
         self.joiner.conflicts.clear()
+        self.joiner.carried.clear()
         self.joiner.left = None
         if not self.committer.config.pull:
             return self._without_pull(here, there) if here and there else here
@@ -49,8 +50,10 @@ class Agreement:
         if self.joiner.left is not None:
             return there
         target = self.joiner.join(self._onto(here, there, before), there)
-        for more in self._waiting(here):
-            target = self.joiner.join(target, more)
+        target = self.with_sides(target, here)
+        for tip in self.tips.waiting():
+            if doubts.left_below(repository, target, tip) is None:
+                target = self.joiner.join(target, tip)
         return case.distinct(repository, here, target, self.joiner)
 
     def _onto(self, here: str, there: str, before: str | None) -> str:
@@ -62,9 +65,16 @@ class Agreement:
         tree, author = self.repository.tree_of(here), self.committer.author
         return make_commit(self.repository, tree, [here, left], message=message, author=author)
 
-    def _waiting(self, here: str) -> list[str]:
-        """What is to be merged besides the branch."""
-        return [*ownrefs.sides(self.repository, here), *self.tips.waiting()]
+    def with_sides(self, target: str, here: str) -> str:
+        """Joined with our edits that wait beside; without what the branch has left since."""
+        for edit in ownrefs.sides(self.repository, here):
+            left = doubts.left_below(self.repository, target, edit)
+            if left is None:
+                target = self.joiner.join(target, edit)
+            else:
+                self.joiner.carried.append(edit)
+                target = self.joiner.carry_over(edit, target, left)
+        return target
 
     def _doubt(
         self, here: str, there: str, before: str | None, *, related: bool
@@ -74,7 +84,7 @@ class Agreement:
         repository = self.repository
         found = doubts.rewriting(repository, here, there, before)
         if found is not doubts.Rewriting.NONE and doubts.REWRITTEN not in self.allowed:
-            edits = held.recall(repository) or self._waiting(here)
+            edits = held.recall(repository) or ownrefs.sides(repository, here)
             if found is doubts.Rewriting.ASKED or edits:
                 return doubts.rewritten(repository, self.remote)
             self.joiner.left = here

@@ -185,6 +185,8 @@ class Sync:
         if not self.order.local:
             doubts.saw(self.repository, self._known())
             notes.append(remotes.to_tell(self.repository, self.remote))
+        for edit in self.joiner.carried:
+            ownrefs.leave_side(self.repository, edit)
         if self.joiner.left is not None:
             notes.append(doubts.followed(self.repository, self.remote, self.joiner.left))
         said, note = self.publisher, together(*notes)
