@@ -11,7 +11,8 @@ from autosyncd.vcs.git.committing import bypaths, excerpt, quick, wholeindex
 from autosyncd.vcs.git.committing.draft import Doubtful
 from autosyncd.vcs.git.updating import update
 from autosyncd.vcs.git.verbs.commit import TRIES
-from autosyncd.vcs.outcomes import CommitMade, NothingToCommit, Synced, Waiting, Why
+from autosyncd.vcs.outcomes import CommitMade, Dirty, NothingToCommit, Synced, Waiting, Why
+from tests.test_vcs_filters import program
 from tests.trees import Clone, World, make_world
 
 OLD = "".join(f"old {number}\n" for number in range(9))
@@ -284,3 +285,102 @@ def test_a_revert_by_the_persons_git_while_a_file_is_held_is_left_alone(
     laptop.sync()
     assert laptop.read("app.log").decode() == desktop.read("app.log").decode() == OLD
     desktop.is_clean()
+
+
+@pytest.mark.parametrize("leave", LEAVING)
+@pytest.mark.parametrize("opened", [False, True])
+def test_what_came_in_is_edited_after_the_person_has_left_the_branch(
+    world: World, monkeypatch: pytest.MonkeyPatch, leave: str, *, opened: bool
+) -> None:
+    """It can't be taken back any more: the edit stays where it was made, and belongs to no other
+    branch; what was edited before they left stays too."""
+    laptop, desktop = world.share({"a.txt": OLD, "b.txt": "1\n"})
+    desktop.edit("a.txt", OLD.replace("old 0", "new 0"))
+    desktop.edit("b.txt", "2\n")
+    desktop.committed()
+    desktop.sync()
+    laptop.edit("a.txt", OLD.replace("old 8", "mine"))
+    file: list[FileIO] = []
+
+    def then(number: int) -> None:
+        if number == 2:
+            laptop.git(*LEAVING[leave])
+            if opened:
+                file.append(FileIO(laptop.path("b.txt"), "a"))
+            else:
+                laptop.edit("b.txt", "2, and mine\n")
+
+    between(monkeypatch, update, "apply", then)
+    assert isinstance(laptop.sync(), Waiting)
+    monkeypatch.undo()
+    assert laptop.read("a.txt").decode() == OLD.replace("old 8", "mine")
+    assert laptop.read("b.txt") == (b"2\n" if opened else b"2, and mine\n")
+    assert laptop.status() == " M a.txt\n M b.txt"
+    assert not (laptop.root / ".git/autosync/held.json").exists()
+    for one in file:
+        one.close()
+
+
+# commits are taken back in the middle of a verb: `git reset --soft` takes no lock
+
+
+@pytest.fixture
+def with_secret(world: World) -> tuple[Clone, str]:
+    """A machine on which something comes in, and its newest commit, which was pushed nowhere."""
+    laptop, desktop = world.share({"a.txt": "one\n", "b.txt": "one\n"})
+    laptop.edit("a.txt", "two\n")
+    laptop.edit("new.txt", "new\n")
+    laptop.committed()
+    laptop.sync()
+    desktop.reopen(push=False)
+    desktop.commit_by_hand("secret.txt", "a password\n")
+    return desktop, desktop.git("rev-parse", "HEAD")
+
+
+@pytest.mark.parametrize("edited", [False, True])
+@pytest.mark.parametrize("when", ["obstacle", "apply"])
+def test_the_person_takes_a_commit_back_while_changes_come_in(
+    with_secret: tuple[Clone, str], monkeypatch: pytest.MonkeyPatch, when: str, *, edited: bool
+) -> None:
+    """What was put there by then was joined with it: it goes back, and comes in without it."""
+    desktop, secret = with_secret
+    if edited:  # by the first round: it is committed on what is then taken back
+        desktop.edit("new.txt", "mine\n")
+    last = 2 if edited and when == "apply" else 1
+
+    def once(number: int) -> None:
+        if number == last:
+            desktop.git("reset", "-q", "--soft", "HEAD~1")
+
+    between(monkeypatch, update, when, once)
+    assert isinstance(desktop.sync(), Dirty)
+    monkeypatch.undo()
+    assert secret not in desktop.git("rev-list", "HEAD").split()
+    assert desktop.read("secret.txt") == b"a password\n"
+    assert desktop.read("a.txt") == b"one\n"
+    assert desktop.read("new.txt") == b"mine\n" if edited else "new.txt" not in desktop.files()
+    desktop.git("rm", "-q", "--cached", "secret.txt")
+    (desktop.root / ".git/info/exclude").write_text("secret.txt\n")
+    desktop.commit()
+    assert isinstance(desktop.sync(), Synced)
+    assert secret not in desktop.git("rev-list", "HEAD").split()
+    assert desktop.read("a.txt") == b"two\n"
+    assert b"new\n" in desktop.files().values()
+    assert (b"mine\n" in desktop.files().values()) == edited
+    assert desktop.read("secret.txt") == b"a password\n"
+
+
+def test_the_person_takes_a_commit_back_while_a_filter_works(
+    with_secret: tuple[Clone, str], world: World
+) -> None:
+    """It works before the lock is taken, for minutes perhaps, on what was joined with that commit."""
+    desktop, secret = with_secret
+    desktop.edit(".git/info/attributes", "a.txt filter=slow\n")
+    done = world.folder / "done"
+    reset = f"test -e {done} || git -C {desktop.root} reset -q --soft HEAD~1; touch {done}"
+    desktop.git("config", "filter.slow.smudge", program(world, "slow", f"{reset}; exec cat"))
+    desktop.reopen()
+    assert isinstance(desktop.sync(), Dirty)
+    assert done.exists()
+    assert secret not in desktop.git("rev-list", "HEAD").split()
+    assert desktop.read("a.txt") == b"one\n"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from autosyncd.vcs.git.lock import holder_of
 from autosyncd.vcs.git.repository import Repository
-from autosyncd.vcs.outcomes import Waiting, Why
+from autosyncd.vcs.outcomes import Dirty, Waiting, Why
 
 OPERATIONS = (
     (b"rebase-merge", "a rebase", "git rebase --continue or --abort"),
@@ -121,6 +121,14 @@ def staged(found: str | None, head_tree: str) -> Waiting | None:
     if found != head_tree:
         return Waiting(Why.STAGED, "You have staged changes; it goes on after your: git commit")
     return None
+
+
+def rewritten(repository: Repository, before: str | None, now: str | None) -> Dirty | None:
+    """The branch was at `before` and is at `now`, which does not contain that: the person has taken
+    commits back (amend, reset). What was joined with those would bring them back."""
+    if before is None or (now is not None and repository.contains(now, before)):
+        return None
+    return Dirty("The branch was rewritten meanwhile.")
 
 
 def locked(repository: Repository) -> Waiting | None:

@@ -49,6 +49,15 @@ def sides(repository: Repository, head: str) -> list[str]:
     return sorted(found)
 
 
+def give_up_sides(repository: Repository, left: str, newest: str) -> None:
+    """Commits up to `newest` that were made on `left`, which the person has taken back: merged, they
+    would bring it back, so they are only kept."""
+    for commit, ref in list(listed(repository, refs.below("side", repository.memory.tree))):
+        if repository.contains(newest, commit) and repository.contains(commit, left):
+            keep_before(repository, commit)
+            repository.git("update-ref", "-d", ref)
+
+
 def fetched_tips(repository: Repository, *which: str) -> list[tuple[str, str, str]]:
     """Tip, tree and branch of each that a fetch has brought, ours among them, or of `which` of them
     (git-for-each-ref(1))."""

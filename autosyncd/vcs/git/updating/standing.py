@@ -1,15 +1,18 @@
 """Where an update stands between two of its rounds, and what moves it on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 
-from autosyncd.vcs.git import held, indexes
-from autosyncd.vcs.git.condition import elsewhere
+from autosyncd.vcs.git import held, indexes, ownrefs
+from autosyncd.vcs.git.condition import elsewhere, rewritten
 from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.merging.join import Joiner
 from autosyncd.vcs.git.repository import Repository
+from autosyncd.vcs.git.step import Step
 from autosyncd.vcs.git.updating.slippedin import SlippedIn
-from autosyncd.vcs.outcomes import Waiting
+from autosyncd.vcs.outcomes import Dirty, Waiting
+
+Steps = Mapping[bytes, Step]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -25,8 +28,8 @@ class Standing:
     """The tree of what lies there."""
     record: held.Held
     """What was held before."""
-    left: Waiting | None = None
-    """The person is on another branch: what came in is taken out again."""
+    left: Waiting | Dirty | None = None
+    """The person is on another branch, or has rewritten this one: what came in is taken out again."""
 
     def take_in(self, found: SlippedIn, joiner: Joiner) -> None:
         """Edits slipped in, and are committed: they are part of what is wanted."""
@@ -35,17 +38,34 @@ class Standing:
         for edit in sorted(set(found.held_edits.values())):
             self.target = joiner.join(self.target, edit)
 
+    def kept(
+        self, repository: Repository, waiting: Set[bytes], steps: Steps, merged: str
+    ) -> held.Held:
+        """The record of the paths that wait. What an earlier round has put there for a target that is
+        another now, and that somebody has open, waits for nothing: it is a new file of theirs."""
+        kept = {}
+        for path in waiting if self.left is None else waiting & self.record.keys():
+            base = self.record.get(path, self.ours or merged)
+            goes = path in steps and steps[path].new is None
+            if not goes or held.version_in(repository, base, path) is not None:
+                kept[path] = base
+        return kept
+
     def look_anew(
         self, repository: Repository, merged: str, entries: Mapping[bytes, Version | None]
-    ) -> Waiting | None:
+    ) -> Waiting | Dirty | None:
         """The branch was moved meanwhile, or the person has left it; `entries` were put on the disk for
         `merged`. Why it can't go on, if it can't."""
         self.disk = indexes.tree_with(repository, self.disk, entries)
-        self.left = elsewhere(repository)
+        now = repository.head
+        taken_back = rewritten(repository, self.head, now)
+        self.left = elsewhere(repository) or taken_back
         if self.left is None:
-            self.target, self.head, self.ours = merged, repository.head, repository.head
-        elif self.head is None:
+            self.target, self.head, self.ours = merged, now, now
+        elif self.head is None or self.ours is None:
             return self.left
-        else:  # what was put there is no part of the branch they are on
-            self.target = self.ours = self.head
+        else:  # what was put there is no part of the history they are on; what they edited stays
+            if taken_back is not None:
+                ownrefs.give_up_sides(repository, self.head, self.ours)
+            self.target = self.ours
         return None

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from autosyncd.vcs.changes import Scope
 from autosyncd.vcs.git import held, indexes, submodules
 from autosyncd.vcs.git.committing.attempt import Committer
-from autosyncd.vcs.git.condition import locked, obstacle, staged
+from autosyncd.vcs.git.condition import locked, obstacle, rewritten, staged
 from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.entries import (
     Pairs,
@@ -27,7 +27,6 @@ from autosyncd.vcs.git.history import advance, published
 from autosyncd.vcs.git.lock import IndexBusy, IndexLock
 from autosyncd.vcs.git.merging.join import Joiner
 from autosyncd.vcs.git.repository import Repository
-from autosyncd.vcs.git.step import Step
 from autosyncd.vcs.git.updating import arrivals, early, nextindex
 from autosyncd.vcs.git.updating.apply import Applied, apply
 from autosyncd.vcs.git.updating.asking import incoming_question
@@ -35,7 +34,7 @@ from autosyncd.vcs.git.updating.early import NOTHING_EARLY, Early
 from autosyncd.vcs.git.updating.overwritten import set_aside
 from autosyncd.vcs.git.updating.remaining import Remaining
 from autosyncd.vcs.git.updating.slippedin import absorb
-from autosyncd.vcs.git.updating.standing import Standing
+from autosyncd.vcs.git.updating.standing import Standing, Steps
 from autosyncd.vcs.orders import SyncOrder
 from autosyncd.vcs.outcomes import Dirty, Failed, Question, Waiting, Why
 
@@ -45,8 +44,6 @@ FORBIDDEN = (
     "What comes in holds {}, a name that git forbids here, so nothing of it is taken until that is "
     "renamed where it was made; what is committed here is pushed all the same."
 )
-
-Steps = Mapping[bytes, Step]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,16 +80,16 @@ class Update:
     """What was put there, and its lstat(2)."""
     compared: dict[tuple[str, str], Pairs] = field(default_factory=dict)
 
-    def run(self, target: str) -> Updated | Dirty | Waiting | Question | Failed:
+    def run(self, base: str | None, target: str) -> Updated | Dirty | Waiting | Question | Failed:
         """See update()."""
         waiting = obstacle(self.repository)
         if waiting is not None:
             return waiting
         if early.may_take_long(self.repository):
-            target = self._stage_early(target)
+            target, base = self._stage_early(base, target)
         try:
             with IndexLock(self.repository) as lock:
-                outcome = self._settle(lock, target)
+                outcome = self._settle(lock, base, target)
         except IndexBusy:
             return locked(self.repository) or Waiting(Why.LOCKED, "Another git command is running.")
         except nextindex.ForbiddenName as problem:
@@ -101,9 +98,11 @@ class Update:
             published(self.repository, outcome.head)
         return outcome
 
-    def _stage_early(self, target: str) -> str:
-        """What takes long, before the lock is taken; the commit to come to."""
+    def _stage_early(self, base: str | None, target: str) -> tuple[str, str | None]:
+        """What takes long, before the lock is taken; the commit to come to, and what was here."""
         repository, head = self.repository, self.repository.head
+        if rewritten(repository, base, head) is not None:
+            return target, base  # that is found under the lock
         indexes.copy_own(repository)
         merged = self.joiner.join(head, target) if head else target
         disk = held.disk_tree(repository, head, held.recall(repository))
@@ -112,10 +111,14 @@ class Update:
         if self._ask(steps, disk, wanted) is None:
             changed = self._entries(repository.tree_of(head), wanted)
             self.early = early.stage_early(repository, changed, steps)
-        return merged
+        return merged, head
 
-    def _settle(self, lock: IndexLock, target: str) -> Updated | Dirty | Waiting | Question:
+    def _settle(
+        self, lock: IndexLock, base: str | None, target: str
+    ) -> Updated | Dirty | Waiting | Question:
         repository, head = self.repository, self.repository.head
+        if (stop := rewritten(repository, base, head)) is not None:
+            return stop
         indexes.copy_own(repository)
         waiting = staged(nextindex.staged_tree(repository), repository.tree_of(head))
         if waiting is not None:
@@ -134,7 +137,7 @@ class Update:
 
     def _round(
         self, lock: IndexLock, at: Standing, *, first: bool
-    ) -> Updated | Waiting | Question | None:
+    ) -> Updated | Dirty | Waiting | Question | None:
         """Come as far as nobody minds; None when that was not to the end."""
         repository, remaining = self.repository, self.remaining
         merged = self.joiner.join(at.ours, at.target) if at.ours else at.target
@@ -149,25 +152,17 @@ class Update:
         arrivals.note(repository, steps, applied.done, record=at.record, commit=at.ours)
         remaining.spare_ignored(applied.dirty)
         dirty = applied.dirty - remaining.stubborn
-        if dirty:
+        if dirty and at.left is None:
             self._absorb(at, applied, dirty)
             return None
-        base = at.ours or merged
-        kept = {path: at.record.get(path, base) for path in applied.held | applied.dirty}
-        self._give_up(kept, steps)
+        kept = at.kept(repository, applied.held | applied.dirty, steps, merged)
         held.record(repository, kept)  # before the branch moves
+        if at.left is not None:
+            return at.left
         remaining.leave_submodules(self.links)
         if self._move(lock, at.head, merged):
-            return at.left or self._updated(merged, kept)
+            return self._updated(merged, kept)
         return at.look_anew(repository, merged, applied.entries)
-
-    def _give_up(self, kept: held.Held, steps: Steps) -> None:
-        """What an earlier round has put there for a target that is another now, and that somebody has
-        open, waits for nothing: it is a new file of theirs."""
-        for path, base in list(kept.items()):
-            goes = path in steps and steps[path].new is None
-            if goes and held.version_in(self.repository, base, path) is None:
-                del kept[path]
 
     def _absorb(self, at: Standing, applied: Applied, dirty: Set[bytes]) -> None:
         """Commit what was edited meanwhile."""
@@ -231,11 +226,18 @@ class Update:
 
 
 def update(
-    repository: Repository, committer: Committer, order: SyncOrder, *, joiner: Joiner, target: str
+    repository: Repository,
+    committer: Committer,
+    order: SyncOrder,
+    *,
+    joiner: Joiner,
+    base: str | None,
+    target: str,
 ) -> Updated | Dirty | Waiting | Question | Failed:
-    """Bring branch, index and work tree to the target, or say why not now."""
+    """Bring branch, index and work tree to the target, or say why not now. `base` is where the branch
+    was when the target was made."""
     remaining = Remaining(repository, committer.config)
     run = Update(
         repository=repository, committer=committer, order=order, joiner=joiner, remaining=remaining
     )
-    return run.run(target)
+    return run.run(base, target)

@@ -13,7 +13,7 @@ from autosyncd.model import Head, RepoConfig
 from autosyncd.vcs.driver import Watcher
 from autosyncd.vcs.git import held, ownrefs, signing
 from autosyncd.vcs.git.committing.attempt import Committer
-from autosyncd.vcs.git.condition import obstacle
+from autosyncd.vcs.git.condition import obstacle, rewritten
 from autosyncd.vcs.git.merging.join import Joiner
 from autosyncd.vcs.git.merging.merge import incoming_hosts
 from autosyncd.vcs.git.permission import refused
@@ -152,8 +152,8 @@ class Sync:
             memory.published = memory.branch
             repository.remember()
         here = repository.head
-        if self.base and not (here and repository.contains(here, self.base)):
-            return Dirty("The branch was rewritten meanwhile.")  # joining would bring that back
+        if (stop := rewritten(repository, self.base, here)) is not None:
+            return stop
         if not self.order.local:
             snapshots = Snapshots(repository, self.config, self.committer.author)
             self.notes.append(snapshots.forget(self.remote if self.config.push else None))
@@ -162,7 +162,9 @@ class Sync:
         self.watcher.stage(Stage.UPDATE)
         if self.joiner.left is not None:
             ownrefs.keep_before(repository, self.joiner.left)
-        updated = update(repository, self.committer, self.order, joiner=self.joiner, target=target)
+        updated = update(
+            repository, self.committer, self.order, joiner=self.joiner, base=here, target=target
+        )
         if not isinstance(updated, Updated):
             return updated
         return self._synced(
