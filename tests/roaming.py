@@ -83,6 +83,9 @@ def roaming(folder: Path) -> Iterator[Roaming]:
     """All of it, online and at rest."""
     shared = hub(folder)
     tree = clone(shared, folder / "notes")
+    # the first commit is what the two know each other by: each calls the hub by another name
+    git(tree, "commit", "-q", "--allow-empty", "-m", "begin")
+    git(tree, "push", "-q", "origin", "HEAD:main")
     with (
         Net("laptop", "desktop") as net,
         XmppServer(folder / "server", net=net) as server,
@@ -97,12 +100,7 @@ def roaming(folder: Path) -> Iterator[Roaming]:
         box.run("/checkout/script/install", user="root", timeout=300)
         laptop = configured(box)
         box.shell(f"chmod a+rx {HERE}; chmod -R a+rwX {HERE}/hub.git {HERE}/server", user="root")
-        box.shell(
-            f"git config --global safe.directory '*'; git clone -q {HERE}/hub.git notes;"
-            # both know the hub by one name, or they would not meet
-            f"git config --global url.{HERE}/.insteadOf {folder}/;"
-            f"git -C notes remote set-url origin {shared}"
-        )
+        box.shell(f"git config --global safe.directory '*'; git clone -q {HERE}/hub.git notes")
         box.run(
             "sh",
             "-ec",
