@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -617,16 +618,63 @@ def test_a_rewritten_history_is_followed_where_nothing_is_lost_by_it(
     assert laptop.files() == desktop.files()
 
 
-def test_a_branch_that_was_set_back_is_followed(world: World) -> None:
+def set_back(world: World, **config: object) -> tuple[Clone, Clone]:
+    """The hub has lost a commit that both have."""
     laptop, desktop = world.share({"a.txt": "one\n"})
-    push_from(laptop, "a.txt", "a mistake\n")
+    push_from(laptop, "a.txt", "two\n")
     desktop.sync()
-    laptop.git("reset", "-q", "--hard", "HEAD~1")
-    laptop.git("push", "-qf", "origin", "main")
-    assert isinstance(desktop.sync(), Synced)
-    assert desktop.files() == {b"a.txt": b"one\n"}
+    desktop.reopen(**config)
+    world.hub_git("update-ref", "refs/heads/main", "main~1")
+    return laptop, desktop
+
+
+@pytest.mark.parametrize("pull", [True, False])
+@pytest.mark.parametrize("fetch", [True, False])
+@pytest.mark.parametrize("edited", [True, False])
+def test_a_branch_that_was_set_back_is_asked_about(
+    world: World, *, edited: bool, fetch: bool, pull: bool
+) -> None:
+    """By a backup that was put back, or to take something out: so nothing leaves the tree by itself,
+    and nothing is published again."""
+    laptop, desktop = set_back(world, pull=pull)
+    lost, there = desktop.git("rev-parse", "HEAD"), world.hub_git("rev-parse", "main")
+    if edited:
+        desktop.edit("b.txt", "made here since\n")
+        desktop.committed()
+    before = desktop.files()
+    for _ in range(2):
+        question = desktop.sync(fetch=fetch)
+        assert isinstance(question, Question), question
+        assert question.kind == "rewritten-history"
+        assert "has lost the newest commits of main" in question.text
+        assert (desktop.files(), world.hub_git("rev-parse", "main")) == (before, there)
+    outcome = desktop.sync(allowed=frozenset({question.kind}))
+    assert isinstance(outcome, Synced)
+    assert outcome.pushed
+    assert desktop.files() == before
+    assert lost in world.hub_git("rev-list", "main").split()
     assert isinstance(laptop.sync(), Synced)
-    assert laptop.files() == {b"a.txt": b"one\n"}
+    assert laptop.files() == before
+
+
+@pytest.mark.parametrize("edited", [True, False])
+def test_a_branch_that_was_set_back_is_followed_by_the_command_that_is_named(
+    world: World, *, edited: bool
+) -> None:
+    _, desktop = set_back(world)
+    if edited:
+        desktop.edit("b.txt", "made here since\n")
+        desktop.committed()
+    question = desktop.sync()
+    assert isinstance(question, Question)
+    command = shlex.split(question.text.rpartition("since: ")[2])
+    subprocess.run(command, env=desktop.environment, check=True, capture_output=True)
+    outcome = desktop.sync()
+    assert isinstance(outcome, Synced), outcome
+    assert outcome.pushed is edited
+    since = {b"b.txt": b"made here since\n"} if edited else {}
+    assert desktop.files() == {b"a.txt": b"one\n"} | since
+    desktop.is_clean()
 
 
 def test_an_edit_meanwhile_is_carried_over_to_the_rewritten_history(world: World) -> None:
@@ -652,7 +700,9 @@ def test_a_rewritten_history_that_takes_most_files_away_is_asked_about(world: Wo
         laptop.edit(f"{n}.txt", f"{n}\n")
     push_from(laptop, "a.txt", "two\n")
     desktop.sync()
-    laptop.git("push", "-qf", "origin", "HEAD~1:main")
+    laptop.git("reset", "-q", "--hard", "HEAD~1")
+    laptop.git("commit", "-q", "--amend", "-m", "Begun anew")
+    laptop.git("push", "-qf", "origin", "main")
     for _ in range(2):
         question = desktop.sync()
         assert isinstance(question, Question), question

@@ -1,5 +1,7 @@
 """What a fetch can bring that a person should decide: a branch gone, rewritten, or a stranger's."""
 
+import os
+import shlex
 from enum import Enum
 
 from autosyncd.vcs.git import ownrefs, refs
@@ -20,6 +22,8 @@ class Rewriting(Enum):
     """Nothing that was taken away there would come back from here."""
     FOLLOWED = "followed"
     """All that is here was there once: it can be left, and is kept beside."""
+    SET_BACK = "set back"
+    """Commits have gone, and nothing came: somebody took them out, or it lost them (a backup)."""
     ASKED = "asked"
     """Here is something that was never there: a person must say."""
 
@@ -52,6 +56,8 @@ def rewriting(
     shared = repository.git("merge-base", here, seen, ok=(0, 1)).text
     if not shared or repository.contains(there, shared):
         return Rewriting.NONE
+    if repository.contains(seen, there):
+        return Rewriting.SET_BACK
     return Rewriting.FOLLOWED if repository.contains(seen, here) else Rewriting.ASKED
 
 
@@ -113,19 +119,28 @@ def branch_gone(repository: Repository, remote: str) -> Question:
     )
 
 
-def rewritten(repository: Repository, remote: str) -> Question:
+def rewritten(repository: Repository, remote: str, found: Rewriting) -> Question:
     """Somebody forced the branch to another history: merging would bring back what was removed."""
+    branch = repository.memory.branch
     if place.is_another(repository):
-        return Question(
-            REWRITTEN,
-            f"{remote} leads to another place now, and {repository.memory.branch} there went another "
-            "way than here; going on merges both, which brings back what may have been removed there.",
+        text = (
+            f"{remote} leads to another place now, and {branch} there went another way than here; "
+            "going on merges both, which brings back what may have been removed there."
         )
-    return Question(
-        REWRITTEN,
-        f"The history of {repository.memory.branch} on {remote} was rewritten, and here are commits "
-        "that were never there; going on merges both, which brings back what was removed there.",
-    )
+    elif found is Rewriting.SET_BACK:
+        root, there = os.fsdecode(repository.root), f"{remote}/{branch}"
+        out = ("git", "-C", root, "rebase", "--onto", there, seen_ref(repository))
+        text = (
+            f"{remote} has lost the newest commits of {branch} and got nothing instead, as by a backup "
+            "that was put back; going on pushes them again. If they were removed on purpose, take them "
+            f"out here as well, and keep what was made here since: {shlex.join(out)}"
+        )
+    else:
+        text = (
+            f"The history of {branch} on {remote} was rewritten, and here are commits that were never "
+            "there; going on merges both, which brings back what was removed there."
+        )
+    return Question(REWRITTEN, text)
 
 
 def unrelated(

@@ -65,6 +65,7 @@ class Publisher:
             "--porcelain",
             "--no-follow-tags",
             "--recurse-submodules=no",
+            *self._lease(tip, known),
             self.remote,
             f"{tip}:refs/heads/{branch}",
         )
@@ -87,6 +88,13 @@ class Publisher:
             self.repository.git("update-ref", "--stdin", stdin=stdin)
             place.agreed(self.repository)
         return answer.verdict
+
+    def _lease(self, tip: str, known: str | None) -> tuple[str, ...]:
+        """Push only from where we know the branch to be (git-push(1)): one that was set back would take
+        all that was removed again. The tip contains that, so nothing is ever forced."""
+        if known is None or not self.repository.contains(tip, known):
+            return ()
+        return (f"--force-with-lease=refs/heads/{self.repository.memory.branch}:{known}",)
 
     def _way_out(self, words: str, complaint: str) -> str:
         """The server's words; and where they name a file of ours, the command that helps."""

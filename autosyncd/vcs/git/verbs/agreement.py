@@ -36,7 +36,7 @@ class Agreement:
         self.joiner.carried.clear()
         self.joiner.left = None
         if not self.committer.config.pull:
-            return self._without_pull(here, there) if here and there else here
+            return self._without_pull(here, there, before) if here and there else here
         if here is None or there is None:
             return here or there
         related = repository.contains(here, there) or repository.contains(there, here)
@@ -85,8 +85,8 @@ class Agreement:
         found = doubts.rewriting(repository, here, there, before)
         if found is not doubts.Rewriting.NONE and doubts.REWRITTEN not in self.allowed:
             edits = held.recall(repository) or ownrefs.sides(repository, here)
-            if found is doubts.Rewriting.ASKED or edits:
-                return doubts.rewritten(repository, self.remote)
+            if found is not doubts.Rewriting.FOLLOWED or edits:
+                return doubts.rewritten(repository, self.remote, found)
             self.joiner.left = here
             return None
         if related or doubts.UNRELATED in self.allowed:
@@ -94,9 +94,13 @@ class Agreement:
         limit = self.committer.config.safety.min_files
         return doubts.unrelated(repository, self.remote, here, there, min_files=limit)
 
-    def _without_pull(self, here: str, there: str) -> str | Failed:
+    def _without_pull(self, here: str, there: str, before: str | None) -> str | Question | Failed:
         """`pull: false`: what the remote has more than we is left there."""
-        if self.repository.contains(here, there) or self.repository.contains(there, here):
+        repository = self.repository
+        if repository.contains(here, there) or repository.contains(there, here):
+            found = doubts.rewriting(repository, here, there, before)
+            if found is doubts.Rewriting.SET_BACK and doubts.REWRITTEN not in self.allowed:
+                return doubts.rewritten(repository, self.remote, found)
             return here
         return Failed(
             "diverged",
