@@ -4,14 +4,18 @@ import json
 import os
 import shlex
 import subprocess
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from autosyncd.model import Head, Safety
+from autosyncd.vcs.git.command import Git, Result
 from autosyncd.vcs.git.lock import IndexLock
 from autosyncd.vcs.orders import Stage
 from autosyncd.vcs.outcomes import (
+    Away,
     CommitMade,
     Dirty,
     Failed,
@@ -616,6 +620,49 @@ def test_a_rewritten_history_is_followed_where_nothing_is_lost_by_it(
     push_from(desktop, "b.txt", "goes on\n")
     laptop.sync()
     assert laptop.files() == desktop.files()
+
+
+@pytest.mark.parametrize("push", [True, False])
+def test_what_the_person_has_pushed_is_announced_once(world: World, *, push: bool) -> None:
+    laptop, desktop = world.share({"a.txt": "one\n"})
+    laptop.reopen(push=push)
+    desktop.sync()
+    laptop.told.heads.clear()
+    laptop.commit_by_hand("a.txt", "two\n")
+    laptop.git("push", "-q", "origin", "main")
+    for _ in range(2):
+        assert isinstance(laptop.sync(fetch=False), Synced)
+        assert [head.commit for head in laptop.told.heads] == [laptop.git("rev-parse", "HEAD")]
+    for _ in range(2):
+        assert isinstance(desktop.sync(), Synced)
+        assert desktop.told.heads == [], "it has only pulled it"
+
+
+@pytest.mark.parametrize("fetch", [True, False])
+def test_a_push_whose_answer_was_lost_is_announced_by_the_next_sync(
+    world: World, monkeypatch: pytest.MonkeyPatch, *, fetch: bool
+) -> None:
+    (laptop,) = world.share({"a.txt": "one\n"}, "laptop")
+    laptop.told.heads.clear()
+    laptop.edit("a.txt", "two\n")
+    laptop.committed()
+    network = Git.network
+
+    def cut_off(git: Git, *arguments: Any, **how: Any) -> Result:
+        said = network(git, *arguments, **how)
+        if arguments[0] != "push":
+            return said
+        cut = "fatal: the remote end hung up unexpectedly"
+        return replace(said, code=128, out=b"", complaint=cut)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(Git, "network", cut_off)
+        assert isinstance(laptop.sync(), Away)
+    assert world.hub_git("rev-parse", "main") == laptop.git("rev-parse", "HEAD")
+    assert laptop.told.heads == []
+    for _ in range(2):
+        assert isinstance(laptop.sync(fetch=fetch), Synced)
+        assert [head.commit for head in laptop.told.heads] == [laptop.git("rev-parse", "HEAD")]
 
 
 def set_back(world: World, **config: object) -> tuple[Clone, Clone]:

@@ -1,6 +1,7 @@
 """Push the target.
 
-A push that is accepted proves that the remote has the commit: only then is it announced. One that is
+A push that is accepted proves that the remote has the commit: only then is it announced. So does a
+fetch that finds it there, though no push of ours was answered. One that is
 rejected lost a race: the merge is thrown away and made anew. A machine that keeps losing asks the others
 for help (tips.py).
 """
@@ -52,6 +53,8 @@ class Publisher:
 
     def publish(self, tip: str, known: str | None) -> PushVerdict | Away:
         """Push `tip`, unless the remote has it, it is not wanted, or was refused for good."""
+        if tip == known == self.repository.head:
+            self._tell_of_others_push(tip)
         if not self.wanted or self.refused:
             return PushVerdict.ACCEPTED
         if known is not None and self._has(known, tip):
@@ -88,6 +91,13 @@ class Publisher:
             self.repository.git("update-ref", "--stdin", stdin=stdin)
             place.agreed(self.repository)
         return answer.verdict
+
+    def _tell_of_others_push(self, tip: str) -> None:
+        """What is here has come to the remote by a push of the person's, or by one of ours whose answer
+        was lost: nobody has announced it. (The fetch has just shown that it is there.)"""
+        seen = self.repository.commit_at(seen_ref(self.repository))
+        if seen is not None and not self.repository.contains(seen, tip):
+            self.watcher.pushed(Head(self.repository.memory.branch, tip))
 
     def _lease(self, tip: str, known: str | None) -> tuple[str, ...]:
         """Push only from where we know the branch to be (git-push(1)): one that was set back would take
