@@ -344,18 +344,19 @@ def test_a_name_of_any_length_has_its_copy_on_every_machine(
     assert all(len(found) <= 255 for found in files)
 
 
-def test_a_copy_never_takes_the_name_of_another_file(world: World) -> None:
-    """Somebody has made a file of just that name before."""
+@pytest.mark.parametrize("inside", ["", "/deep/file"])
+def test_a_copy_never_takes_the_name_of_another_file(world: World, inside: str) -> None:
+    """Somebody has made a file of just that name before, or a folder."""
     laptop, desktop = world.share({"f.txt": "base\n"})
     blob = laptop.git("hash-object", "--stdin", stdin=b"desktop\n")[:8]
     taken = f"f.sync-conflict-desktop-{blob}.txt"
-    laptop.edit(taken, "mine\n")
+    laptop.edit(taken + inside, "mine\n")
     laptop.edit("other.txt", "one more commit\n")
     laptop.committed()
     laptop.edit("more.txt", "and one more\n")
     laptop.committed()
     clash(world, "laptop\n", "desktop\n")
-    assert laptop.read(taken) == b"mine\n"
+    assert laptop.read(taken + inside) == b"mine\n"
     assert laptop.read(f"f.sync-conflict-desktop-{blob}-1.txt") == b"desktop\n"
     desktop.sync()
     assert desktop.files() == laptop.files()

@@ -349,6 +349,20 @@ def test_names_that_differ_in_case_alone_are_both_kept(
     assert laptop.read(copy) == b"desktop\n"
 
 
+def test_the_copy_takes_no_folders_place(world: World) -> None:
+    laptop, desktop = ignoring_case(world)
+    blob = laptop.git("hash-object", "--stdin", stdin=b"desktop\n")[:8]
+    laptop.edit(f"read.SYNC-conflict-desktop-{blob}.me/file", "mine\n")
+    laptop.edit("read.me", "laptop\n")
+    desktop.edit("READ.me", "desktop\n")
+    pushed(desktop)
+    assert isinstance(laptop.commit(), CommitMade)
+    pulled(laptop)
+    assert {b"desktop\n", b"laptop\n", b"mine\n"} <= set(laptop.files().values())
+    at_the_top = {name.partition(b"/")[0] for name in laptop.files()}
+    assert len({os.fsdecode(name).casefold() for name in at_the_top}) == len(at_the_top) == 5
+
+
 def test_names_that_differ_in_case_alone_are_two_files_elsewhere(world: World) -> None:
     laptop, desktop = world.share({"read.me": "one\n"})
     desktop.edit("READ.me", "two\n")

@@ -28,7 +28,7 @@ def distinct(repository: Repository, here: str, target: str, joiner: Joiner) -> 
     if not second:
         return target
     hosts = Hosts(Apart(repository, here, target))
-    taken = {fold(path) for path in files}
+    taken = {fold(name) for path in files for name in (path, *_parents(path))}
     entries: dict[bytes, Version | None] = dict.fromkeys(second)
     for path in second:
         version = files[path]

@@ -162,7 +162,7 @@ def resolve(
         if is_gitlink(entry):
             continue  # nobody could clone it under another name; the commit has it as a parent
         host = hosts.of(tip_of[stage], path)
-        name = conflict_name(path, host, entry.oid, _free_for(entry, names))
+        name = conflict_name(path, host, entry.oid, _free_for(entry, names, folders))
         resolution.entries[name] = names[name] = entry
         resolution.conflicts.append(path)
     return resolution
@@ -186,9 +186,11 @@ def _folders(names: set[bytes]) -> set[bytes]:
     return found
 
 
-def _free_for(entry: Version, names: dict[bytes, Version]) -> Callable[[bytes], bool]:
-    """A name is free for a version that already has it."""
-    return lambda name: names.get(name, entry) == entry
+def _free_for(
+    entry: Version, names: dict[bytes, Version], folders: set[bytes]
+) -> Callable[[bytes], bool]:
+    """A name is free for a version that already has it; one that a folder has never is."""
+    return lambda name: name not in folders and names.get(name, entry) == entry
 
 
 def _real_name(path: bytes, tips: OrderedTips) -> bytes:
