@@ -1,5 +1,6 @@
 """Conversations with a worker's machine about what must not be put off for ever, or forgotten."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from autosyncd.link.messages import PullOrder, Resume, SyncNow, Woke
 from autosyncd.model import Head, Status
 from autosyncd.vcs.changes import EVERYTHING, NOTHING_CHANGED, Scope
-from autosyncd.vcs.orders import CommitOrder, Inspect, Snapshot, SyncOrder
+from autosyncd.vcs.orders import CommitOrder, Inspect, Judge, Snapshot, SyncOrder
 from autosyncd.vcs.outcomes import (
     Aborted,
     Away,
@@ -40,11 +41,27 @@ from tests.test_worker_machine import (
 NEWER = Head("main", "e" * 40)
 ENDS: dict[type, ev.Event] = {
     Inspect: ev.InspectEnded(READY),
+    Judge: ev.JudgeEnded(frozenset(), frozenset()),
+    Snapshot: ev.SnapshotEnded(Snapshotted()),
     CommitOrder: ev.CommitEnded(NOTHING),
     SyncOrder: ev.SyncEnded(Synced(HEAD)),
 }
 """How verbs end where all is well."""
 MOVED = ev.IdentityChanged(replace(HERE, url="/other.git"))
+
+
+def under(talk: Conversation, noise: Callable[[int], ev.Event]) -> list[type]:
+    """The verbs that run, half a second each and well, in 200 seconds in which it never rests."""
+    ended: list[type] = []
+    running: object = None
+    for number in range(1, 500):
+        talk.now += 0.4
+        talk.hear(noise(number))
+        if running is not None:
+            ended.append(type(running))
+            talk.hear(ENDS[type(running)])
+        running = next(iter(talk.runs), None)
+    return ended
 
 
 # pulls that were ordered
@@ -117,18 +134,10 @@ def test_a_sync_that_meets_what_a_commit_would_ask_about_leaves_it_to_a_commit()
 
 def test_rules_that_always_change_stop_nothing() -> None:
     talk = started()
-    runs: list[type] = []
-    for second in range(300):
-        talk.now += 1
-        talk.hear(PullOrder(None) if second % 10 == 0 else ev.RulesChanged())
-        while talk.runs:
-            verb = type(talk.runs[0])
-            runs.append(verb)
-            talk.now += 1.5  # it takes its time, and they change meanwhile
-            talk.hear(ev.RulesChanged()).hear(ENDS[verb])
-    assert 5 <= runs.count(Inspect) < 20
+    runs = under(talk, lambda number: ev.RulesChanged() if number % 50 else PullOrder(None))
+    assert 3 <= runs.count(Inspect) < 20
     assert runs.count(CommitOrder) >= runs.count(Inspect)
-    assert runs.count(SyncOrder) >= 25
+    assert runs.count(SyncOrder) >= 8
 
 
 def test_rules_that_change_while_they_are_looked_at_are_looked_at_again() -> None:
@@ -260,3 +269,18 @@ def test_what_is_staged_next_is_waited_for_as_long(event: ev.Event) -> None:
         for verb in talk.runs:
             talk.hear(ENDS.get(type(verb), ev.Tick()))
     assert talk.state.staged_since is None
+
+
+# new folders
+
+
+def test_folders_that_never_stop_coming_stop_nothing() -> None:
+    def noise(number: int) -> ev.Event:
+        name = b"%d" % number
+        new_folder = ev.Changed(Scope(frozenset({name})), frozenset({name}))
+        return new_folder if number % 50 else PullOrder(None)
+
+    runs = under(started(), noise)
+    assert runs.count(Judge) > 100
+    assert runs.count(CommitOrder) >= 200 / POLICY.commit_within - 1
+    assert runs.count(SyncOrder) >= 8

@@ -84,6 +84,8 @@ class State:
     first_change: float = -NEVER
     last_change: float = -NEVER
     unjudged: frozenset[bytes] = frozenset()
+    just_judged: bool = False
+    """The verb that was begun last is a Judge."""
     last_scan: float = -NEVER
     hurry: bool = False
     """The person asked: do not wait for the quiet time."""

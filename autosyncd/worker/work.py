@@ -45,8 +45,15 @@ def work(state: State, now: float, policy: RepoConfig) -> tuple[Verb | None, flo
         return Snapshot(), now
     if now < state.not_before:
         return None, min(state.not_before, state.snapshot_due)
-    if state.unjudged:
-        return Judge(state.unjudged), now
+    verb, due = _in_the_tree(state, now, policy)
+    if state.unjudged and (verb is None or not state.just_judged):
+        return Judge(state.unjudged), now  # first, and where they never stop coming, by turns
+    return verb, due
+
+
+def _in_the_tree(state: State, now: float, policy: RepoConfig) -> tuple[Verb | None, float]:
+    """What there is to do but for new folders."""
+    inspects = max(state.inspect_due, state.not_before)
     if inspects <= now:
         return Inspect(), now
     asked = state.question is not None
