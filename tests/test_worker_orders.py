@@ -1,6 +1,6 @@
 """Conversations with a worker's machine about what must not be put off for ever, or forgotten."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import pytest
@@ -50,8 +50,10 @@ ENDS: dict[type, ev.Event] = {
 MOVED = ev.IdentityChanged(replace(HERE, url="/other.git"))
 
 
-def under(talk: Conversation, noise: Callable[[int], ev.Event]) -> list[type]:
-    """The verbs that run, half a second each and well, in 200 seconds in which it never rests."""
+def under(
+    talk: Conversation, noise: Callable[[int], ev.Event], ends: Mapping[type, ev.Event] = ENDS
+) -> list[type]:
+    """The verbs that run, half a second each, in 200 seconds in which it never rests."""
     ended: list[type] = []
     running: object = None
     for number in range(1, 500):
@@ -59,7 +61,7 @@ def under(talk: Conversation, noise: Callable[[int], ev.Event]) -> list[type]:
         talk.hear(noise(number))
         if running is not None:
             ended.append(type(running))
-            talk.hear(ENDS[type(running)])
+            talk.hear(ends[type(running)])
         running = next(iter(talk.runs), None)
     return ended
 
@@ -284,3 +286,15 @@ def test_folders_that_never_stop_coming_stop_nothing() -> None:
     assert runs.count(Judge) > 100
     assert runs.count(CommitOrder) >= 200 / POLICY.commit_within - 1
     assert runs.count(SyncOrder) >= 8
+
+
+# snapshots
+
+
+@pytest.mark.parametrize("why", [Why.OPERATION, Why.OTHER_BRANCH, Why.STAGED])
+def test_a_snapshot_is_taken_though_something_always_changes(why: Why) -> None:
+    talk = started().hear(changed(b"a")).later(2).hear(ev.CommitEnded(Waiting(why, "words.")))
+    ends = {**ENDS, CommitOrder: ev.CommitEnded(Waiting(why, "words."))}
+    runs = under(talk, lambda number: changed(b"%d" % number), ends)
+    assert 2 <= runs.count(Snapshot) <= 200 / POLICY.commit_within + 1
+    assert CommitOrder in runs

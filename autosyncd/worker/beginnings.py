@@ -70,7 +70,7 @@ def _begin_sweep(turn: Turn, _verb: Sweep) -> None:
 
 
 def _begin_snapshot(turn: Turn, _verb: Snapshot) -> None:
-    turn.change(activity=Activity.SNAPPING, snapshot_due=NEVER)
+    turn.change(activity=Activity.SNAPPING, snapshot_due=NEVER, snapshot_by=NEVER)
 
 
 _BEGINNINGS: dict[type[Verb], Callable[[Turn, Any], None]] = {

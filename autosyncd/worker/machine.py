@@ -79,9 +79,19 @@ def _changed(turn: Turn, event: ev.Changed) -> None:
         last_activity=now,
         unjudged=state.unjudged | event.new_folders,
         held_due=now + turn.policy.commit_after if state.held else NEVER,
-        snapshot_due=now + SNAPSHOT_AFTER if snapshots_help(state) else NEVER,
     )
+    _take_snapshot_when_quiet(turn)
     asking.look_when_quiet(turn)
+
+
+def _take_snapshot_when_quiet(turn: Turn) -> None:
+    """If nothing can be committed now. It has a longest wait, as a commit has."""
+    state, now = turn.state, turn.now
+    if not snapshots_help(state):
+        turn.change(snapshot_due=NEVER, snapshot_by=NEVER)
+        return
+    by = min(state.snapshot_by, now + turn.policy.commit_within)
+    turn.change(snapshot_due=min(now + SNAPSHOT_AFTER, by), snapshot_by=by)
 
 
 def _rules_changed(turn: Turn, _event: ev.RulesChanged) -> None:

@@ -73,7 +73,7 @@ def _clean(turn: Turn, left_out: tuple[LeftOut, ...]) -> None:
     turn.change(working=NOTHING_CHANGED, committed=True)
     if not turn.state.unpushed:
         turn.change(hurry=False)
-    turn.change(snapshot_due=NEVER)
+    turn.change(snapshot_due=NEVER, snapshot_by=NEVER)
     turn.solved("waiting", "hook", *TROUBLE)
     if turn.now - turn.state.last_gone > GONE_AGAIN:
         turn.solved("unwatchable")

@@ -130,6 +130,8 @@ class State:
     waiting: Waiting | None = None
     waiting_since: float = NEVER
     snapshot_due: float = NEVER
+    snapshot_by: float = NEVER
+    """However often something changes until then."""
     looks: int = 0
     not_before: float = -NEVER
     """Nothing is begun before: the obstacle, or the trouble, is looked at again then."""
