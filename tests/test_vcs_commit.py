@@ -386,6 +386,17 @@ def test_a_setting_of_the_person_does_not_disturb(settled: Clone, name: str, val
     assert settled.committed("folder").files == 1
 
 
+@pytest.mark.parametrize("scope", [("a.txt",), ()])
+def test_modes_that_are_switched_off_later_are_committed_no_more(
+    settled: Clone, scope: tuple[str, ...]
+) -> None:
+    settled.git("config", "core.fileMode", "false")
+    os.chmod(settled.path("a.txt"), 0o755)
+    assert isinstance(settled.commit(*scope), NothingToCommit)
+    settled.git("config", "core.fileMode", "true")
+    assert settled.committed(*scope).files == 1
+
+
 def test_sha256_repositories_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     world = make_world(tmp_path, monkeypatch)
     os.mkdir(world.folder / "modern")

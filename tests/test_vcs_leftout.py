@@ -207,6 +207,62 @@ def test_the_default_place_of_global_excludes_holds(laptop: Clone, tmp_path: Pat
     assert isinstance(laptop.commit(), NothingToCommit)
 
 
+@pytest.fixture(params=["the default place", "named", "named in a file that is included"])
+def their_rules(request: pytest.FixtureRequest, laptop: Clone, tmp_path: Path) -> Path:
+    """Where the person's own patterns will be; nothing is there yet, and git is told of it last."""
+    home = tmp_path / "home"
+    laptop.git("config", "--global", "include.path", "~/more")
+    laptop.reopen()
+    if request.param == "the default place":
+        home.joinpath(".config/git").mkdir(parents=True)
+        return home / ".config/git/ignore"
+    home.joinpath("rules").write_text("")
+    if request.param == "named":
+        laptop.git("config", "--global", "core.excludesFile", "~/rules")
+    else:
+        home.joinpath("more").write_text("[core]\n\texcludesFile = ~/rules\n")
+    laptop.has_nothing_to_commit()
+    return home / "rules"
+
+
+def test_a_global_rule_holds_from_the_moment_it_is_written(
+    laptop: Clone, their_rules: Path
+) -> None:
+    """As it does for `git status`: what is private must not be published by the next verb."""
+    laptop.edit("other.txt", "1\n")
+    laptop.committed("other.txt")
+    their_rules.write_text("*.private\n")
+    laptop.edit("x.private", "x\n")
+    assert isinstance(laptop.commit("x.private"), NothingToCommit)
+    laptop.has_nothing_to_commit()
+    their_rules.write_text("")
+    laptop.committed("x.private")
+
+
+def test_a_rules_file_that_is_named_later_holds_at_once(laptop: Clone, tmp_path: Path) -> None:
+    tmp_path.joinpath("home/rules").write_text("*.private\n")
+    laptop.edit("x.private", "x\n")
+    laptop.git("config", "core.excludesFile", "~/rules")
+    assert isinstance(laptop.commit("x.private"), NothingToCommit)
+    laptop.git("config", "--unset", "core.excludesFile")
+    laptop.committed("x.private")
+
+
+def test_a_global_rule_holds_for_whatever_comes_next(laptop: Clone, their_rules: Path) -> None:
+    """A snapshot goes to the remote, and a new folder is watched or not."""
+    laptop.edit("a.txt", "staged\n")
+    laptop.git("add", "a.txt")
+    their_rules.write_text("*.private\nbuild/\n")
+    laptop.edit("x.private", "x\n")
+    laptop.edit("y.txt", "y\n")
+    laptop.driver.snapshot()
+    assert laptop.history_has("y\n")
+    assert not laptop.history_has("x\n")
+    their_rules.write_text("build/\n")
+    laptop.edit("build/out", "x\n")
+    assert laptop.driver.judge(frozenset({b"build"})) == {b"build"}
+
+
 def test_an_ignored_folder_that_holds_tracked_files_is_not_an_ignored_folder(
     laptop: Clone,
 ) -> None:

@@ -23,6 +23,7 @@ from autosyncd.vcs.git.verbs import sync as syncing
 from autosyncd.vcs.git.verbs.guarded import NOT_INSPECTED, guarded, is_elsewhere, without_reason
 from autosyncd.vcs.git.verbs.identity import KnownIdentity
 from autosyncd.vcs.git.verbs.opening import Opened, Opening, TreeLock, ledger, relinked
+from autosyncd.vcs.git.verbs.settings import follow
 from autosyncd.vcs.orders import CommitOrder, Stage, SyncOrder
 from autosyncd.vcs.outcomes import (
     Aborted,
@@ -108,10 +109,10 @@ class GitDriver:
         """Which of these folders are ignored; when git can't say, none."""
         if self._opened is None:
             return frozenset()
-        try:
+        with contextlib.suppress(GitFailed, ChildAborted, OSError):
+            follow(self._opened.repository, self._config)
             return excludes.judge(self._opened.repository, folders)
-        except (GitFailed, ChildAborted, OSError):
-            return frozenset()
+        return frozenset()
 
     def commit(self, order: CommitOrder) -> CommitOutcome:
         """Bring what changed into history."""
@@ -170,8 +171,7 @@ class GitDriver:
         if self._opened is None:
             return False
         repository = self._opened.repository
-        hasher = Hasher(repository.object_format)
-        leases = leases_work(repository.root)
+        hasher, leases = Hasher(repository.object_format), leases_work(repository.root)
         swept = self._guarded(lambda: sweeping.sweep_all(repository, hasher, leases=leases))
         left = without_reason("Sweep", swept)
         return True if left is None else left

@@ -118,17 +118,24 @@ def _write(repository: Repository, lines: Iterable[str]) -> None:
 
 
 def _own_global_excludes(repository: Repository) -> list[str]:
+    try:
+        data = Path(os.fsdecode(place_of_own(repository))).read_bytes()
+    except OSError:
+        return []
+    return data.decode("utf-8", "surrogateescape").splitlines()
+
+
+def place_of_own(repository: Repository) -> bytes:
     """The person's core.excludesFile (or its default place), which ours stands in for."""
-    repository.git.excludes = None
-    named = repository.git("config", "--path", "--get", "core.excludesFile", ok=(0, 1)).text
+    ours, repository.git.excludes = repository.git.excludes, None
+    try:
+        named = repository.git("config", "--path", "--get", "core.excludesFile", ok=(0, 1)).text
+    finally:
+        repository.git.excludes = ours
     if not named:
         base = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
         named = os.path.join(base, "git", "ignore")
-    try:
-        text = Path(named).read_text(encoding="utf-8", errors="surrogateescape")
-    except OSError:
-        return []
-    return text.splitlines()
+    return os.fsencode(named)
 
 
 def ignored_folders(repository: Repository) -> frozenset[bytes]:

@@ -39,7 +39,6 @@ def open_repository(
         state=state,
         memory=recall(state, path, machine),
         object_format=git("rev-parse", "--show-object-format").text,
-        file_modes=git.config("core.fileMode") != "false",
     )
     git.use_quiet_ssh()
     return repository

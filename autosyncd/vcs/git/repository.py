@@ -6,6 +6,7 @@ state folder, of its own.
 """
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, get_args
 
@@ -87,6 +88,8 @@ class Repository:
     """A commit that is on the disk with all its history (durable.py)."""
     unfetched: int = 0
     """Syncs in a row that did not fetch."""
+    settings: Mapping[bytes, object] = field(default_factory=dict)
+    """The files that the person's settings were read from, and their stamps then (verbs/settings.py)."""
     stable_filters: dict[bytes, bool] = field(default_factory=dict)
     """Whether a filter makes the same of the same bytes each time (filters.py), by its name."""
     chosen: tuple[object, str | None, str] | None = None

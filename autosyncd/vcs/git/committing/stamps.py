@@ -12,7 +12,6 @@ from autosyncd.vcs.git.repository import Repository
 
 Stamp = tuple[int, int, int, int] | None
 RULES = (b".gitattributes", b".gitignore")
-SYSTEM_FILES = (b"/etc/gitconfig", b"/etc/gitattributes")
 NOT_PLAIN = (
     "commit.gpgsign",
     "core.ignorecase",
@@ -83,8 +82,18 @@ class Settings:
 
 
 def read_settings(repository: Repository) -> Settings:
+    """The configuration, with the stamps of all files that a child reads once."""
+    return _read(repository, [*configuration_files(repository), *_files_of_rules(repository)])
+
+
+def read_configuration(repository: Repository) -> Settings:
+    """The configuration, with the stamps of its own files."""
+    return _read(repository, configuration_files(repository))
+
+
+def _read(repository: Repository, files: Iterable[bytes]) -> Settings:
     """Ask git for its configuration, and note the stamps first: what changes meanwhile is seen."""
-    known = {path: stamp(path) for path in _usual_files(repository)}
+    known = {path: stamp(path) for path in files}
     listed = repository.git("config", "--list", "--show-origin", "-z").records
     values: dict[str, str] = {}
     for origin, setting in zip(listed[::2], listed[1::2], strict=False):
@@ -106,17 +115,27 @@ def _expanded(repository: Repository, value: str) -> bytes:
     return os.path.join(repository.root, os.fsencode(os.path.expanduser(value)))
 
 
-def _usual_files(repository: Repository) -> list[bytes]:
-    """Where git looks in any case (git-config(1), gitattributes(5), gitignore(5))."""
-    home = os.fsencode(repository.git.variable("HOME") or "/nonexistent")
-    base = repository.git.variable("XDG_CONFIG_HOME")
-    personal = os.fsencode(base) if base else home + b"/.config"
+def configuration_files(repository: Repository) -> list[bytes]:
+    """Where git looks for its configuration in any case (git-config(1))."""
+    home, personal = _homes(repository)
+    ours = [repository.common_dir + b"/config", repository.git_dir + b"/config.worktree"]
+    return [b"/etc/gitconfig", home + b"/.gitconfig", personal + b"/config", *ours]
+
+
+def _files_of_rules(repository: Repository) -> list[bytes]:
+    """Where it looks for attributes and for what is ignored (gitattributes(5), gitignore(5))."""
+    _, personal = _homes(repository)
     common = repository.common_dir
-    files = [*SYSTEM_FILES, home + b"/.gitconfig"]
-    files += [personal + b"/git/" + name for name in (b"config", b"attributes")]
-    files += [common + b"/config", repository.git_dir + b"/config.worktree"]
+    files = [b"/etc/gitattributes", personal + b"/attributes"]
     files += [common + b"/info/" + name for name in (b"attributes", b"exclude", b"grafts")]
     return [*files, repository.git.excludes or b"/nonexistent"]
+
+
+def _homes(repository: Repository) -> tuple[bytes, bytes]:
+    """The person's home, and the folder of git's files below their configuration."""
+    home = os.fsencode(repository.git.variable("HOME") or "/nonexistent")
+    base = repository.git.variable("XDG_CONFIG_HOME")
+    return home, (os.fsencode(base) if base else home + b"/.config") + b"/git"
 
 
 @dataclass(slots=True)

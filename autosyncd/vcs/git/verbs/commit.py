@@ -17,6 +17,7 @@ from autosyncd.vcs.git.permission import refused, untakeable
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.updating import takenback
 from autosyncd.vcs.git.updating.overwritten import set_aside
+from autosyncd.vcs.git.verbs.settings import follow
 from autosyncd.vcs.orders import CommitOrder
 from autosyncd.vcs.outcomes import CommitOutcome, NothingToCommit, Waiting, Why
 
@@ -28,6 +29,7 @@ TRIES = 8
 
 def commit(repository: Repository, committer: Committer, order: CommitOrder) -> CommitOutcome:
     """The verb Commit. Raises GitFailed for what is not expected."""
+    follow(repository, committer.config)
     outcome = _commit(repository, committer, order)
     if isinstance(outcome, NothingToCommit) and untakeable(outcome.left_out):
         return refused(repository) or outcome

@@ -5,10 +5,8 @@ files that say so are looked at before each verb, which costs a few stats, and a
 changed. A tree that began empty has one more channel from its first commit on.
 """
 
-import os
-
 from autosyncd.model import RepoConfig
-from autosyncd.vcs.git.committing.stamps import stamp
+from autosyncd.vcs.git.committing.stamps import configuration_files, stamp
 from autosyncd.vcs.git.remotes import remote as remotes
 from autosyncd.vcs.git.repository import Repository, tree_id
 from autosyncd.vcs.outcomes import Away, Identified
@@ -55,14 +53,5 @@ class KnownIdentity:
 def stamps(repository: Repository) -> object:
     """What the files look like that name remotes and rewrite their addresses (git-config(1)); and
     whether there are root commits that were not asked for yet."""
-    home = os.fsencode(repository.git.variable("HOME") or "/nonexistent")
-    base = repository.git.variable("XDG_CONFIG_HOME")
-    personal = os.fsencode(base) if base else home + b"/.config"
-    paths = (
-        repository.common_dir + b"/config",
-        repository.git_dir + b"/config.worktree",
-        home + b"/.gitconfig",
-        personal + b"/git/config",
-    )
     rootless = not repository.memory.roots and repository.head is not None
-    return rootless, *(stamp(path) for path in paths)
+    return rootless, *map(stamp, configuration_files(repository))

@@ -21,6 +21,7 @@ from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.updating import sweep
 from autosyncd.vcs.git.verbs.guarded import gone
 from autosyncd.vcs.git.verbs.identity import identify, stamps
+from autosyncd.vcs.git.verbs.settings import follow
 from autosyncd.vcs.outcomes import Ready, Relinked, Unfit, Waiting, together
 from autosyncd.vcs.process import Runner
 
@@ -118,7 +119,7 @@ class Opening:
         hasher, leases = Hasher(repository.object_format), leases_work(repository.root)
         sweep.sweep_all(repository, hasher, leases=leases)
         refilled = refill(repository, known)
-        excludes.install(repository, self.config)
+        follow(repository, self.config)
         author = history.author(repository, self.host)
         unheard = "" if self.config.commit_hooks else hooks.silence(repository)
         note = together(author.note, healed, refilled, unheard)

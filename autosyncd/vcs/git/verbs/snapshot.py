@@ -19,6 +19,7 @@ from autosyncd.vcs.git.history import Author, make_commit
 from autosyncd.vcs.git.remotes import remote as remotes
 from autosyncd.vcs.git.remotes.tips import push_own
 from autosyncd.vcs.git.repository import Repository
+from autosyncd.vcs.git.verbs.settings import follow
 from autosyncd.vcs.outcomes import Snapshotted
 
 
@@ -115,6 +116,7 @@ class Snapshots:
 
 def snapshot(repository: Repository, config: RepoConfig, author: Author) -> Snapshotted:
     """The verb Snapshot. Raises GitFailed for what is not expected."""
+    follow(repository, config)
     snapshots = Snapshots(repository, config, author)
     taken = snapshots.take() is not None
     remote = remotes.choose(repository, config) if config.push else None

@@ -26,6 +26,7 @@ from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.updating import takenback
 from autosyncd.vcs.git.updating.update import Updated, update
 from autosyncd.vcs.git.verbs.agreement import Agreement
+from autosyncd.vcs.git.verbs.settings import follow
 from autosyncd.vcs.git.verbs.snapshot import Snapshots
 from autosyncd.vcs.orders import Stage, SyncOrder
 from autosyncd.vcs.outcomes import (
@@ -205,6 +206,7 @@ def sync(
 ) -> SyncOutcome:
     """The verb Sync for whatever remote is configured."""
     config = committer.config
+    follow(repository, config)
     remote = remotes.choose(repository, config)
     if remote is None and not order.local:
         return _told(repository, remotes.none_chosen(config))

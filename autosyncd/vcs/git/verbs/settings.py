@@ -1,0 +1,25 @@
+"""The person's settings that every verb goes by: what they ignore everywhere, and whether modes count.
+
+They are read when the tree is opened, and anew before a verb if a file that says so has changed since.
+A pattern that is written while the tree is being worked in holds for the next verb, as it holds for
+`git status`. That costs a stat(2) for each such file.
+"""
+
+from autosyncd.model import RepoConfig
+from autosyncd.vcs.git import excludes
+from autosyncd.vcs.git.committing.stamps import read_configuration, stamp
+from autosyncd.vcs.git.repository import Repository
+
+
+def follow(repository: Repository, config: RepoConfig) -> None:
+    """Go by the settings as they are now. Raises GitFailed where git can't read them."""
+    known = repository.settings
+    if known and all(stamp(path) == before for path, before in known.items()):
+        return
+    configuration = read_configuration(repository)
+    ignored = excludes.place_of_own(repository)
+    known = {**configuration.stamps, ignored: stamp(ignored)}  # before it is read
+    excludes.install(repository, config)
+    off = "core.filemode" in configuration.values and not configuration.is_on("core.filemode")
+    repository.file_modes = not off
+    repository.settings = known
