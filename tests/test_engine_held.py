@@ -291,12 +291,37 @@ def test_an_edit_of_it_brings_nothing_back_that_was_rewritten_away(
     assert desktop.git("for-each-ref", "refs/autosync/side") == ""
 
 
+def test_an_edit_that_is_closed_at_once_stays_in_its_file(
+    trees: tuple[Clone, Clone], logger: Logger
+) -> None:
+    """The commit beside the branch is one to be pushed, and a look at held files alone merges it."""
+    laptop, desktop = trees
+    their_edit(laptop)
+    exchange(desktop)
+    logger.append("append\n")
+    logger.close()
+    made = desktop.commit("app.log")
+    assert isinstance(made, CommitMade)
+    assert made.files == 1
+    assert made.head.commit != desktop.git("rev-parse", "HEAD")
+    synced = desktop.sync(local=True)
+    assert isinstance(synced, Synced)
+    assert synced.ahead, "this machine alone has the merge"
+    assert not synced.held
+    assert desktop.read("app.log").decode() == THEIRS + "append\n"
+    exchange(desktop, laptop)
+    assert laptop.files() == desktop.files()
+    desktop.is_clean()
+
+
 def test_freed_by_a_look_at_held_files_alone(trees: tuple[Clone, Clone], logger: Logger) -> None:
     laptop, desktop = trees
     their_edit(laptop)
     exchange(desktop)
     logger.close()
-    assert isinstance(desktop.sync(local=True), Synced)
+    synced = desktop.sync(local=True)
+    assert isinstance(synced, Synced)
+    assert not synced.ahead, "there is nothing that the remote has not"
     assert desktop.read("app.log").decode() == THEIRS
     desktop.is_clean()
 

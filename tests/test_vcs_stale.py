@@ -298,6 +298,20 @@ def test_other_edits_of_the_same_commit_are_taken_as_ever(machines: tuple[Clone,
     rests(desktop, laptop, content=edited(THEIRS, 8))
 
 
+def test_it_stays_where_it_was_saved_while_the_remote_is_away(
+    machines: tuple[Clone, Clone],
+) -> None:
+    """A look at held files alone, as after a restart, merges it without the remote."""
+    laptop, desktop = machines
+    desktop.edit("f", edited(OLD, 8))
+    assert stale(desktop.commit("f")) == [b"f"]
+    synced = desktop.sync(local=True)
+    assert isinstance(synced, Synced)
+    assert synced.ahead
+    assert desktop.read("f") == edited(THEIRS, 8).encode()
+    rests(desktop, laptop, content=edited(THEIRS, 8))
+
+
 def test_a_save_by_renaming(machines: tuple[Clone, Clone]) -> None:
     laptop, desktop = machines
     desktop.edit(".f.swp", edited(OLD, 8))

@@ -33,7 +33,8 @@ class SyncOrder:
     pending: Scope = NOTHING_CHANGED
     """What has changed and is not committed yet: taken along should it meet what comes in."""
     local: bool = False
-    """Only bring the work tree to HEAD (held files that may be free now); ask no remote."""
+    """Only bring the work tree to what is here (held files that may be free now, and what was written
+    into them); ask no remote."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ class SetAside:
     path: bytes
     commit: str
     """The commit beside the branch that has it."""
-    subject: str
     kind: str
     """Of the notice: stale, or taken-back."""
     told: str

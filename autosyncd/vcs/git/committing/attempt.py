@@ -37,6 +37,8 @@ class Attempt:
     """What the branch was at when they were made."""
     aside: list[SetAside] = field(default_factory=list)
     """Commits beside the branch, which the next Sync merges."""
+    edits: held.Held = field(default_factory=dict)
+    """Edits of held files, and the commits beside the branch that have them."""
 
     def look_back(self, head: str | None) -> None:
         """Where somebody has taken commits back meanwhile (amend, reset), a commit on top of those
@@ -69,6 +71,7 @@ class Attempt:
         if edits:
             record, name = held.recall(repository), committer.config.name
             held.commit_edits(repository, record, edits, author=committer.author, name=name)
+            self.edits |= {path: record[path] for path in edits}
         candidates = None if scope.everything else scope.paths
         secrets = excludes.held_secrets(repository, candidates)
         return (*found.left_out, *secrets, *(one.notice for one in self.aside))
@@ -83,11 +86,12 @@ class Attempt:
     def nothing(
         self, head: str | None, left_out: tuple[LeftOut, ...] = ()
     ) -> CommitMade | NothingToCommit:
-        """The branch need not move. What was set aside is a commit to be synced all the same: of
-        several the last is named."""
+        """The branch need not move. A commit beside it is to be synced all the same: of several the
+        last is named."""
         branch = self.repository.memory.branch
-        if not self.aside:
+        beside = [*(one.commit for one in self.aside), *self.edits.values()]
+        if not beside:
             return NothingToCommit(Head(branch, head) if head else None, left_out)
-        last = self.aside[-1]
-        files = sum(one.commit == last.commit for one in self.aside)
-        return CommitMade(Head(branch, last.commit), files, last.subject, left_out)
+        last = beside[-1]
+        subject = self.repository.git("show", "-s", "--format=%s", last).text
+        return CommitMade(Head(branch, last), beside.count(last), subject, left_out)

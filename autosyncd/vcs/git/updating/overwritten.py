@@ -136,7 +136,7 @@ class _Save:
         both = held.version_in(repository, merged.tree, self.path)
         if merged.conflicts or both is None or both.oid in (mine.oid, current.oid):
             return None
-        return SetAside(path=self.path, commit=commit, subject=subject, kind="stale", told=TOLD)
+        return SetAside(path=self.path, commit=commit, kind="stale", told=TOLD)
 
     def _hash(self, *options: str) -> str | None:
         """The blob that git makes of the bytes; None when a filter fails."""

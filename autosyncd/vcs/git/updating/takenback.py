@@ -48,10 +48,8 @@ def bring_back(repository: Repository, author: Author, name: str) -> tuple[SetAs
     commit = _commit(repository, found, record, head=head, author=author, name=name)
     ownrefs.keep_side(repository, commit)
     held.record(repository, record | dict.fromkeys(found, head))
-    subject = repository.git("show", "-s", "--format=%s", commit).text  # it may be a merge
     return tuple(
-        SetAside(path=path, commit=commit, subject=subject, kind="taken-back", told=TOLD)
-        for path in sorted(found)
+        SetAside(path=path, commit=commit, kind="taken-back", told=TOLD) for path in sorted(found)
     )
 
 

@@ -56,6 +56,12 @@ class Agreement:
                 target = self.joiner.join(target, tip)
         return case.distinct(repository, here, target, self.joiner)
 
+    def find_here(self, here: str) -> str:
+        """The commit where no remote is asked: the one here, and our own edits that wait beside it.
+        What lies on disk of a held file may be one of those."""
+        target = self.with_sides(here, here)
+        return case.distinct(self.repository, here, target, self.joiner)
+
     def _onto(self, here: str, there: str, before: str | None) -> str:
         """What is here, as an edit of the commit that the person has amended or rebased, if so."""
         left = doubts.left_here(self.repository, here, there, before)

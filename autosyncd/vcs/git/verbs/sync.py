@@ -79,8 +79,8 @@ class Sync:
             return waiting
         self._bring_back()
         if self.order.local:
-            self.base = self.repository.head
-            return self._adopt(self.base) if self.base else Synced(None)
+            here = self.base = self.repository.head
+            return self._adopt(self.agreement.find_here(here)) if here else Synced(None)
         place.forget_old(self.repository)
         must_fetch = self._must_fetch()
         self.repository.unfetched += 0 if must_fetch else 1
@@ -174,7 +174,7 @@ class Sync:
                 pulled=updated.files,
                 hosts=incoming_hosts(repository, here, updated.head),
                 conflicts=tuple(self.joiner.conflicts),
-                ahead=updated.head != target,
+                ahead=updated.head != (self.base if self.order.local else target),
                 held=held.describe(repository, updated.held),
                 in_the_way=updated.in_the_way,
                 sweep=True,
