@@ -93,6 +93,11 @@ def exchange(*clones: Clone, times: int = 1) -> list[Synced]:
     return outcomes
 
 
+def held_here(clone: Clone) -> held.Held:
+    """What is on record."""
+    return held.recall(clone.driver._opened.repository)  # type: ignore[union-attr]
+
+
 def their_edit(laptop: Clone) -> None:
     laptop.edit("app.log", THEIRS)
     laptop.edit("other", "2\n")
@@ -450,6 +455,165 @@ def test_a_new_file_that_comes_and_goes_while_it_is_looked_at_is_committed(
     exchange(desktop, laptop, desktop)
     assert laptop.files() == desktop.files()
     assert {b"of the desktop\n", b"of the laptop\n"} <= set(laptop.files().values())
+
+
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("local", [True, False])
+def test_deleted_here(
+    trees: tuple[Clone, Clone], logger: Logger, *, named: bool, local: bool
+) -> None:
+    """An edit against a deletion: the edit is kept, since nobody here had seen it."""
+    laptop, desktop = trees
+    their_edit(laptop)
+    exchange(desktop)
+    desktop.delete("app.log")
+    logger.close()
+    assert isinstance(desktop.commit(*["app.log"] * named), NothingToCommit)
+    synced = desktop.sync(local=local)
+    assert isinstance(synced, Synced)
+    assert not synced.held
+    assert desktop.read("app.log").decode() == THEIRS
+    desktop.is_clean()
+    exchange(desktop, laptop)
+    assert laptop.files() == desktop.files()
+    desktop.delete("app.log")  # they have seen it now
+    exchange(desktop, laptop)
+    assert not os.path.exists(laptop.path("app.log"))
+
+
+def test_deleted_here_and_elsewhere(trees: tuple[Clone, Clone], logger: Logger) -> None:
+    laptop, desktop = trees
+    laptop.delete("app.log")
+    exchange(laptop)
+    (synced,) = exchange(desktop)
+    assert synced.held
+    desktop.delete("app.log")
+    logger.close()
+    assert isinstance(desktop.commit("app.log"), NothingToCommit)
+    assert not held_here(desktop)
+    desktop.edit("app.log", "a new one\n")
+    exchange(desktop, laptop)
+    assert laptop.files() == desktop.files()
+    assert laptop.read("app.log") == b"a new one\n"
+
+
+def test_deleted_with_its_folder(world: World) -> None:
+    laptop, desktop = world.share({"d/app.log": OLD, "d/other": "1\n"})
+    logger = Logger(desktop.path("d/app.log"))
+    laptop.edit("d/app.log", THEIRS)
+    exchange(laptop)
+    (synced,) = exchange(desktop)
+    assert synced.held
+    desktop.delete("d")
+    logger.close()
+    assert isinstance(desktop.commit("d"), CommitMade)
+    (synced, _) = exchange(desktop, laptop)
+    assert not synced.held
+    assert laptop.files() == desktop.files() == {b"d/app.log": THEIRS.encode()}
+    desktop.is_clean()
+
+
+def test_deleted_when_nothing_waits_any_more(trees: tuple[Clone, Clone], logger: Logger) -> None:
+    """What came in was taken back elsewhere: the deletion is one like any."""
+    laptop, desktop = trees
+    their_edit(laptop)
+    exchange(desktop)
+    laptop.edit("app.log", OLD)
+    exchange(laptop)
+    logger.append("append\n")
+    desktop.commit()
+    assert isinstance(desktop.sync(), Synced)
+    logger.close()
+    desktop.delete("app.log")
+    exchange(desktop, laptop, desktop)
+    assert laptop.files() == desktop.files()
+    assert not held_here(desktop)
+    desktop.is_clean()
+
+
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_taken_out_by_the_persons_git(
+    trees: tuple[Clone, Clone], logger: Logger, *, by_hand: bool
+) -> None:
+    """Whoever says that to git means it."""
+    laptop, desktop = trees
+    their_edit(laptop)
+    exchange(desktop)
+    desktop.git("rm", "-qf", "app.log")
+    logger.close()
+    if by_hand:
+        desktop.git("commit", "-qm", "no log")
+    else:
+        assert isinstance(desktop.commit(ignore_staged=True), CommitMade)
+    exchange(desktop, laptop, desktop)
+    for clone in trees:
+        assert not os.path.exists(clone.path("app.log"))
+        clone.is_clean()
+    assert not held_here(desktop)
+
+
+@pytest.mark.parametrize("looked_at", ["by a commit", "by a sync"])
+def test_looked_at_between_the_two_renames_of_an_editor(
+    trees: tuple[Clone, Clone], logger: Logger, looked_at: str
+) -> None:
+    laptop, desktop = trees
+    their_edit(laptop)
+    exchange(desktop)
+    desktop.move("app.log", "app.log~")
+    if looked_at == "by a commit":
+        desktop.commit()
+    else:
+        assert isinstance(desktop.sync(), Synced)
+        assert desktop.read("app.log").decode() == THEIRS
+    desktop.edit(".swp", OLD + "saved\n")
+    desktop.move(".swp", "app.log")
+    desktop.delete("app.log~")
+    logger.close()
+    exchange(desktop, laptop, desktop)
+    assert laptop.read("app.log").decode() == THEIRS + "saved\n"
+    assert laptop.files() == desktop.files()
+    desktop.is_clean()
+
+
+@pytest.mark.parametrize("commits", [0, 1, 2])
+def test_a_folder_of_the_persons_in_its_place(
+    trees: tuple[Clone, Clone], logger: Logger, commits: int
+) -> None:
+    """What is in it is no edit of what comes in either: both are there in the end."""
+    laptop, desktop = trees
+    their_edit(laptop)
+    exchange(desktop)
+    desktop.delete("app.log")
+    logger.close()
+    for number in range(2):
+        desktop.edit(f"app.log/{number}", f"of the person {number}\n")
+        if number < commits:
+            made = desktop.commit("app.log", f"app.log/{number}")
+            assert isinstance(made, CommitMade)
+            assert desktop.history_has(f"of the person {number}\n")
+            assert isinstance(desktop.commit(), NothingToCommit)
+    synced = desktop.sync()
+    assert isinstance(synced, Synced)
+    assert not synced.held
+    assert not synced.in_the_way
+    exchange(desktop, laptop)
+    assert laptop.files() == desktop.files()
+    assert THEIRS.encode() in laptop.files().values()
+    assert laptop.read("app.log/0") == b"of the person 0\n"
+    assert laptop.read("app.log/1") == b"of the person 1\n"
+    for clone in trees:
+        clone.is_clean()
+
+
+def test_an_empty_folder_in_its_place(trees: tuple[Clone, Clone], logger: Logger) -> None:
+    laptop, desktop = trees
+    their_edit(laptop)
+    exchange(desktop)
+    desktop.delete("app.log")
+    os.mkdir(desktop.path("app.log"))
+    (synced,) = exchange(desktop)
+    assert not synced.held
+    assert desktop.read("app.log").decode() == THEIRS
 
 
 def test_saved_atomically_while_the_old_one_is_open(

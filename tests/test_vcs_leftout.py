@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from autosyncd.vcs.git.lease import ignore_breaks
 from autosyncd.vcs.outcomes import CommitMade, CommitOutcome, Failed, NothingToCommit, Ready, Synced
+from tests.test_engine_held import OLD, THEIRS, Logger, exchange
 from tests.trees import Clone, World, make_world
 
 
@@ -374,6 +376,29 @@ def test_an_unreadable_folder_is_not_taken_for_deleted(commons: World) -> None:
             assert laptop.git("show", "HEAD:b.txt") == "changed"
         finally:
             os.chmod(laptop.path("locked"), 0o755)
+
+    as_nobody(commons, script)
+
+
+def test_a_held_file_in_a_folder_that_is_shut_for_a_moment_stays_held(commons: World) -> None:
+    def script() -> None:
+        ignore_breaks()
+        laptop, desktop = commons.share({"shut/app.log": OLD})
+        logger = Logger(desktop.path("shut/app.log"))
+        laptop.edit("shut/app.log", THEIRS)
+        exchange(laptop)
+        (synced,) = exchange(desktop)
+        assert synced.held
+        os.chmod(desktop.path("shut"), 0)
+        try:
+            desktop.commit()
+        finally:
+            os.chmod(desktop.path("shut"), 0o755)
+        logger.close()
+        assert isinstance(desktop.commit(), NothingToCommit)
+        exchange(desktop, laptop)
+        assert laptop.read("shut/app.log").decode() == THEIRS
+        assert desktop.read("shut/app.log").decode() == THEIRS
 
     as_nobody(commons, script)
 

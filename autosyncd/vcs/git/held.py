@@ -44,9 +44,19 @@ def version_in(repository: Repository, tree: str, path: bytes) -> Version | None
 
 def file_above(repository: Repository, tree: str, path: bytes) -> bytes | None:
     """The parent of a path that is a file or link in a tree or commit, if any is."""
+    found = (one for one in _above(path) if version_in(repository, tree, one) is not None)
+    return next(found, None)
+
+
+def base_of(held: Held, path: bytes) -> str | None:
+    """The commit that an edit at a path was made from, if that is one of a held file, or lies in a
+    folder that has taken the place of one."""
+    return next((held[one] for one in (path, *_above(path)) if one in held), None)
+
+
+def _above(path: bytes) -> list[bytes]:
     parts = path.split(b"/")
-    above = (b"/".join(parts[:end]) for end in range(1, len(parts)))
-    return next((one for one in above if version_in(repository, tree, one) is not None), None)
+    return [b"/".join(parts[:end]) for end in range(1, len(parts))]
 
 
 def disk_tree(repository: Repository, head: str | None, held: Held) -> str:
@@ -65,15 +75,16 @@ def commit_edits(
     Each is kept by a ref until HEAD contains it. The record moves on to them.
     """
     made = []
-    bases = {held[path] for path in edits}
-    for base in sorted(bases):
-        mine = {path: version for path, version in edits.items() if held[path] == base}
+    bases = {path: base for path in edits if (base := base_of(held, path)) is not None}
+    for base in sorted(set(bases.values())):
+        mine = {path: edits[path] for path in edits if bases[path] == base}
         tree = with_edits(repository, repository.tree_of(base), mine)
         message = f"{name}: edit of a file that is still open"
         commit = make_commit(repository, tree, [base], message=message, author=author)
         ownrefs.keep_side(repository, commit)
         made.append(commit)
-        held |= dict.fromkeys(mine, commit)
+        replaced = (above for path in mine for above in _above(path) if above in held)
+        held |= dict.fromkeys((*mine, *replaced), commit)
     if made:
         record(repository, held)
     return made

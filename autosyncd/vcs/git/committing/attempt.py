@@ -67,9 +67,11 @@ class Attempt:
         """Bring what differs into an index, and edits of held files onto their own versions; what is
         to be said of it: files left out, likely secrets, saves of an older version."""
         repository, committer, scope = self.repository, self.committer, self.order.scope
-        edits = found.take(repository, index)
+        edits, record = found.take(repository, index), found.held
+        if record != held.recall(repository):
+            held.record(repository, record)
         if edits:
-            record, name = held.recall(repository), committer.config.name
+            name = committer.config.name
             held.commit_edits(repository, record, edits, author=committer.author, name=name)
             self.edits |= {path: record[path] for path in edits}
         candidates = None if scope.everything else scope.paths

@@ -22,6 +22,8 @@ class Found:
     """What differs, decided but not yet taken."""
 
     plan: survey.Plan
+    held: held.Held
+    """The held files, without those that are free again."""
     reread: dict[bytes, Version] = field(default_factory=dict)
     """Tracked files that were found to differ by their content; git would go by their times."""
     left_out: list[LeftOut] = field(default_factory=list)
@@ -30,15 +32,21 @@ class Found:
         """Bring it into the index. Edits of held files are not: they are returned, since they
         belong on the version that they were made from."""
         self.left_out = [*self.plan.left_out]
-        waiting = held.recall(repository)
-        mine = [path for path in self.plan.take if path in waiting]
-        edits = _edits(repository, waiting, mine)
-        taken = [path for path in self.plan.take if path not in waiting]
-        indexes.remove(repository, index, [path for path in self.plan.gone if path not in waiting])
+        mine = [path for path in self.plan.take if held.base_of(self.held, path) is not None]
+        edits = _edits(repository, self.held, mine)
+        taken = [path for path in self.plan.take if path not in set(mine)]
+        gone = [path for path in self.plan.gone if path not in self.held]
+        indexes.remove(repository, index, gone)
         doubtful = {path: self.reread[path] for path in taken if path in self.reread}
         indexes.put(repository, index, dict(doubtful))  # entries without times: git looks again
         self.left_out += stage(repository, index, taken)
         return edits
+
+    @property
+    def lost(self) -> frozenset[bytes]:
+        """Held files that are there no more, or make place for a folder. That is no deletion of what
+        comes in, which nobody here has seen yet; an editor may just be replacing the file."""
+        return frozenset(path for path in self.plan.gone if path in self.held)
 
 
 def scan(
@@ -76,45 +84,59 @@ def scan(
     if not beside:
         left_out += nested.left_out(repository, scope, index, inner.values())
     plan = replace(plan, left_out=(*plan.left_out, *left_out))
-    if not beside:
-        _forget_freed(repository, scope, {one.path for one in found})
-    reread = {one.path: one.indexed for one in found if one.indexed and not one.submodule}
-    return Found(plan, reread if scope.paths and not excerpt else {})
-
-
-def _forget_freed(repository: Repository, scope: Scope, differing: set[bytes]) -> None:
-    """A held file that is as HEAD has it, or is no file any more, is held no longer."""
     waiting = held.recall(repository)
-    freed = [
-        path
+    if not beside:
+        waiting = _still_held(repository, scope, waiting, {one.path for one in found})
+    reread = {one.path: one.indexed for one in found if one.indexed and not one.submodule}
+    return Found(plan, waiting, reread if scope.paths and not excerpt else {})
+
+
+def _still_held(
+    repository: Repository, scope: Scope, waiting: held.Held, differing: set[bytes]
+) -> held.Held:
+    """Those of the held files that are not free again."""
+    return {
+        path: base
         for path, base in waiting.items()
-        if (scope.everything or path in scope.paths)
-        and _is_freed(repository, base, path, differs=path in differing)
-    ]
-    if freed:
-        for path in freed:
-            del waiting[path]
-        held.record(repository, waiting)
+        if not _is_within(scope, path)
+        or not _is_free(repository, base, path, differs=path in differing)
+    }
 
 
-def _is_freed(repository: Repository, base: str, path: bytes, *, differs: bool) -> bool:
-    """One that never came, and has nothing in its place, could not go: its being away is no edit."""
-    full = os.path.join(repository.root, path)
-    if os.path.isfile(full):
-        return not differs
-    was_there = held.version_in(repository, base, path) is not None
-    return was_there or (not differs and os.path.lexists(full))
+def _is_within(scope: Scope, path: bytes) -> bool:
+    """Whether it was looked at; a folder stands for all below it."""
+    parts = path.split(b"/")
+    above = (b"/".join(parts[:end]) for end in range(1, len(parts) + 1))
+    return scope.everything or any(one in scope.paths for one in above)
+
+
+def _is_free(repository: Repository, base: str, path: bytes, *, differs: bool) -> bool:
+    """Whether nothing waits for a held file any more: it is as HEAD has it; or it was deleted, here,
+    and nothing came in that this would delete. One that never came could not go: its being away is no
+    edit. And what can't be seen is not known to be away: its folder may be shut, or its disk failing."""
+    try:
+        os.lstat(os.path.join(repository.root, path))
+    except (FileNotFoundError, NotADirectoryError):
+        before = held.version_in(repository, base, path)
+        head = repository.head
+        incoming = held.version_in(repository, head, path) if head else None
+        return before is not None and incoming in (before, None)
+    except OSError:
+        return False
+    return not differs
 
 
 def _edits(repository: Repository, waiting: held.Held, paths: list[bytes]) -> dict[bytes, Version]:
     """Those held files that are no longer the version on record, nor what waits for them (a checkout
     of the person's may have brought that). What had no version there has the place of an incoming file
     and may be a secret: not even its content is stored. But where only a file was, with no folder for
-    it to lie in, it was made since."""
+    it to lie in, it was made since; so was what lies in a folder that has a held file's place."""
     edits = {}
     for path in paths:
-        base = held.version_in(repository, waiting[path], path)
-        if base is None and held.file_above(repository, waiting[path], path) is None:
+        commit = held.base_of(waiting, path) or ""
+        base = held.version_in(repository, commit, path)
+        came_before = path in waiting and held.file_above(repository, commit, path) is None
+        if base is None and came_before:
             continue
         now = _on_disk(repository, path, base)
         if now is not None and now not in (base, held.version_in(repository, "HEAD", path)):

@@ -7,7 +7,7 @@ from typing import TypeGuard
 
 from autosyncd import clock
 from autosyncd.vcs.git.disk import Version
-from autosyncd.vcs.git.held import Held
+from autosyncd.vcs.git.held import Held, version_in
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.step import Step
 from autosyncd.vcs.git.updating.stale import Arrival, Ledger, encode, parse, remember
@@ -30,8 +30,11 @@ def note(
     news = []
     for path in sorted(done):
         step, base = steps[path], record.get(path, commit)
-        if base is not None and _is_plain(step.old) and _is_plain(step.new):
-            old, new = step.old.oid, step.new.oid
+        before = step.old
+        if before is None and path in record:  # an editor may just be replacing it
+            before = version_in(repository, record[path], path)
+        if base is not None and _is_plain(before) and _is_plain(step.new):
+            old, new = before.oid, step.new.oid
             if old != new:
                 news.append(Arrival(path=path, old=old, new=new, commit=base, when=now))
     if news:

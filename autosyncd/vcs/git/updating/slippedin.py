@@ -48,16 +48,17 @@ def absorb(
     indexes.put(repository, index, {path: step.new for path, step in onto_disk.items()})
     before = {path: _what_lies_at(repository.root, path) for path in dirty}
     found = scan(repository, Scope(frozenset(dirty)) | beside, committer.config, index)
-    edits = found.take(repository, index)
+    edits, lost = found.take(repository, index), dict.fromkeys(found.lost)
     now = indexes.write_tree(repository, index)
     slipped_in = steps_between(repository, disk, now)
     held_edits: held.Held = {}
     if edits:
         record, name = held.recall(repository), committer.config.name
+        known = set(record.items())
         held.commit_edits(repository, record, edits, author=committer.author, name=name)
-        held_edits = {path: record[path] for path in edits}
-        now = held.with_edits(repository, now, edits)
-    found_at = slipped_in.keys() | edits.keys()
+        held_edits = dict(record.items() - known)
+    now = held.with_edits(repository, indexes.tree_with(repository, now, lost), edits)
+    found_at = slipped_in.keys() | edits.keys() | lost.keys()
     silent = {path: before[path] for path in dirty if not _touched(path, found_at)}
     stubborn = _unmoved(repository, disk, silent)
     reasons = {one.path: one.text for one in found.left_out if one.path in stubborn}
