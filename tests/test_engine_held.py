@@ -391,6 +391,36 @@ def test_the_person_makes_a_folder_where_the_held_file_was(
     assert b"of the desktop\n" in laptop.files().values()
 
 
+def test_what_a_round_has_put_there_is_opened_before_the_next(
+    trees: tuple[Clone, Clone], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next one has another version of it: what is written meanwhile was made from the first."""
+    laptop, desktop = trees
+    laptop.move("app.log", "new.log")
+    laptop.edit("new.log", THEIRS)
+    exchange(laptop)
+    desktop.edit("app.log", OLD.replace("line 4", "of here"))  # goes along with the new name
+    look, opened = update.absorb, []
+
+    def absorb(*arguments: Any, **options: Any) -> slippedin.SlippedIn:
+        found = look(*arguments, **options)
+        opened.append(Logger(desktop.path("new.log")))
+        return found
+
+    monkeypatch.setattr(update, "absorb", absorb)
+    synced = desktop.sync()
+    assert isinstance(synced, Synced)
+    assert synced.held
+    monkeypatch.undo()
+    (logger,) = opened
+    logger.append("written here\n")
+    exchange(desktop, laptop, desktop)
+    assert laptop.read("new.log").decode() == THEIRS.replace("line 4", "of here") + "written here\n"
+    logger.close()
+    exchange(desktop, laptop)
+    assert laptop.files() == desktop.files()
+
+
 def test_a_file_of_a_target_that_was_given_up_is_a_new_one(
     trees: tuple[Clone, Clone], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,7 +1,7 @@
 """Where an update stands between two of its rounds, and what moves it on."""
 
 from collections.abc import Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from autosyncd.vcs.git import held, indexes, ownrefs
 from autosyncd.vcs.git.condition import elsewhere, rewritten
@@ -28,11 +28,20 @@ class Standing:
     """The tree of what lies there."""
     record: held.Held
     """What was held before."""
+    came: held.Held = field(default_factory=dict)
+    """What was put there, and the commit that has it."""
     left: Waiting | Dirty | None = None
     """The person is on another branch, or has rewritten this one: what came in is taken out again."""
 
-    def take_in(self, found: SlippedIn, joiner: Joiner) -> None:
+    def put(self, done: Set[bytes], merged: str) -> None:
+        """These are as `merged` has them, and were held before at most."""
+        self.record = {path: base for path, base in self.record.items() if path not in done}
+        self.came |= dict.fromkeys(done, merged)
+
+    def take_in(self, found: SlippedIn, dirty: Set[bytes], joiner: Joiner) -> None:
         """Edits slipped in, and are committed: they are part of what is wanted."""
+        edited = dirty - found.stubborn
+        self.came = {path: commit for path, commit in self.came.items() if path not in edited}
         self.ours, self.disk = found.ours, found.disk
         self.record |= found.held_edits
         for edit in sorted(set(found.held_edits.values())):
@@ -42,13 +51,16 @@ class Standing:
         self, repository: Repository, waiting: Set[bytes], steps: Steps, merged: str
     ) -> held.Held:
         """The record of the paths that wait. What an earlier round has put there for a target that is
-        another now, and that somebody has open, waits for nothing: it is a new file of theirs."""
+        another now, and that somebody has open, waits for nothing: it is a new file of theirs. If
+        another version is to come in its place, it is what their edits are made from."""
         kept = {}
         for path in waiting if self.left is None else waiting & self.record.keys():
             base = self.record.get(path, self.ours or merged)
             goes = path in steps and steps[path].new is None
             if not goes or held.version_in(repository, base, path) is not None:
-                kept[path] = base
+                kept[path] = self.came.get(path, base)
+        for commit in sorted({self.came[path] for path in kept.keys() & self.came.keys()}):
+            ownrefs.keep_side(repository, commit)  # no branch has it, but for the newest
         return kept
 
     def look_anew(

@@ -150,6 +150,7 @@ class Update:
             indexes.copy_own(repository)
         applied = self._apply(at.head, merged, steps)
         arrivals.note(repository, steps, applied.done, record=at.record, commit=at.ours)
+        at.put(applied.done, merged)
         remaining.spare_ignored(applied.dirty)
         dirty = applied.dirty - remaining.stubborn
         if dirty and at.left is None:
@@ -171,7 +172,7 @@ class Update:
         found = absorb(
             self.repository, self.committer, ours=at.ours, disk=disk, dirty=dirty, beside=beside
         )
-        at.take_in(found, self.joiner)
+        at.take_in(found, dirty, self.joiner)
         self.remaining.stubborn |= found.stubborn
         self.remaining.reasons |= found.reasons
 
