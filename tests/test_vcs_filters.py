@@ -5,12 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from autosyncd.vcs.changes import EVERYTHING, NOTHING_CHANGED
+from autosyncd.vcs.git.lease import ignore_breaks
 from autosyncd.vcs.outcomes import CommitMade, NothingToCommit, Synced
 from tests.trees import Clone, World, make_world
 
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    ignore_breaks()
     return make_world(tmp_path, monkeypatch)
 
 
@@ -189,3 +192,46 @@ def test_an_edit_while_a_filter_works_is_not_lost(world: World) -> None:
     desktop.commit()
     assert isinstance(desktop.sync(), Synced)
     assert {b"mine\n", b"two\n"} <= set(desktop.files().values())
+
+
+BINARY = "*.bin binary\n\n\n\n"
+
+
+@pytest.mark.parametrize("pending", [True, False])
+@pytest.mark.parametrize("opened", [True, False])
+def test_attributes_that_can_not_come_at_once_hold_what_they_govern(
+    world: World, *, opened: bool, pending: bool
+) -> None:
+    """Attributes come with files for them, and somebody has just edited the attributes, or has them
+    open. Files that they say nothing of come all the same."""
+    before = {".gitattributes": BINARY, "old.up": "Old\n", "a.txt": "1\n"}
+    laptop, desktop = world.share(before)
+    Key(world, laptop, desktop)
+    laptop.edit(".gitattributes", "*.up filter=swap\n" + BINARY)
+    laptop.edit("new.up", "New\n")
+    laptop.edit("old.up", "Newer\n")
+    laptop.edit("a.txt", "2\n")
+    laptop.committed()
+    laptop.sync()
+    scope = EVERYTHING if pending else NOTHING_CHANGED
+    with open(desktop.path(".gitattributes"), "ab") as attributes:
+        if not opened:
+            attributes.write(b"*.jpg binary\n")
+            attributes.close()
+        synced = desktop.sync(pending=scope)
+        assert isinstance(synced, Synced)
+        assert desktop.read("a.txt") == b"2\n"
+        assert len(synced.held) == (3 if opened else 0)
+        if opened:
+            assert desktop.read("old.up") == b"Old\n"
+            assert not os.path.exists(desktop.path("new.up"))
+            assert isinstance(desktop.commit(), NothingToCommit)
+    for clone in (desktop, laptop, desktop):
+        clone.commit()
+        synced = clone.sync()
+        assert isinstance(synced, Synced)
+        assert not synced.held
+    assert laptop.files() == desktop.files()
+    assert (desktop.read("new.up"), desktop.read("old.up")) == (b"New\n", b"Newer\n")
+    laptop.is_clean()
+    desktop.is_clean()

@@ -17,6 +17,9 @@ MOST = 8
 STABLE = (b"lfs",)
 """Filters that are known to make the same of the same bytes; git-lfs has large files."""
 
+CONVERTING = ("filter", "text", "crlf", "eol", "ident", "working-tree-encoding")
+"""Attributes by which git writes other bytes than it has (gitattributes(5))."""
+
 _FAILED = re.compile(r"(?:clean|smudge) filter '?([^'\n]+?)'? failed")
 _FAILED_ON = re.compile(r"^fatal: (.+): clean filter '?[^'\n]+?'? failed", re.M)
 
@@ -97,3 +100,16 @@ def filtered(
     fields = said.records
     names = dict(zip(fields[::3], fields[2::3], strict=True))
     return {path: name for path, name in names.items() if name in known}
+
+
+def written_otherwise(repository: Repository, paths: Iterable[bytes], index: bytes) -> set[bytes]:
+    """Those of these paths that git would write otherwise if the attributes in `index` held than by
+    those that lie in the work tree."""
+    stdin = b"".join(path + b"\0" for path in sorted(set(paths)))
+    ask = ("check-attr", "-z", "--stdin")
+    here, there = (
+        repository.git(*ask, *how, *CONVERTING, stdin=stdin, index=index, timeout=LONG).records
+        for how in ((), ("--cached",))
+    )
+    names = zip(here[::3], here[2::3], there[2::3], strict=True)
+    return {path for path, now, then in names if now != then}

@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from autosyncd.vcs.git import nested
+from autosyncd.vcs.git import filters, nested
 from autosyncd.vcs.git.disk import Hasher, Version
 from autosyncd.vcs.git.folders import OpenFolders
 from autosyncd.vcs.git.lease import leases_work
@@ -15,6 +15,10 @@ from autosyncd.vcs.git.updating.early import NOTHING_EARLY, Early
 from autosyncd.vcs.git.updating.filtered import Learned, learn
 from autosyncd.vcs.git.updating.intheway import occupant
 from autosyncd.vcs.git.updating.replace import Replacer
+
+ATTRIBUTES_WAIT = (
+    "its attributes (.gitattributes) wait too, and git would write it otherwise by them"
+)
 
 
 @dataclass(slots=True)
@@ -51,10 +55,24 @@ def apply(
         hasher = Hasher(repository.object_format)
         learn(repository, hasher, [step for step in rest if step.old is not None], learned)
     for some in (attributes, rest):  # what git writes depends on the attributes that lie there
+        if some is rest and len(applied.done) < len(attributes):
+            some = _hold_governed(repository, rest, index, applied)
         if some:
             batch = stage(repository, some, index, learned=learned, early=early.move)
             _apply_some(repository, batch, learned, applied)
     return applied
+
+
+def _hold_governed(
+    repository: Repository, steps: Sequence[Step], index: bytes, applied: Applied
+) -> Sequence[Step]:
+    """What git would write otherwise by attributes that could not come waits for these: written now, it
+    would lie there unfiltered, and be an edit as soon as they come. The steps that are left."""
+    coming = [step.path for step in steps if step.new is not None]
+    governed = filters.written_otherwise(repository, coming, index)
+    applied.held |= governed
+    applied.problems |= dict.fromkeys(governed, ATTRIBUTES_WAIT)
+    return [step for step in steps if step.path not in governed]
 
 
 def _apply_some(repository: Repository, batch: Batch, learned: Learned, applied: Applied) -> None:
