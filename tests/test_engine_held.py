@@ -712,3 +712,54 @@ def test_what_is_no_file_is_in_the_way(
         clone.sync()
     assert laptop.read("app.log").decode() == THEIRS
     assert laptop.read("new/file") == b"2\n"
+
+
+@pytest.mark.parametrize("waiting", [False, True])
+def test_a_folder_comes_where_a_file_is_that_is_written_all_the_time(
+    trees: tuple[Clone, Clone], logger: Logger, monkeypatch: pytest.MonkeyPatch, *, waiting: bool
+) -> None:
+    laptop, desktop = trees
+    if waiting:
+        their_edit(laptop)
+        exchange(desktop)
+    laptop.delete("app.log")
+    laptop.edit("app.log/part", "2\n")
+    laptop.edit("other", "3\n")
+    exchange(laptop)
+    apply = update.apply
+
+    def busy(*arguments: Any, **options: Any) -> object:
+        logger.append("one more\n")
+        return apply(*arguments, **options)
+
+    monkeypatch.setattr(update, "apply", busy)
+    assert isinstance(desktop.sync(), Synced)
+    assert desktop.read("other") == b"3\n"
+
+
+@pytest.mark.parametrize("kind", ["pipe", "large file"])
+def test_something_that_can_not_be_committed_and_is_busy_is_in_the_way(
+    trees: tuple[Clone, Clone], monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    laptop, desktop = trees
+    desktop.reopen(large_file=100)
+    laptop.edit("fresh", "2\n")
+    laptop.edit("other", "2\n")
+    exchange(laptop)
+    if kind == "pipe":
+        os.mkfifo(desktop.path("fresh"))
+    else:
+        desktop.edit("fresh", "x" * 1000)
+    busy = os.open(desktop.path("fresh"), os.O_RDWR | os.O_APPEND)
+    look = slippedin.scan
+
+    def scan(*arguments: Any, **options: Any) -> object:
+        os.write(busy, b"traffic")
+        return look(*arguments, **options)
+
+    monkeypatch.setattr(slippedin, "scan", scan)
+    synced = desktop.sync()
+    os.close(busy)
+    assert isinstance(synced, Synced)
+    assert synced.held
+    assert desktop.read("other") == b"2\n"

@@ -118,7 +118,10 @@ def _note(applied: Applied, step: Step, result: StepResult, repository: Reposito
     elif result is StepResult.HELD:
         applied.held.add(step.path)
     else:
-        applied.dirty.add(step.path)
         above = occupant(repository.root, step.path)
+        if above in applied.held:  # however busy that is: this one waits for it
+            applied.held.add(step.path)
+            return
+        applied.dirty.add(step.path)
         if above is not None:
             applied.in_the_way.add(above)

@@ -1,6 +1,7 @@
 """Edits that slipped in while an update was under way, committed on the version they were made from."""
 
 import os
+import stat
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
 
@@ -29,6 +30,17 @@ class SlippedIn:
     """Why, as far as that is known."""
     held_edits: held.Held = field(default_factory=dict)
     """Held files that were edited, and the commit that has it, on the version it was made from."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Lying:
+    """What has the place of a path, and how that differs when another thing has it, or it was written
+    to."""
+
+    path: bytes
+    inode: int
+    mode: int
+    changed: int
 
 
 def absorb(
@@ -60,7 +72,8 @@ def absorb(
     now = held.with_edits(repository, indexes.tree_with(repository, now, lost), edits)
     found_at = slipped_in.keys() | edits.keys() | lost.keys()
     silent = {path: before[path] for path in dirty if not _touched(path, found_at)}
-    stubborn = _unmoved(repository, disk, silent)
+    left_out = {one.path for one in found.left_out}
+    stubborn = _unmoved(repository, disk, silent, left_out)
     reasons = {one.path: one.text for one in found.left_out if one.path in stubborn}
     base = repository.tree_of(ours)
     tree = indexes.tree_with(
@@ -81,26 +94,38 @@ def absorb(
 
 
 def _unmoved(
-    repository: Repository, disk: str, before: Mapping[bytes, tuple[int, ...] | None]
+    repository: Repository,
+    disk: str,
+    before: Mapping[bytes, _Lying | None],
+    left_out: Set[bytes],
 ) -> frozenset[bytes]:
     """Those of the paths without news that lay there unchanged meanwhile. Any other may be news of a
     moment later; and where nothing is, and nothing was to be, nothing is in the way."""
     return frozenset(
         path
-        for path, state in before.items()
-        if state == _what_lies_at(repository.root, path)
-        and (state is not None or held.version_in(repository, disk, path) is not None)
+        for path, lying in before.items()
+        if _is_same(lying, _what_lies_at(repository.root, path), left_out)
+        and (lying is not None or held.version_in(repository, disk, path) is not None)
     )
 
 
-def _what_lies_at(root: bytes, path: bytes) -> tuple[int, ...] | None:
-    """Something that differs when another thing has the place of `path`, or it was written to."""
+def _is_same(before: _Lying | None, now: _Lying | None, left_out: Set[bytes]) -> bool:
+    """What is no file (a pipe), or is left out anyhow (it is large), may have traffic all the time."""
+    if before is None or now is None or before == now:
+        return before == now
+    busy = now.path in left_out or stat.S_IFMT(now.mode) not in (stat.S_IFREG, stat.S_IFDIR)
+    return busy and replace(before, changed=now.changed) == now
+
+
+def _what_lies_at(root: bytes, path: bytes) -> _Lying | None:
     there = occupant(root, path)
     try:
-        status = os.lstat(os.path.join(root, there)) if there else None
+        found = os.lstat(os.path.join(root, there)) if there else None
     except OSError:
         return None
-    return (status.st_ino, status.st_mode, status.st_ctime_ns) if status else None
+    if there is None or found is None:
+        return None
+    return _Lying(there, found.st_ino, found.st_mode, found.st_ctime_ns)
 
 
 def _touched(path: bytes, found: Set[bytes]) -> bool:
