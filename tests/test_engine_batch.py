@@ -138,6 +138,16 @@ def test_names_that_are_taken_are_left_alone(desktop: Clone) -> None:
         assert list(given_back(desktop).values()) == [MINE] * (number + 1)
 
 
+def test_a_number_stands_before_the_extension(desktop: Clone) -> None:
+    """By its extension a filter knows what it has to encrypt."""
+    for _ in range(3):
+        made = staged(desktop, ("f.enc", OLD, NEW))
+        Path(in_batch(made, "tree/f.enc")).write_bytes(MINE)
+        sweep(desktop)
+    assert len(given_back(desktop)) == 3
+    assert all(name.endswith(b".enc") for name in given_back(desktop))
+
+
 @pytest.mark.parametrize("folder", [True, False])
 def test_a_link_that_the_person_made_is_given_back(desktop: Clone, folder: bool) -> None:
     """One that points to a folder looks like a folder to who doesn't ask closely."""

@@ -235,3 +235,38 @@ def test_attributes_that_can_not_come_at_once_hold_what_they_govern(
     assert (desktop.read("new.up"), desktop.read("old.up")) == (b"New\n", b"Newer\n")
     laptop.is_clean()
     desktop.is_clean()
+
+
+@pytest.mark.parametrize("clean", ["salted", "locked"])
+def test_what_was_staged_and_not_taken_is_known_again(world: World, clean: str) -> None:
+    """A filter that makes other bytes each time, or can't make any, proves nothing of a staged file: it
+    was noted what the filter made of it. Given back, it would go out as it is."""
+    laptop, desktop = world.share({"a.txt": "one\n", ".gitattributes": "*.enc filter=salt\n"})
+    key = world.folder / "key"
+    key.touch()
+    salt = "head -c 8 /dev/urandom | od -An -tx1" if clean == "salted" else "echo 1"
+    program(world, "salt", f"test -e {key} || exit 1; {salt}; exec cat")
+    for one in (laptop, desktop):
+        one.git("config", "filter.salt.clean", os.fspath(world.folder / "salt"))
+        one.git("config", "filter.salt.smudge", "tail -n +2")
+        one.git("config", "filter.salt.required", "true")
+        one.reopen()
+    laptop.edit("x.enc", "hello\n")
+    laptop.commit("x.enc")
+    for one in (laptop, desktop):
+        assert isinstance(one.sync(), Synced)
+        one.driver.sweep()
+    laptop.edit("x.enc", "edited\n")
+    laptop.git("commit", "-qam", "By hand")
+    laptop.sync()
+    if clean == "locked":
+        key.unlink()
+    for _ in range(2):
+        desktop.commit()
+        desktop.sync()
+        desktop.driver.sweep()
+        desktop.sync(local=True)
+        desktop.driver.sweep()
+    assert set(desktop.files()) == {b"a.txt", b"x.enc", b".gitattributes"}
+    names = world.hub_git("ls-tree", "-r", "--name-only", "main").split()
+    assert set(names) == {"a.txt", "x.enc", ".gitattributes"}

@@ -16,11 +16,10 @@ import secrets
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from autosyncd.vcs.git import filters
 from autosyncd.vcs.git.command import LONG, GitFailed, Result
-from autosyncd.vcs.git.disk import (
-    Version,
-    flush,
-)
+from autosyncd.vcs.git.committing.cache import cache_of
+from autosyncd.vcs.git.disk import Hasher, Version, flush
 from autosyncd.vcs.git.lease import leases_work
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.step import Step
@@ -37,6 +36,9 @@ class Batch:
         self.folder = folder
         self.steps = tuple(steps)
         self._learned = learned
+        self.raw: dict[bytes, bytes] = {}
+        """Path → id of what a filter of the person's made of the new version. What it makes of that
+        on the way back may be something else each time, or nothing (a locked key)."""
 
     def spot(self, number: int) -> bytes:
         """Relative to the batch's folder: where the new version is, or the deleted one goes."""
@@ -50,13 +52,17 @@ class Batch:
                 step.path.hex(),
                 _text(step.old),
                 _text(step.new),
-                [oid.decode() for oid in self._learned.get(step.path, ())],
+                [oid.decode() for oid in self._raw_ids(step.path)],
             ]
             for step in self.steps
         ]
         os.makedirs(self.folder + b"/gone", exist_ok=True)
         with open(self.folder + b"/plan", "w", encoding="ascii") as file:
             file.write(json.dumps(rows))
+
+    def _raw_ids(self, path: bytes) -> set[bytes]:
+        made = {self.raw[path]} if path in self.raw else set()
+        return self._learned.get(path, set()) | made
 
 
 def stage(
@@ -73,7 +79,10 @@ def stage(
     os.makedirs(folder + b"/tree", mode=0o700)
     batch = Batch(folder, steps, learned or {})
     batch.write_plan()
-    _write(repository, batch, index, early(batch))
+    there = early(batch)
+    _write(repository, batch, index, there)
+    if _know_filtered(repository, batch, there):
+        batch.write_plan()
     _arm(folder)
     return batch
 
@@ -97,6 +106,31 @@ def _checkout(repository: Repository, batch: Batch, index: bytes, paths: list[by
     stdin = b"".join(path + b"\0" for path in paths)
     write = ("checkout-index", "-q", "-z", "--stdin", prefix)
     return repository.git(*write, stdin=stdin, index=index, ok=(0, 1, 128), timeout=LONG)
+
+
+def _know_filtered(repository: Repository, batch: Batch, there: set[bytes]) -> bool:
+    """Note what filters have made, so that the sweep knows its own copies. Whether they made any."""
+    coming = [step.path for step in batch.steps if step.new is not None]
+    if not cache_of(repository).settings.has_filters_out:
+        return False
+    hasher = Hasher(repository.object_format)
+    for path in filters.filtered(repository, coming, but=filters.STABLE):
+        found = None if path in there else _hashed(hasher, batch.folder + b"/tree/" + path)
+        if found is not None:
+            batch.raw[path] = found.oid
+    return bool(batch.raw)
+
+
+def _hashed(hasher: Hasher, staged: bytes) -> Version | None:
+    """The version in a staged file; None for a link, or what git could not write."""
+    try:
+        handle = os.open(staged, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        return hasher.of_file(handle)
+    finally:
+        os.close(handle)
 
 
 def _is_staged(batch: Batch, path: bytes) -> bool:

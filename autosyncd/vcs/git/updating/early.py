@@ -26,6 +26,8 @@ class Early:
 
     folder: bytes = b""
     versions: Mapping[bytes, Version] = field(default_factory=dict)
+    raw: Mapping[bytes, bytes] = field(default_factory=dict)
+    """As a batch has it."""
 
     def move(self, batch: Batch) -> set[bytes]:
         """Into the batch goes what it wants, too; which paths that is."""
@@ -38,6 +40,8 @@ class Early:
                 os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
                 os.rename(source, target)
                 moved.add(step.path)
+                if step.path in self.raw:
+                    batch.raw[step.path] = self.raw[step.path]
         return moved
 
 
@@ -62,4 +66,5 @@ def stage_early(repository: Repository, changed: Pairs, steps: Mapping[bytes, St
     indexes.copy_to(repository, index)
     indexes.put(repository, index, {path: pair[1] for path, pair in changed.items()})
     batch = stage(repository, [coming[path] for path in wanted], index)
-    return Early(batch.folder, {path: one for path in wanted if (one := coming[path].new)})
+    versions = {path: one for path in wanted if (one := coming[path].new)}
+    return Early(batch.folder, versions, batch.raw)

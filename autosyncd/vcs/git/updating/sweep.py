@@ -189,18 +189,22 @@ class Sweeper:
         them. True when it can't be done now."""
         host = os.fsencode(os.uname().nodename)
         tree = OpenFolders(self._repository.root)
+        taken: set[bytes] = set()
+        path = step.path
         try:
-            name = conflict_name(step.path, host, version.oid, lambda _: True)
-            for number in range(1000):
-                wanted = name if not number else name + b"-%d" % number
+            for _ in range(1000):
+                # a number stands before the extension: by that a filter knows what to encrypt
+                wanted = conflict_name(path, host, version.oid, lambda name: name not in taken)
                 try:
                     rename(place, tree.place(wanted, make=True), RENAME_NOREPLACE)
-                except (FileExistsError, FileNotFoundError):
+                except FileExistsError:
+                    taken.add(wanted)
+                except FileNotFoundError:
                     continue
                 except NotADirectoryError:
-                    name = os.path.basename(name)
-                    continue
-                return False
+                    path = os.path.basename(path)
+                else:
+                    return False
             return True
         finally:
             tree.close()
