@@ -269,6 +269,35 @@ def test_an_ignored_file_in_the_way_is_kept_and_not_published(world: World) -> N
     desktop.is_clean()
 
 
+def test_an_ignored_file_in_the_way_of_what_comes_with_other_ignore_rules(world: World) -> None:
+    """It is ignored by the rules that were here when it was made; the new ones would publish it."""
+    laptop, desktop = world.share({"a.txt": "one\n", ".gitignore": "my.cfg\n"})
+    desktop.edit("my.cfg", "mine\n")
+    laptop.edit(".gitignore", "\n")
+    with_more(laptop, "my.cfg", "from the laptop\n")
+    for content in ("and once more\n", "and more\n"):
+        synced = desktop.sync()
+        assert isinstance(synced, Synced)
+        assert synced.in_the_way == (b"my.cfg",)
+        assert isinstance(desktop.commit(), NothingToCommit)
+        assert desktop.read("my.cfg") == b"mine\n"
+        assert desktop.read("a.txt") == b"at the same time\n"
+        assert not desktop.history_has("mine\n")
+        push_from(laptop, "my.cfg", content)
+
+
+def test_an_edit_of_what_is_tracked_though_ignored_is_no_file_in_the_way(world: World) -> None:
+    laptop, desktop = world.share({"a.txt": "one\ntwo\nthree\nfour\n"})
+    laptop.edit(".gitignore", "a.txt\n")
+    push_from(laptop, "a.txt", "ONE\ntwo\nthree\nfour\n")
+    desktop.edit(".git/info/exclude", "a.txt\n")
+    desktop.edit("a.txt", "one\ntwo\nthree\nFOUR\n")
+    synced = desktop.sync()
+    assert isinstance(synced, Synced)
+    assert (synced.held, synced.in_the_way) == ((), ())
+    assert desktop.read("a.txt") == b"ONE\ntwo\nthree\nFOUR\n"
+
+
 def test_an_ignored_file_in_the_way_that_is_ignored_no_longer_still_waits(world: World) -> None:
     """Nothing is published behind the person's back, and nothing is lost when it is moved."""
     laptop, desktop = world.share({"a.txt": "one\n"})

@@ -1,5 +1,6 @@
 """One path of an update, and what may become of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -13,6 +14,10 @@ class Step:
     path: bytes
     old: Version | None
     new: Version | None
+
+
+Steps = Mapping[bytes, Step]
+"""Path → its step."""
 
 
 class StepResult(Enum):

@@ -8,6 +8,7 @@ from autosyncd.model import RepoConfig
 from autosyncd.vcs.git import excludes, held, nested, submodules
 from autosyncd.vcs.git.entries import Pairs
 from autosyncd.vcs.git.repository import Repository
+from autosyncd.vcs.git.step import Steps
 from autosyncd.vcs.git.updating.intheway import ignored_in_the_way, occupant
 
 
@@ -28,9 +29,15 @@ class Remaining:
     _kept_out: set[bytes] = field(default_factory=set)
     """Files that the person had put aside and that exist nowhere else any more."""
 
-    def spare_ignored(self, dirty: Set[bytes]) -> None:
+    def spare_ignored_before(self, steps: Steps) -> None:
+        """Where ignore rules come in as well, those of before decide what is ignored here."""
+        if any(os.path.basename(path) == b".gitignore" for path in steps):
+            self.spare_ignored({path for path, step in steps.items() if step.new}, steps)
+
+    def spare_ignored(self, dirty: Set[bytes], steps: Steps) -> None:
         """An ignored file in the way is kept, and not published: the incoming one waits for it. So is
-        what lies in a repository of the person's own."""
+        what lies in a repository of the person's own. But where a file was that is tracked all the
+        same, an edit of it is one like any."""
         for path, top in nested.inside(self.repository.root, dirty - self.stubborn).items():
             self.stubborn.add(path)
             self._occupied[path] = top
@@ -38,7 +45,8 @@ class Remaining:
                 f"its folder lies in {os.fsdecode(top)}, which is a repository of its own here; it "
                 "comes when that is moved, or is one no longer"
             )
-        for path, mine in ignored_in_the_way(self.repository, dirty - self.stubborn).items():
+        new = {path for path in dirty - self.stubborn if steps[path].old is None}
+        for path, mine in ignored_in_the_way(self.repository, new).items():
             self.stubborn.add(path)
             self._wait_for(path, mine, f"{os.fsdecode(mine)}, which git ignores here,")
 

@@ -8,11 +8,9 @@ from autosyncd.vcs.git.condition import elsewhere, rewritten
 from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.merging.join import Joiner
 from autosyncd.vcs.git.repository import Repository
-from autosyncd.vcs.git.step import Step
+from autosyncd.vcs.git.step import Steps
 from autosyncd.vcs.git.updating.slippedin import SlippedIn
 from autosyncd.vcs.outcomes import Dirty, Waiting
-
-Steps = Mapping[bytes, Step]
 
 
 @dataclass(slots=True, kw_only=True)

@@ -27,6 +27,7 @@ from autosyncd.vcs.git.history import advance, published
 from autosyncd.vcs.git.lock import IndexBusy, IndexLock
 from autosyncd.vcs.git.merging.join import Joiner
 from autosyncd.vcs.git.repository import Repository
+from autosyncd.vcs.git.step import Steps
 from autosyncd.vcs.git.updating import arrivals, early, nextindex
 from autosyncd.vcs.git.updating.apply import Applied, apply
 from autosyncd.vcs.git.updating.asking import incoming_question
@@ -34,7 +35,7 @@ from autosyncd.vcs.git.updating.early import NOTHING_EARLY, Early
 from autosyncd.vcs.git.updating.overwritten import set_aside
 from autosyncd.vcs.git.updating.remaining import Remaining
 from autosyncd.vcs.git.updating.slippedin import absorb
-from autosyncd.vcs.git.updating.standing import Standing, Steps
+from autosyncd.vcs.git.updating.standing import Standing
 from autosyncd.vcs.orders import SyncOrder
 from autosyncd.vcs.outcomes import Dirty, Failed, Question, Waiting, Why
 
@@ -148,10 +149,11 @@ class Update:
                 return question
         else:
             indexes.copy_own(repository)
+        remaining.spare_ignored_before(steps)
         applied = self._apply(at.head, merged, steps)
         arrivals.note(repository, steps, applied.done, record=at.record, commit=at.ours)
         at.put(applied.done, merged)
-        remaining.spare_ignored(applied.dirty)
+        remaining.spare_ignored(applied.dirty, steps)
         dirty = applied.dirty - remaining.stubborn
         if dirty and at.left is None:
             self._absorb(at, applied, dirty)
