@@ -625,6 +625,35 @@ def rewritten(world: World, *names: str) -> list[Clone]:
     return [laptop, *others]
 
 
+def test_channels_are_those_of_the_branch_that_is_synced(world: World) -> None:
+    """Not those of whatever is checked out when they are first asked for."""
+    laptop, desktop = world.share({"a.txt": "a\n"})
+    theirs = laptop.reopen()
+    os.unlink(desktop.path(".git/autosync/memory.json"))
+    desktop.git("switch", "-q", "--orphan", "pages")
+    desktop.git("commit", "-q", "--allow-empty", "-m", "Pages")
+    mine = desktop.reopen(branch="main")
+    assert isinstance(theirs, Ready)
+    assert isinstance(mine, Ready)
+    assert mine.identity.channels == theirs.identity.channels
+    other = desktop.reopen(branch="pages")
+    assert isinstance(other, Ready)
+    assert len({*other.identity.channels} & {*theirs.identity.channels}) == 1, "that of the hub"
+
+
+def test_a_tree_that_follows_a_history_from_its_root_on_has_its_channels(world: World) -> None:
+    laptop, desktop = world.share({"a.txt": "a\n", "b.txt": "b\n"})
+    laptop.edit("b.txt", "rewritten\n")
+    laptop.git("commit", "-qa", "--amend", "-m", "Another beginning")
+    laptop.git("push", "-qf", "origin", "main")
+    assert isinstance(desktop.sync(), Synced)
+    assert desktop.tree() == laptop.tree()
+    desktop.sync()
+    new = world.clone("new").reopen()
+    assert isinstance(new, Ready)
+    assert desktop.told.identities[-1].channels == new.identity.channels
+
+
 @pytest.mark.parametrize("fetched", [True, False])
 def test_a_rewritten_history_is_followed_where_nothing_is_lost_by_it(
     world: World, fetched: bool

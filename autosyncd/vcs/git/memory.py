@@ -26,6 +26,7 @@ class TreeMemory:
     place: str = ""
     """Where the remote led (remotes/place.py) when both last agreed; empty: they have not yet."""
     roots: list[str] = field(default_factory=list)
+    """The branch's first commits; none: they are still to be asked for."""
 
 
 def stored(state: bytes) -> dict[str, object] | None:

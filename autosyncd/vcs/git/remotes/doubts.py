@@ -105,6 +105,8 @@ def followed(repository: Repository, remote: str, left: str) -> str:
     for commit, _ in ownrefs.listed(repository, refs.below("side", tree)):
         if repository.contains(commit, left):  # an edit during the update, which was carried over
             ownrefs.leave_side(repository, commit)
+    repository.memory.roots = []  # they may be others there
+    repository.remember()
     return (
         f"The history of {repository.memory.branch} on {remote} was rewritten, and this tree has "
         f"followed it; what was here is kept: git log {refs.before(tree, left)}"

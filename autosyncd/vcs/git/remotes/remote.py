@@ -9,6 +9,7 @@ from autosyncd.model import Channel, RepoConfig
 from autosyncd.redaction import without_secrets
 from autosyncd.vcs import channel
 from autosyncd.vcs.git import refs
+from autosyncd.vcs.git.command import LONG
 from autosyncd.vcs.git.complaint import away, branch_missing
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.outcomes import Away, AwayKind, NoRemote
@@ -81,7 +82,8 @@ def channels(
     """The tree's channels, root commits remembered: finding them costs the whole history."""
     memory = repository.memory
     if not memory.roots and repository.head and not _shallow(repository):
-        memory.roots = repository.git("rev-list", "--max-parents=0", "HEAD", "--").text.split()
+        walk = ("rev-list", "--max-parents=0", repository.ref, "--")
+        memory.roots = repository.git(*walk, timeout=LONG).text.split()
         repository.remember()
     known = channel.channels(
         _url(repository, remote), memory.roots, machine_id=machine, override=config.channel

@@ -156,6 +156,8 @@ class Opening:
             return Unfit(
                 "HEAD is detached, so it is not known which branch to sync: git switch one."
             )
+        if wanted != memory.branch:
+            memory.roots = []
         memory.branch = wanted
         repository.remember()
         return None
