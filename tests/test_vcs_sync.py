@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from autosyncd.model import Head, Safety
+from autosyncd.vcs.changes import EVERYTHING, Scope
 from autosyncd.vcs.git.command import Git, Result
 from autosyncd.vcs.git.lock import IndexLock
 from autosyncd.vcs.orders import Stage
@@ -386,6 +387,127 @@ def test_incoming_mass_deletion_is_asked_about(world: World) -> None:
     assert len(desktop.files()) == 30
     assert isinstance(desktop.sync(allowed=frozenset({question.kind})), Synced)
     assert len(desktop.files()) == 5
+
+
+def many(count: int, changed: str = "") -> dict[str, str | bytes]:
+    return {f"{number:02}.txt": f"{number}{changed}\n" for number in range(count)}
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_tree_that_vanishes_during_an_update_is_asked_about(world: World, *, named: bool) -> None:
+    """One of the files that vanished has an edit that comes in; others came already."""
+    laptop, desktop = world.share({**many(40), "old": "old\n"})
+    for name in ("00.txt", "38.txt"):
+        laptop.edit(name, "edited there\n")
+    laptop.edit("new", "new\n")
+    laptop.delete("old")
+    laptop.committed()
+    laptop.sync()
+    before = desktop.git("rev-parse", "HEAD")
+    for number in range(35):
+        desktop.delete(f"{number:02}.txt")
+    paths = frozenset(b"%02d.txt" % number for number in range(35))
+    pending = Scope(paths) if named else EVERYTHING
+    for _ in range(2):
+        question = desktop.sync(pending=pending)
+        assert isinstance(question, Question)
+        assert question.kind == "mass-deletion"
+        assert desktop.git("rev-parse", "HEAD") == before
+        assert desktop.git("diff", "--cached") == ""
+        assert desktop.files().keys() == {b"new", *(b"%02d.txt" % n for n in range(35, 40))}
+        question = desktop.commit()
+        assert isinstance(question, Question)
+        assert question.kind == "mass-deletion"
+    assert len(world.hub_git("ls-tree", "--name-only", "main").split()) == 41
+    desktop.edit("38.txt", "edited there\nand here\n")  # on the version that has come
+    desktop.edit("39.txt", "edited here\n")
+    desktop.commit("38.txt", "39.txt")
+    assert isinstance(desktop.sync(pending=pending), Question)
+    go_on = frozenset({"mass-deletion"})
+    synced = desktop.sync(pending=pending, allowed=go_on)
+    assert isinstance(synced, Synced)
+    assert synced.ahead
+    desktop.sync()
+    assert desktop.read("00.txt") == b"edited there\n", "an edit against a deletion"
+    laptop.sync(allowed=frozenset({"incoming-mass-deletion"}))
+    assert laptop.files() == desktop.files()
+    assert laptop.files() == {
+        b"00.txt": b"edited there\n",
+        **{b"%02d.txt" % number: b"%d\n" % number for number in range(35, 38)},
+        b"38.txt": b"edited there\nand here\n",
+        b"39.txt": b"edited here\n",
+        b"new": b"new\n",
+    }
+    for clone in (laptop, desktop):
+        clone.is_clean()
+
+
+@pytest.mark.parametrize("back", ["checkout-index -aq", "restore ."])
+def test_files_that_are_put_back_while_an_update_asks_end_the_question(
+    world: World, back: str
+) -> None:
+    """Git puts back what came in, too: that is no edit of it."""
+    laptop, desktop = world.share({**many(40), "old": "old\n"})
+    for name in ("00.txt", "38.txt"):
+        laptop.edit(name, "edited there\n")
+    laptop.edit("new", "new\n")
+    laptop.delete("old")
+    laptop.committed()
+    laptop.sync()
+    for number in range(35):
+        desktop.delete(f"{number:02}.txt")
+    assert isinstance(desktop.sync(pending=EVERYTHING), Question)
+    desktop.git(*back.split(), status=None)
+    assert isinstance(desktop.sync(pending=EVERYTHING), Synced)
+    assert desktop.files() == laptop.files()
+    assert desktop.git("rev-parse", "HEAD") == laptop.git("rev-parse", "HEAD")
+    desktop.is_clean()
+
+
+def test_what_changed_at_once_during_an_update_is_asked_about(world: World) -> None:
+    laptop, desktop = world.share(many(40))
+    for name, content in many(40, " edited there").items():
+        laptop.edit(name, content)
+    laptop.commit(allowed=frozenset({"mass-modification"}))
+    laptop.sync()
+    for name, content in many(39, " edited here").items():
+        desktop.edit(name, content)
+    agreed = frozenset({"incoming-mass-modification"})
+    question = desktop.sync(pending=EVERYTHING, allowed=agreed)
+    assert isinstance(question, Question)
+    assert question.kind == "mass-modification"
+    assert not desktop.history_has("0 edited here\n")
+    question = desktop.commit()
+    assert isinstance(question, Question)
+    assert isinstance(desktop.commit(allowed=frozenset({"mass-modification"})), CommitMade)
+    desktop.sync(allowed=agreed)
+    laptop.sync(allowed=agreed)
+    assert laptop.files() == desktop.files()
+    assert {b"0 edited here\n", b"0 edited there\n"} <= set(laptop.files().values())
+
+
+def test_the_first_look_at_a_tree_is_asked_about_though_an_update_meets_it(world: World) -> None:
+    (laptop,) = world.share({"x": "x\n"}, "laptop")
+    desktop = world.clone("desktop")
+    desktop.reopen(safety=Safety(max_new=3))
+    for number in range(10):
+        desktop.edit(f"{number}.txt", f"private {number}\n")
+    assert isinstance(desktop.commit(), Question)
+    laptop.edit("x", "edited there\n")
+    laptop.committed()
+    laptop.sync()
+    desktop.edit("x", "edited here\n")
+    question = desktop.sync(pending=EVERYTHING)
+    assert isinstance(question, Question)
+    assert question.kind == "first-adoption"
+    assert desktop.read("x") == b"edited here\n"
+    blob = desktop.git("hash-object", "--stdin", stdin=b"private 1\n")
+    desktop.git("cat-file", "-e", blob, status=1)
+    assert world.hub_git("ls-tree", "--name-only", "main") == "x"
+    go_on = frozenset({"first-adoption"})
+    assert isinstance(desktop.sync(pending=EVERYTHING, allowed=go_on), Synced)
+    assert b"edited here\n" in desktop.files().values()
+    desktop.is_clean()
 
 
 def test_an_incoming_rename_of_a_folder_is_no_mass_deletion(world: World) -> None:

@@ -1,9 +1,12 @@
-"""What a person has to be asked before incoming changes reach their files."""
+"""What a person has to be asked before incoming changes reach their files, and before what was edited
+meanwhile is committed."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from autosyncd.vcs.changes import Change, ChangeKind, ChangeSet
 from autosyncd.vcs.git.committing.attempt import Committer
+from autosyncd.vcs.git.committing.survey import Plan
 from autosyncd.vcs.git.history import changes_between
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.step import Step
@@ -32,6 +35,37 @@ def incoming_question(
     changes = changes_between(repository, *trees)
     question = committer.guard(ChangeSet(changes, listed, incoming=True))
     return question if question and question.kind not in allowed else None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The safety limits, before a commit of what slipped in."""
+
+    repository: Repository
+    committer: Committer
+    tracked: int
+    """Files under version control before it."""
+    allowed: frozenset[str]
+
+    def before_adopting(self, plan: Plan) -> Question | None:
+        """Where nothing was committed by us yet: asked before a file is read into the repository."""
+        if self.repository.memory.adopted:
+            return None
+        added = tuple(Change(ChangeKind.ADDED, path) for path in plan.new)
+        return self._ask(ChangeSet(added, 0, plan.new_size, adopting=True))
+
+    def before_committing(
+        self, changed: int, new_size: int, *, trees: tuple[str, str]
+    ) -> Question | None:
+        """So many files differ between the two trees."""
+        if changed * 4 < self.committer.config.safety.min_files:
+            return None
+        changes = changes_between(self.repository, *trees)
+        return self._ask(ChangeSet(changes, self.tracked, new_size))
+
+    def _ask(self, changes: ChangeSet) -> Question | None:
+        question = self.committer.guard(changes)
+        return question if question and question.kind not in self.allowed else None
 
 
 def kind_of(step: Step) -> ChangeKind:

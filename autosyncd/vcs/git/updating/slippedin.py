@@ -5,15 +5,20 @@ import stat
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
 
+from autosyncd.model import RepoConfig
 from autosyncd.vcs.changes import Change, ChangeSet, Scope
 from autosyncd.vcs.git import held, indexes, ownrefs
 from autosyncd.vcs.git.committing.attempt import Committer
 from autosyncd.vcs.git.committing.scan import scan
+from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.entries import steps_between
 from autosyncd.vcs.git.history import make_commit
 from autosyncd.vcs.git.repository import Repository
-from autosyncd.vcs.git.updating.asking import kind_of
+from autosyncd.vcs.git.step import Step
+from autosyncd.vcs.git.updating import nextindex
+from autosyncd.vcs.git.updating.asking import Limits, kind_of
 from autosyncd.vcs.git.updating.intheway import occupant
+from autosyncd.vcs.outcomes import Question
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +48,13 @@ class _Lying:
     changed: int
 
 
+def still_held(repository: Repository, config: RepoConfig) -> held.Held:
+    """The record, without what is as HEAD has it: the person's git may have put that back. Asked of the
+    private index, a copy of theirs."""
+    record = held.recall(repository)
+    return scan(repository, Scope(frozenset(record)), config).held if record else record
+
+
 def absorb(
     repository: Repository,
     committer: Committer,
@@ -51,46 +63,68 @@ def absorb(
     disk: str,
     dirty: Set[bytes],
     beside: Scope,
-) -> SlippedIn:
+    allowed: frozenset[str],
+) -> SlippedIn | Question:
     """Look at the dirty paths, and at what may have changed `beside` them; `disk` is the tree that was
-    put there, `ours` the commit that it was made from."""
+    put there, `ours` the commit that it was made from. Beyond the safety limits nothing of it is
+    committed: the question then, unless it is one of those that a person has `allowed`."""
     index = repository.private_index
     indexes.copy_own(repository)
     onto_disk = steps_between(repository, repository.tree_of(repository.head), disk)
     indexes.put(repository, index, {path: step.new for path, step in onto_disk.items()})
+    limits = Limits(repository, committer, nextindex.count(repository), allowed)
     before = {path: _what_lies_at(repository.root, path) for path in dirty}
     found = scan(repository, Scope(frozenset(dirty)) | beside, committer.config, index)
+    question = limits.before_adopting(found.plan)
+    if question is not None:
+        return question
     edits, lost = found.take(repository, index), dict.fromkeys(found.lost)
-    now = indexes.write_tree(repository, index)
-    slipped_in = steps_between(repository, disk, now)
-    held_edits: held.Held = {}
-    if edits:
-        record, name = held.recall(repository), committer.config.name
-        known = set(record.items())
-        held.commit_edits(repository, record, edits, author=committer.author, name=name)
-        held_edits = dict(record.items() - known)
-    now = held.with_edits(repository, indexes.tree_with(repository, now, lost), edits)
-    found_at = slipped_in.keys() | edits.keys() | lost.keys()
+    taken = indexes.write_tree(repository, index)
+    slipped_in = steps_between(repository, disk, taken)
+    edited = held.with_edits(repository, taken, edits)
+    changed, size = slipped_in.keys() | edits.keys(), found.plan.new_size
+    question = limits.before_committing(len(changed), size, trees=(disk, edited))
+    if question is not None:
+        return question
+    held_edits = _commit_beside(repository, committer, edits)
+    found_at = changed | lost.keys()
     silent = {path: before[path] for path in dirty if not _touched(path, found_at)}
     left_out = {one.path for one in found.left_out}
     stubborn = _unmoved(repository, disk, silent, left_out)
     reasons = {one.path: one.text for one in found.left_out if one.path in stubborn}
+    return SlippedIn(
+        ours=_commit(repository, committer, ours, slipped_in),
+        disk=indexes.tree_with(repository, edited, lost),
+        stubborn=stubborn,
+        reasons=reasons,
+        held_edits=held_edits,
+    )
+
+
+def _commit_beside(
+    repository: Repository, committer: Committer, edits: Mapping[bytes, Version]
+) -> held.Held:
+    """Commit edits of held files; what is on record of them now."""
+    record, name = held.recall(repository), committer.config.name
+    known = set(record.items())
+    held.commit_edits(repository, record, dict(edits), author=committer.author, name=name)
+    return dict(record.items() - known)
+
+
+def _commit(
+    repository: Repository, committer: Committer, ours: str | None, steps: Mapping[bytes, Step]
+) -> str | None:
+    """A commit of these steps on `ours`, kept by a ref; that itself where they change nothing."""
     base = repository.tree_of(ours)
-    tree = indexes.tree_with(
-        repository, base, {path: step.new for path, step in slipped_in.items()}
-    )
-    slipped = SlippedIn(
-        ours=ours, disk=now, stubborn=stubborn, reasons=reasons, held_edits=held_edits
-    )
+    tree = indexes.tree_with(repository, base, {path: step.new for path, step in steps.items()})
     if tree == base:
-        return slipped
-    changes = tuple(Change(kind_of(step), step.path) for step in slipped_in.values())
+        return ours
+    changes = tuple(Change(kind_of(step), step.path) for step in steps.values())
     message = committer.compose(ChangeSet(changes, 0), repository.memory.branch, "")
-    made = make_commit(
-        repository, tree, [ours] if ours else [], message=message, author=committer.author
-    )
+    parents = [ours] if ours else []
+    made = make_commit(repository, tree, parents, message=message, author=committer.author)
     ownrefs.keep_side(repository, made)
-    return replace(slipped, ours=made)
+    return made
 
 
 def _unmoved(

@@ -61,6 +61,15 @@ class Standing:
             ownrefs.keep_side(repository, commit)  # no branch has it, but for the newest
         return kept
 
+    def stop(self, repository: Repository, merged: str, brought: Set[bytes]) -> None:
+        """A person is asked first: branch and index stay. Of what was put there for `merged` it is on
+        record that it came in: so it is nobody's edit here, and the next update goes on from it."""
+        if brought and self.head is not None:  # else the same bytes are as good as ours
+            placed = {path: self.came.get(path, merged) for path in brought}
+            for commit in sorted(set(placed.values())):
+                ownrefs.keep_side(repository, commit)
+            held.record(repository, self.record | placed)
+
     def look_anew(
         self, repository: Repository, merged: str, entries: Mapping[bytes, Version | None]
     ) -> Waiting | Dirty | None:

@@ -34,7 +34,7 @@ from autosyncd.vcs.git.updating.asking import incoming_question
 from autosyncd.vcs.git.updating.early import NOTHING_EARLY, Early
 from autosyncd.vcs.git.updating.overwritten import set_aside
 from autosyncd.vcs.git.updating.remaining import Remaining
-from autosyncd.vcs.git.updating.slippedin import absorb
+from autosyncd.vcs.git.updating.slippedin import absorb, still_held
 from autosyncd.vcs.git.updating.standing import Standing
 from autosyncd.vcs.orders import SyncOrder
 from autosyncd.vcs.outcomes import Dirty, Failed, Question, Waiting, Why
@@ -127,7 +127,7 @@ class Update:
         author, name = self.committer.author, self.committer.config.name
         for older in set_aside(repository, self.order.pending, author, name):
             target = self.joiner.join(target, older.commit)
-        record = held.recall(repository)
+        record = still_held(repository, self.committer.config)
         disk = held.disk_tree(repository, head, record)
         at = Standing(head=head, ours=head, target=target, disk=disk, record=record)
         for number in range(ROUNDS):
@@ -156,8 +156,7 @@ class Update:
         remaining.spare_ignored(applied.dirty, steps)
         dirty = applied.dirty - remaining.stubborn
         if dirty and at.left is None:
-            self._absorb(at, applied, dirty)
-            return None
+            return self._absorb(at, merged, applied, dirty)
         kept = at.kept(repository, applied.held | applied.dirty, steps, merged)
         held.record(repository, kept)  # before the branch moves
         if at.left is not None:
@@ -167,16 +166,28 @@ class Update:
             return self._updated(merged, kept)
         return at.look_anew(repository, merged, applied.entries)
 
-    def _absorb(self, at: Standing, applied: Applied, dirty: Set[bytes]) -> None:
-        """Commit what was edited meanwhile."""
+    def _absorb(
+        self, at: Standing, merged: str, applied: Applied, dirty: Set[bytes]
+    ) -> Question | None:
+        """Commit what was edited meanwhile, unless a person has to be asked."""
         disk = indexes.tree_with(self.repository, at.disk, applied.entries)
         beside = Scope(frozenset(applied.in_the_way)) | self.order.pending
         found = absorb(
-            self.repository, self.committer, ours=at.ours, disk=disk, dirty=dirty, beside=beside
+            self.repository,
+            self.committer,
+            ours=at.ours,
+            disk=disk,
+            dirty=dirty,
+            beside=beside,
+            allowed=self.order.allowed,
         )
+        if isinstance(found, Question):
+            at.stop(self.repository, merged, self.done - applied.dirty - applied.held)
+            return found
         at.take_in(found, dirty, self.joiner)
         self.remaining.stubborn |= found.stubborn
         self.remaining.reasons |= found.reasons
+        return None
 
     def _apply(self, head: str | None, merged: str, steps: Steps) -> Applied:
         """Make the index ready for `merged`, and bring the files there as far as nobody minds."""
