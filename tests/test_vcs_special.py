@@ -428,7 +428,7 @@ def test_a_hook_that_declines_is_heard(world: World, name: str) -> None:
     declined = hooks.before_commit(repository, repository.index, "Subject\n")
     repository.rest()
     assert declined == hooks.Declined(
-        name, f"The hook {name} declines the commit: line 3 is too long"
+        name, f"Nothing is committed or synced, since the hook {name} declines: line 3 is too long"
     )
 
 

@@ -55,7 +55,7 @@ def under(
 ) -> list[type]:
     """The verbs that run, half a second each, in 200 seconds in which it never rests."""
     ended: list[type] = []
-    running: object = None
+    running = next(iter(talk.runs), None)
     for number in range(1, 500):
         talk.now += 0.4
         talk.hear(noise(number))
@@ -298,3 +298,41 @@ def test_a_snapshot_is_taken_though_something_always_changes(why: Why) -> None:
     runs = under(talk, lambda number: changed(b"%d" % number), ends)
     assert 2 <= runs.count(Snapshot) <= 200 / POLICY.commit_within + 1
     assert CommitOrder in runs
+
+
+# commits that fail
+
+
+def test_while_commits_fail_syncs_go_on_between_two_of_them() -> None:
+    talk = started().hear(changed(b"a")).later(2).hear(ev.CommitEnded(MADE))
+    talk.hear(changed(b"b")).later(2)
+    failed = ev.CommitEnded(Failed("git-failed", "no."))
+    commits, syncs, end = 0, 0, talk.now + 3600
+    while talk.now < end:
+        for verb in talk.runs:
+            if isinstance(verb, CommitOrder):
+                commits += 1
+                talk.hear(failed).hear(PullOrder(None))
+            else:
+                syncs += isinstance(verb, SyncOrder)
+                talk.hear(ENDS[type(verb)])
+        if not talk.runs:
+            talk.later(talk.due_in)
+    assert syncs >= 10
+    assert 10 < commits < 30, "slower and slower"
+
+
+def test_nothing_is_synced_while_a_hook_declines_the_commit() -> None:
+    """It would take along what the hook has declined, should that meet what comes in."""
+    talk = started().hear(changed(b"a")).later(2).hear(ev.CommitEnded(MADE))
+    talk.hear(changed(b"b")).later(2)
+    declined = ev.CommitEnded(Waiting(Why.HOOK, "Nothing is committed or synced."))
+    runs = under(
+        talk,
+        lambda number: changed(b"b") if number % 7 else PullOrder(None),
+        {**ENDS, CommitOrder: declined},
+    )
+    assert set(runs) == {CommitOrder, Snapshot}
+    while CommitOrder not in map(type, talk.runs):
+        talk.hear(ENDS[type(talk.runs[0])]) if talk.runs else talk.later(talk.due_in)
+    assert talk.hear(ev.CommitEnded(MADE)).runs == [SyncOrder(fetch=True)]

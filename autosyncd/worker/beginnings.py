@@ -24,8 +24,8 @@ from autosyncd.worker.turn import Turn
 
 def begin(turn: Turn, verb: Verb) -> None:
     """What it is to do is no longer due; the engine runs it."""
-    turn.change(just_judged=isinstance(verb, Judge))
     _BEGINNINGS[type(verb)](turn, verb)
+    turn.change(latest=turn.state.activity)
     turn.command(Run(verb))
 
 

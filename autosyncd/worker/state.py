@@ -51,6 +51,8 @@ class State:
     """Everything the machine knows. Start-up is not special: idle, with everything due."""
 
     activity: Activity = Activity.IDLE
+    latest: Activity = Activity.IDLE
+    """What was begun last: where that is due again and again, others have their turn."""
     stage: Stage | None = None
     stopping: bool = False
     paused_until: float = -NEVER
@@ -84,8 +86,6 @@ class State:
     first_change: float = -NEVER
     last_change: float = -NEVER
     unjudged: frozenset[bytes] = frozenset()
-    just_judged: bool = False
-    """The verb that was begun last is a Judge."""
     last_scan: float = -NEVER
     hurry: bool = False
     """The person asked: do not wait for the quiet time."""

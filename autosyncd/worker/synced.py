@@ -81,7 +81,7 @@ def _synced(turn: Turn, synced: Synced) -> None:
     order = turn.state.syncing
     if order is None or not order.local:
         _agreed(turn, synced, pushing=order is None or order.push)
-    turn.change(waiting=None, looks=0)
+    turn.change(waiting=None, looks=turn.state.looks if turn.state.trouble else 0)
     if synced.ahead:
         turn.change(unpushed=True, first_unpushed=turn.now, last_commit=turn.now)
     if synced.sweep:

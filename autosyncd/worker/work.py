@@ -46,7 +46,7 @@ def work(state: State, now: float, policy: RepoConfig) -> tuple[Verb | None, flo
     if now < state.not_before:
         return None, min(state.not_before, state.snapshot_due)
     verb, due = _in_the_tree(state, now, policy)
-    if state.unjudged and (verb is None or not state.just_judged):
+    if state.unjudged and (verb is None or state.latest is not Activity.JUDGING):
         return Judge(state.unjudged), now  # first, and where they never stop coming, by turns
     return verb, due
 
@@ -79,13 +79,15 @@ def _while_asked(state: State, now: float, policy: RepoConfig) -> tuple[Verb | N
 
 
 def _commit_or_sync(state: State, now: float, policy: RepoConfig) -> tuple[Verb | None, float]:
-    """Order when free: commit, then sync."""
-    if scan_due(state) <= now:
+    """Order when free: commit, then sync; by turns where commits fail."""
+    syncs = _sync_from(state, sync_due(state, policy))
+    has_failed = bool(state.trouble) and state.latest is Activity.COMMITTING
+    sync_first = has_failed and syncs <= now
+    if scan_due(state) <= now and not sync_first:
         return _commit_order(state, state.scope | EVERYTHING, now, policy), now
     due = commit_due(state, policy)
-    if due <= now:
+    if due <= now and not sync_first:
         return _commit_order(state, state.scope, now, policy), now
-    syncs = _sync_from(state, sync_due(state, policy))
     if syncs <= now:
         push = _may_push(state, now, policy)
         # a push that is accepted proves that there is nothing to fetch
@@ -114,9 +116,10 @@ def _sync_from(state: State, due: float) -> float:
 
 
 def _may_take_along(state: State) -> bool:
-    """Whether what is not committed is such that a Sync may take it along: not a whole tree that no
-    Commit has got through. Where that much changes during each Commit, a Sync comes after it."""
-    return state.committed or not state.scope.everything
+    """Whether what is not committed is such that a Sync may take it along: not what a hook declines, nor
+    a whole tree that no Commit has got through. Where that much changes during each Commit, a Sync comes
+    after it."""
+    return state.committed or not ("hook" in state.problems or state.scope.everything)
 
 
 def _may_push(state: State, now: float, policy: RepoConfig) -> bool:

@@ -77,12 +77,14 @@ def _run(repository: Repository, name: str, index: bytes, *arguments: str) -> De
     try:
         said = _start(repository, name, index, arguments)
     except GitFailed as problem:  # only a deadline: every status is expected
-        return Declined(name, f"The hook {name} {_reason(problem)}; nothing is committed.")
+        text = f"The hook {name} {_reason(problem)}; nothing is committed or synced."
+        return Declined(name, text)
     if said.code == 0:
         return None
     # git sends a hook's standard output to standard error (git-hook(1))
     words = " ".join(said.complaint.split())[:WORDS] or f"status {said.code}"
-    return Declined(name, f"The hook {name} declines the commit: {words}")
+    text = f"Nothing is committed or synced, since the hook {name} declines: {words}"
+    return Declined(name, text)
 
 
 def _start(repository: Repository, name: str, index: bytes, arguments: tuple[str, ...]) -> Result:
