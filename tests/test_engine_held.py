@@ -582,6 +582,36 @@ def test_taken_out_by_the_persons_git(
     assert not held_here(desktop)
 
 
+@pytest.mark.parametrize("by_hand", [True, False])
+@pytest.mark.parametrize("open_still", [True, False])
+def test_moved_by_the_persons_git(
+    trees: tuple[Clone, Clone], logger: Logger, *, by_hand: bool, open_still: bool
+) -> None:
+    """It waits under its new name, where git has put the version that came in."""
+    laptop, desktop = trees
+    their_edit(laptop)
+    exchange(desktop)
+    desktop.git("mv", "app.log", "moved.log")
+    if not open_still:
+        logger.close()
+    if by_hand:
+        desktop.git("commit", "-qm", "move the log")
+    else:
+        assert isinstance(desktop.commit(ignore_staged=True), CommitMade)
+    exchange(desktop, laptop, desktop)
+    assert laptop.read("moved.log").decode() == THEIRS
+    if open_still:
+        logger.append("append\n")
+        logger.close()
+        exchange(desktop, laptop, desktop)
+    assert laptop.read("moved.log").decode() == THEIRS + "append\n" * open_still
+    assert set(desktop.files()) == {b"moved.log", b"other", b"new/file"}
+    assert laptop.files() == desktop.files()
+    assert not held_here(desktop)
+    for clone in trees:
+        clone.is_clean()
+
+
 @pytest.mark.parametrize("looked_at", ["by a commit", "by a sync"])
 def test_looked_at_between_the_two_renames_of_an_editor(
     trees: tuple[Clone, Clone], logger: Logger, looked_at: str

@@ -15,7 +15,7 @@ from autosyncd.vcs.git.condition import locked, obstacle
 from autosyncd.vcs.git.lock import IndexBusy
 from autosyncd.vcs.git.permission import refused, untakeable
 from autosyncd.vcs.git.repository import Repository
-from autosyncd.vcs.git.updating import takenback
+from autosyncd.vcs.git.updating import moved, takenback
 from autosyncd.vcs.git.updating.overwritten import set_aside
 from autosyncd.vcs.git.verbs.settings import follow
 from autosyncd.vcs.orders import CommitOrder
@@ -59,6 +59,7 @@ def _run(attempt: Attempt) -> CommitOutcome | None:
     attempt.look_back(head)
     before = repository.tree_of(head)
     scope, author, name = attempt.order.scope, committer.author, committer.config.name
+    moved.follow(repository, author, name)
     attempt.aside += takenback.bring_back(repository, author, name)
     attempt.aside += set_aside(repository, scope, author, name)
     try:

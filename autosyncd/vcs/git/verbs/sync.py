@@ -23,7 +23,7 @@ from autosyncd.vcs.git.remotes.answer import PushVerdict
 from autosyncd.vcs.git.remotes.publish import Publisher
 from autosyncd.vcs.git.remotes.tips import Tips
 from autosyncd.vcs.git.repository import Repository
-from autosyncd.vcs.git.updating import takenback
+from autosyncd.vcs.git.updating import moved, takenback
 from autosyncd.vcs.git.updating.update import Updated, update
 from autosyncd.vcs.git.verbs.agreement import Agreement
 from autosyncd.vcs.git.verbs.settings import follow
@@ -105,8 +105,9 @@ class Sync:
         return Dirty("The remote branch keeps moving.")
 
     def _bring_back(self) -> None:
-        name = self.config.name
-        for one in takenback.bring_back(self.repository, self.committer.author, name):
+        name, author = self.config.name, self.committer.author
+        moved.follow(self.repository, author, name)
+        for one in takenback.bring_back(self.repository, author, name):
             self.notes.append(f"{os.fsdecode(one.path)} {one.told}.")
 
     def _must_fetch(self) -> bool:
