@@ -6,7 +6,7 @@ from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
 
 from autosyncd.model import RepoConfig
-from autosyncd.vcs.changes import Change, ChangeSet, Scope
+from autosyncd.vcs.changes import NOTHING_CHANGED, Change, ChangeSet, Scope
 from autosyncd.vcs.git import held, indexes, ownrefs
 from autosyncd.vcs.git.committing.attempt import Committer
 from autosyncd.vcs.git.committing.scan import scan
@@ -52,7 +52,8 @@ def still_held(repository: Repository, config: RepoConfig) -> held.Held:
     """The record, without what is as HEAD has it: the person's git may have put that back. Asked of the
     private index, a copy of theirs."""
     record = held.recall(repository)
-    return scan(repository, Scope(frozenset(record)), config).held if record else record
+    scope = NOTHING_CHANGED | Scope(frozenset(record))
+    return scan(repository, scope, config).held if record else record
 
 
 def absorb(
