@@ -4,9 +4,9 @@ import pytest
 
 from autosyncd import clock
 from autosyncd.link.messages import Message
-from autosyncd.link.outside import Alert, Withdraw
-from autosyncd.model import AlertKind
-from autosyncd.supervisor.herald import SAID_AFTER, Herald
+from autosyncd.link.outside import Alert, Tell, Withdraw
+from autosyncd.model import AlertKind, Channel, PushNotice, TreeId
+from autosyncd.supervisor.herald import SAID_AFTER, TOLD_AGAIN_FOR, Herald
 
 PROBLEM = Alert("notes", AlertKind.PROBLEM, "push", "notes: a problem", "No.")
 
@@ -73,3 +73,22 @@ def test_what_comes_back_is_new(stage):
     stage.herald.alert(PROBLEM)
     stage.herald.renew()
     assert stage.said() == [False, False, False]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_notice_outlives_the_messenger_that_may_not_have_sent_it(stage, there):
+    older, newest = (
+        Tell(PushNotice((Channel("a" * 64),), "main", head, TreeId("t1"), "laptop"))
+        for head in ("h1", "h2")
+    )
+    stage.there = there
+    stage.herald.tell(older)
+    stage.herald.tell(newest)
+    stage.posted.clear()
+    stage.there = True
+    stage.now += TOLD_AGAIN_FOR
+    stage.herald.renew()
+    assert stage.posted == [newest]
+    stage.now += 1
+    stage.herald.renew()
+    assert stage.posted == [newest]

@@ -1,7 +1,8 @@
 """What the messenger is told, and is told anew when it was replaced.
 
 States (rows, channels, standing alerts, the summary) are kept here and given to every new
-messenger. What merely happens (a notice to tell, a conflict) waits here while there is none.
+messenger. What merely happens (a notice to tell, a conflict) waits here while there is none; a notice
+is told again to one that comes soon after it, since the one that heard it may have died over it.
 """
 
 from collections.abc import Callable
@@ -28,6 +29,9 @@ SAID_AFTER = 120.0
 """Seconds after which a messenger that had an alert has written it to whom it may concern: letters.py
 waits for more first, and for the minute between two letters."""
 
+TOLD_AGAIN_FOR = 60.0
+"""Seconds for which a notice is told to a new messenger, too; whoever has its head does nothing."""
+
 
 class Herald:
     """All that goes to the messenger goes through here; `post` is False if nobody is there."""
@@ -38,12 +42,18 @@ class Herald:
         self._told: dict[object, float] = {}
         """Since when a messenger has known of a standing alert."""
         self._waiting: dict[tuple[type[Message], object], Message] = {}
+        self._notices: dict[object, tuple[Tell, float]] = {}
+        """The newest of each tree and branch, and when it was told."""
 
     def renew(self) -> None:
         """A new messenger is there: tell it how everything stands, then what waited."""
         for state in self._states.values():
             self._pass_on(state)
-        waiting, self._waiting = self._waiting, {}
+        now, waiting = clock.now(), self._waiting
+        for notice, told in self._notices.values():
+            if now - told <= TOLD_AGAIN_FOR:
+                waiting.setdefault((Tell, notice.subject), notice)
+        self._waiting = {}
         for message in waiting.values():
             self._happened(message)
 
@@ -61,6 +71,7 @@ class Herald:
         self._state("summary", Summary(text))
 
     def tell(self, message: Tell) -> None:
+        self._notices[message.subject] = (message, clock.now())
         self._happened(message)
 
     def conflict(self, message: RepositoryConflict) -> None:
