@@ -400,6 +400,35 @@ def test_the_same_edit_on_both_machines_is_no_conflict(world: World) -> None:
     assert laptop.files() == {b"f.txt": b"same\n"}
 
 
+def test_what_is_taken_back_after_merges_to_and_fro_stays_so(world: World, tmp_path: Path) -> None:
+    """Two commits are where the sides have parted: of each file one of them has what the other changed.
+    A rename meets a rename besides, so that git would put markers into a blob."""
+    p, q = LINES, OTHER
+    laptop, desktop = world.share({"x": "0\n", "y": "0\n", "p": p, "q": q})
+    for clone, name in ((laptop, "x"), (desktop, "y")):
+        clone.edit(name, "1\n")
+        clone.committed()
+    first = desktop.git("rev-parse", "HEAD")
+    desktop.git("fetch", "-q", "../laptop", "main")
+    desktop.git("merge", "-q", "FETCH_HEAD")
+    laptop.git("fetch", "-q", "../desktop", first)
+    laptop.git("merge", "-q", "FETCH_HEAD")
+    laptop.edit("x", "0\n")
+    laptop.move("p", "r")
+    laptop.edit("q", q.replace("other 3\n", "edited on the laptop\n"))
+    desktop.edit("y", "0\n")
+    desktop.move("q", "r")
+    desktop.edit("p", p.replace("line 15\n", "edited on the desktop\n"))
+    for clone in (laptop, desktop):
+        clone.committed()
+    other = world.copy(tmp_path / "other").clones
+    for clones in ((laptop, desktop), (other["desktop"], other["laptop"])):
+        settle(*clones)
+        for clone in clones:
+            assert clone.read("x") == clone.read("y") == b"0\n"
+    assert laptop.files() == other["laptop"].files()
+
+
 def test_three_machines_end_with_the_same(world: World) -> None:
     clones = world.share({"f.txt": "base\n"}, "laptop", "desktop", "phone")
     for clone in clones:

@@ -17,15 +17,13 @@ from autosyncd.vcs.git.repository import Repository
 
 
 def merge_by_path(
-    repository: Repository, apart: Apart, first: str, second: str
+    repository: Repository, apart: Apart, base: str, tips: tuple[str, str]
 ) -> tuple[str, Stages]:
-    """The tree of what is decided, and the stages of what is not."""
+    """The tree of what is decided, and the stages of what is not. `base`: a commit or tree."""
     index = repository.own_index("path.index")
-    bases = sorted(apart("merge-base", "--all", first, second, ok=(0, 1)).text.split())
-    base = bases[0] if bases else repository.empty_tree
     if os.path.exists(index):
         os.unlink(index)
-    trees = (base, first, second)
+    trees = (base, *tips)
     repository.git("read-tree", "-i", "-m", "--aggressive", *trees, index=index, timeout=LONG)
     stages = stages_of(repository.git("ls-files", "-u", "-z", index=index, timeout=LONG).records)
     decided = {path: _as_text(repository, apart, entries) for path, entries in stages.items()}

@@ -52,13 +52,9 @@ def merge(repository: Repository, ours: str, theirs: str) -> Merged:
     """The tree of both tips."""
     first, second = sorted((ours, theirs))
     apart = Apart(repository, first, second)
-    tree, stages = _merge_tree(apart, first, second)
+    tree, stages = _merge_tree(repository, apart, first, second)
     if not stages:
         return Merged(tree)
-    if _synthetic(repository, stages, (first, second)) or _has_hole(repository, tree):
-        # a rename met a rename, and git has put markers into a blob; or a renamed folder met a file
-        # of the name of one in it, and git has put in nothing: path by path it never does
-        tree, stages = merge_by_path(repository, apart, first, second)
     since = ("rev-list", "--left-right", "--count", f"{first}...{second}", "--")
     left, right = map(int, apart(*since).text.split())
     tips = OrderedTips(first, second, 2 if left > right else 3)
@@ -67,7 +63,41 @@ def merge(repository: Repository, ours: str, theirs: str) -> Merged:
     return Merged(merged, tuple(resolution.conflicts))
 
 
-def _merge_tree(apart: Apart, first: str, second: str) -> tuple[str, Stages]:
+def _merge_tree(
+    repository: Repository, apart: Apart, first: str, second: str
+) -> tuple[str, Stages]:
+    """The tree, and what is not decided in it; no content that neither side has."""
+    tree, stages = _merge_by_git(apart, first, second)
+    if stages and (_synthetic(repository, stages, (first, second)) or _has_hole(repository, tree)):
+        # a rename met a rename, and git has put markers into a blob; or a renamed folder met a file
+        # of the name of one in it, and git has put in nothing: path by path it never does
+        base = _base(repository, apart, first, second)
+        tree, stages = merge_by_path(repository, apart, base, (first, second))
+    return tree, stages
+
+
+def _base(repository: Repository, apart: Apart, first: str, second: str) -> str:
+    """What both tips come from. Where they have merged each other's commits before there may be several
+    such; these are merged as git does it. What is not decided there has no base: then both are kept."""
+    bases = sorted(apart("merge-base", "--all", first, second, ok=(0, 1)).text.split())
+    if not bases:
+        return repository.empty_tree
+    base, *others = bases
+    for other in others:
+        tree, stages = _merge_tree(repository, apart, base, other)
+        base = _stand_in(tree_with(repository, tree, dict.fromkeys(stages)), base, other, apart)
+    return base
+
+
+def _stand_in(tree: str, first: str, second: str, apart: Apart) -> str:
+    """A commit of that tree on both, with the same id on every machine."""
+    nobody = "autosyncd <autosyncd> 0 +0000"
+    lines = [f"tree {tree}", f"parent {first}", f"parent {second}"]
+    text = "\n".join([*lines, f"author {nobody}", f"committer {nobody}", "", "bases", ""])
+    return apart("hash-object", "-t", "commit", "-w", "--stdin", stdin=text.encode()).text
+
+
+def _merge_by_git(apart: Apart, first: str, second: str) -> tuple[str, Stages]:
     """git-merge-tree(1): the tree, then `<mode> <object> <stage> TAB <path>` of what conflicts."""
     said = apart(
         "merge-tree",
