@@ -522,3 +522,21 @@ def test_a_late_store_through_a_mapping_is_committed(laptop: Clone, *, everythin
     os.utime(laptop.path(".git/index"))
     laptop.driver.commit(CommitOrder(Scope(frozenset({b"a"}), everything)))
     assert laptop.history_has(b"CCCC" + b"A" * 76)
+
+
+def test_what_was_put_aside_stays_private_where_it_is_named_and_everything_is_looked_at(
+    laptop: Clone,
+) -> None:
+    laptop.edit("a", "one")
+    laptop.edit("d/b", "one")
+    laptop.committed()
+    laptop.git("update-index", "--assume-unchanged", "a")
+    laptop.edit("a", "private")
+    laptop.edit("d/b", "two")
+    laptop.edit("c", "new")
+    everything = Scope(frozenset({b"a", b"d", b"gone"}), everything=True)
+    made = laptop.driver.commit(CommitOrder(everything))
+    assert isinstance(made, CommitMade)
+    assert made.files == 2
+    assert laptop.git("show", "HEAD:a") == "one"
+    assert laptop.git("show", "HEAD:d/b") == "two"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 PATHS_WORTH_NAMING = 5000
-"""Beyond so many changed paths a look at everything is cheaper than at each."""
+"""Of more changed paths only so many are named, and everything is looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +21,11 @@ class Scope:
         return self.everything or bool(self.paths)
 
     def __or__(self, other: "Scope") -> "Scope":
-        paths = self.paths | other.paths
-        if len(paths) > PATHS_WORTH_NAMING:
-            return EVERYTHING
-        return Scope(paths, self.everything or other.everything)
+        paths, everything = self.paths | other.paths, self.everything or other.everything
+        if len(paths) <= PATHS_WORTH_NAMING:
+            return Scope(paths, everything)
+        first = [*sorted(self.paths), *sorted(other.paths - self.paths)]
+        return Scope(frozenset(first[:PATHS_WORTH_NAMING]), everything=True)
 
 
 NOTHING_CHANGED = Scope()

@@ -18,7 +18,7 @@ from autosyncd.vcs.git.entries import Pairs
 from autosyncd.vcs.git.indexfile import IndexFile
 from autosyncd.vcs.git.listings import of_index
 from autosyncd.vcs.git.ownindex import signature
-from autosyncd.vcs.git.repository import Repository, Signature
+from autosyncd.vcs.git.repository import OwnIndex, Repository, Signature
 
 ARGUMENT_BYTES = 100_000
 """Bytes of paths in one command line, well below the kernel's limit for one process."""
@@ -77,6 +77,15 @@ def copy_to(repository: Repository, target: bytes) -> Signature | None:
         shutil.copyfile(repository.index, target)
         os.utime(target, ns=(before[2], before[2]))
     return before
+
+
+def empty(repository: Repository, name: OwnIndex) -> bytes:
+    """An index of ours without entries; what was left of it is taken away."""
+    index = repository.own_index(name)
+    for leftover in (index, index + b".lock"):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(leftover)
+    return index
 
 
 def put(repository: Repository, index: bytes, entries: Mapping[bytes, Version | None]) -> str:

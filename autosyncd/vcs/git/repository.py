@@ -22,6 +22,7 @@ OwnIndex = Literal[
     "tree.index",
     "path.index",
     "excerpt.index",
+    "reread.index",
     "snapshot.index",
     "early.index",
     "unpush.index",

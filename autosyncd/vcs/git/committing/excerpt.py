@@ -100,10 +100,7 @@ def _rules_above(paths: Iterable[bytes]) -> list[bytes]:
 
 def _written(repository: Repository, entries: dict[bytes, Version]) -> bytes:
     """An index of these entries. It knows no times: git goes by the content of the files."""
-    index = repository.own_index("excerpt.index")
-    for leftover in (index, index + b".lock"):
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(leftover)
+    index = indexes.empty(repository, "excerpt.index")
     complaint = indexes.put(repository, index, dict(entries))
     if complaint:  # what is left out of the index would be taken for deleted
         raise Doubtful(f"git does not take all that is in the last commit: {complaint}")

@@ -8,7 +8,7 @@ from autosyncd.model import RepoConfig
 from autosyncd.vcs.changes import Scope
 from autosyncd.vcs.git import filters, held, indexes, nested, submodules
 from autosyncd.vcs.git.command import LONG
-from autosyncd.vcs.git.committing import survey
+from autosyncd.vcs.git.committing import rereading, survey
 from autosyncd.vcs.git.committing.staging import stage
 from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.repository import Repository
@@ -64,6 +64,8 @@ def scan(
     index = index or repository.private_index
     if excerpt:
         found = survey.differences_in_excerpt(repository, scope, index)
+    elif scope.everything and scope.paths:
+        found = rereading.differences(repository, scope, index)
     else:
         found = survey.differences(repository, scope, index=index)
     found = [one for one in found if beside or not one.unmerged]

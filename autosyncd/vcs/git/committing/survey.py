@@ -61,23 +61,17 @@ class Plan:
 
 
 def differences(repository: Repository, scope: Scope, *, index: bytes) -> list[Difference]:
-    """Everything in `scope` that differs from `index`. A scope git can't take becomes everything."""
-    by_stat = _status(repository, [], index) if scope.everything else ()
-    found = {one.path: one for one in by_stat}
-    if scope.paths:
-        with _content_counts(index):
-            found |= {one.path: one for one in _differences_in(repository, scope, index)}
-    return list(found.values())
+    """What differs from `index`, of everything by stat alone. A scope git can't take becomes that."""
+    if scope.everything:
+        return list(_status(repository, [], index))
+    with _content_counts(index):
+        return _differences_in(repository, scope, index)
 
 
 def differences_in_excerpt(repository: Repository, scope: Scope, index: bytes) -> list[Difference]:
     """The same of an index that holds the paths of the scope alone, and knows no times. `git status`
     would compare it with the whole of the last commit. Raises GitFailed for a scope git can't take."""
-    literally = "--literal-pathspecs"
-    others = (literally, "ls-files", "-z", "--others", "--exclude-standard", "--")
-    changed = (literally, "diff-files", "-z", "--raw", "--ignore-submodules=dirty", "--no-renames")
-    # what is as the index has it gets its times, so that it is not named
-    filters.compare(repository, "update-index", "-q", "--refresh", index=index, ok=(0, 1))
+    others = ("--literal-pathspecs", "ls-files", "-z", "--others", "--exclude-standard", "--")
     found: dict[bytes, Difference] = {}
     for paths in portions(sorted(scope.paths)):
         said = repository.git(*others, *paths, index=index, timeout=LONG)
@@ -85,10 +79,17 @@ def differences_in_excerpt(repository: Repository, scope: Scope, index: bytes) -
             found[path] = Difference(path, untracked=True)
         for difference in _shut(repository, said.complaint):
             found[difference.path] = difference
-        said = filters.compare(repository, *changed, "--", *paths, index=index)
-        for difference in parse_raw(said.records):
+        for difference in differing_files(repository, index, *paths):
             found[difference.path] = difference
     return list(found.values())
+
+
+def differing_files(repository: Repository, index: bytes, *paths: bytes) -> Iterator[Difference]:
+    """What is not as an index has it that knows no times: what is gets its times, and is not named."""
+    filters.compare(repository, "update-index", "-q", "--refresh", index=index, ok=(0, 1))
+    changed = ("--literal-pathspecs", "diff-files", "-z", "--raw", "--ignore-submodules=dirty")
+    said = filters.compare(repository, *changed, "--no-renames", "--", *paths, index=index)
+    return parse_raw(said.records)
 
 
 def parse_raw(records: Sequence[bytes]) -> Iterator[Difference]:
