@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from autosyncd import clock
 from autosyncd.vcs.git import command
 from autosyncd.vcs.git.complaint import away, branch_missing, failed
 from autosyncd.vcs.git.remotes import tips
@@ -303,6 +304,26 @@ def test_a_hub_that_takes_no_refs_of_ours_goes_on_and_is_told_once(
     assert "all else works" in notes[0]
     assert notes[1:] == [""]
     assert world.hub_git("for-each-ref", "refs/autosync") == ""
+
+
+def test_a_hub_that_refused_one_of_our_refs_is_offered_one_again(
+    world: World, laptop: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have meant the content of that one alone."""
+    takes_no_own_refs(world)
+    laptop.git("switch", "-q", "--detach")
+    laptop.edit("a.txt", "three\n")
+    assert laptop.driver.snapshot().new
+    (world.hub / "hooks/update").unlink()
+    laptop.edit("a.txt", "four\n")
+    assert laptop.driver.snapshot().new
+    assert world.hub_git("for-each-ref", "refs/autosync") == ""
+    real = clock.wall
+    monkeypatch.setattr(clock, "wall", lambda: real() + 86400)
+    laptop.edit("a.txt", "five\n")
+    assert laptop.driver.snapshot().new
+    assert "refs/autosync" in world.hub_git("for-each-ref", "refs/autosync")
+    assert not (laptop.root / ".git/autosync/own-refs-refused").exists()
 
 
 def test_a_machine_that_always_loses_where_no_refs_of_ours_are_taken_goes_on(

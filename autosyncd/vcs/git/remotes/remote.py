@@ -1,10 +1,10 @@
 """Which remote, what it is called on the wire, and bringing its branch here."""
 
-import contextlib
 import os
 import re
 from pathlib import Path
 
+from autosyncd import clock
 from autosyncd.model import Channel, RepoConfig
 from autosyncd.redaction import without_secrets
 from autosyncd.vcs import channel
@@ -25,6 +25,8 @@ FETCH = (
     "--no-recurse-submodules",
     "--no-write-fetch-head",
 )
+REFUSED_FOR = 86400.0
+"""Seconds until a remote that took none of our own refs is offered one again."""
 DEEPEN_FIRST, DEEPEN_MOST = 32, 1 << 16
 """Commits of history that a shallow clone fetches more, doubling, before it fetches all."""
 
@@ -152,26 +154,40 @@ def deepen(repository: Repository, remote: str, here: str, there: str) -> Away |
 
 
 def own_refs_refused(repository: Repository) -> None:
-    """The remote takes none of refs/autosync: to be told, once."""
-    with contextlib.suppress(FileExistsError):
-        Path(os.fsdecode(repository.state), "own-refs-refused").touch(exist_ok=False)
+    """The remote has taken one of refs/autosync not: to be told, once."""
+    _refusal(repository).touch()
+
+
+def own_refs_taken(repository: Repository) -> None:
+    """It has taken one."""
+    _refusal(repository).unlink(missing_ok=True)
 
 
 def refuses_own_refs(repository: Repository) -> bool:
-    """Whether it has ever said so."""
-    return Path(os.fsdecode(repository.state), "own-refs-refused").exists()
+    """Whether it has said so lately. It may have meant the content of one alone, or may have learnt."""
+    try:
+        refused = _refusal(repository).stat().st_mtime
+    except FileNotFoundError:
+        return False
+    return clock.wall() - refused < REFUSED_FOR
 
 
 def to_tell(repository: Repository, remote: str) -> str:
     """The sentence about that, the first time it is asked for; else an empty text."""
-    file = Path(os.fsdecode(repository.state), "own-refs-refused")
+    file = _refusal(repository)
     if not file.exists() or file.stat().st_size:
         return ""
     file.write_text("told\n", encoding="ascii")
     return (
-        f"{remote} takes no refs below {refs.OWN}, so other machines can't help this one when it "
-        "is always too slow, and snapshots stay here; all else works."
+        f"{remote} does not take what is pushed below {refs.OWN}, so other machines can't help this "
+        "one when it is always too slow, and snapshots stay here; all else works, and it is tried "
+        "again once a day."
     )
+
+
+def _refusal(repository: Repository) -> Path:
+    """Its time says when the remote last refused one, its content whether that was told."""
+    return Path(os.fsdecode(repository.state), "own-refs-refused")
 
 
 def fetch(repository: Repository, remote: str) -> Away | str | None:

@@ -94,4 +94,6 @@ def push_own(repository: Repository, remote: str, refspec: str, *options: str) -
     answer = push_answer(said.code, said.out.decode("utf-8", "replace"), said.complaint)
     if answer.verdict is PushVerdict.REFUSED:
         remotes.own_refs_refused(repository)
+    elif answer.verdict is PushVerdict.ACCEPTED:
+        remotes.own_refs_taken(repository)
     return answer.verdict is PushVerdict.ACCEPTED
