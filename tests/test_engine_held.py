@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 
+from autosyncd.vcs.changes import EVERYTHING, NOTHING_CHANGED, Scope
 from autosyncd.vcs.git import held
 from autosyncd.vcs.git.history import make_commit
 from autosyncd.vcs.git.indexes import tree_with
 from autosyncd.vcs.git.lease import ignore_breaks
 from autosyncd.vcs.git.lock import IndexLock
 from autosyncd.vcs.git.updating import slippedin, update
-from autosyncd.vcs.outcomes import CommitMade, NothingToCommit, Synced
+from autosyncd.vcs.outcomes import CommitMade, Dirty, NothingToCommit, Synced, Waiting
 from tests.trees import Clone, World, make_world
 
 OLD = "".join(f"old line {number}\n" for number in range(8))
@@ -317,6 +318,54 @@ def test_an_edit_that_is_closed_at_once_stays_in_its_file(
     exchange(desktop, laptop)
     assert laptop.files() == desktop.files()
     desktop.is_clean()
+
+
+def test_an_edit_that_an_update_finds_brings_nothing_back_that_was_taken_back(
+    trees: tuple[Clone, Clone], logger: Logger
+) -> None:
+    """The version that it was made from is of a history that the person has left."""
+    laptop, desktop = trees
+    desktop.reopen(push=False)
+    desktop.commit_by_hand("password.txt", "hunter2\n")
+    password = desktop.git("rev-parse", "HEAD")
+    their_edit(laptop)
+    synced = desktop.sync()
+    assert isinstance(synced, Synced)
+    assert synced.held
+    desktop.git("update-ref", "refs/heads/main", "origin/main")
+    desktop.git("rm", "-qf", "password.txt")
+    for text in ("append\n", "and more\n"):
+        logger.append(text)
+        assert isinstance(desktop.sync(), Synced)
+        assert not os.path.exists(desktop.path("password.txt"))
+        assert password not in desktop.git("rev-list", "main").split()
+    logger.close()
+    assert isinstance(desktop.sync(), Synced)
+    assert desktop.read("app.log").decode() == THEIRS + "append\nand more\n"
+    assert password not in desktop.git("rev-list", "main").split()
+
+
+@pytest.mark.parametrize("pending", ["everything", "the held file", "nothing"])
+def test_it_stays_on_record_when_an_update_looks_at_it_and_breaks_off(
+    trees: tuple[Clone, Clone], logger: Logger, monkeypatch: pytest.MonkeyPatch, pending: str
+) -> None:
+    """Within an update what lies on disk counts as unchanged; so does a held file, and is held all the
+    same."""
+    laptop, desktop = trees
+    their_edit(laptop)
+    exchange(desktop)
+    laptop.edit("other", "laptop\n")
+    exchange(laptop)
+    desktop.edit("other", "desktop\n")
+    scopes = {"everything": EVERYTHING, "the held file": Scope(frozenset({b"app.log"}))}
+    with monkeypatch.context() as patch:
+        patch.setattr(update, "ROUNDS", 1)
+        assert isinstance(desktop.sync(pending=scopes.get(pending, NOTHING_CHANGED)), Dirty)
+    exchange(desktop, laptop)
+    assert laptop.read("app.log").decode() == THEIRS
+    logger.close()
+    exchange(desktop, laptop)
+    assert laptop.files() == desktop.files()
 
 
 def test_freed_by_a_look_at_held_files_alone(trees: tuple[Clone, Clone], logger: Logger) -> None:

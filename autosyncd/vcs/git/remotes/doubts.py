@@ -6,6 +6,7 @@ from enum import Enum
 
 from autosyncd.vcs.git import ownrefs, refs
 from autosyncd.vcs.git.command import LONG
+from autosyncd.vcs.git.merging.join import Joiner
 from autosyncd.vcs.git.remotes import place
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.outcomes import Question
@@ -97,6 +98,15 @@ def left_below(repository: Repository, target: str, edit: str) -> str | None:
     was_here = set(git("rev-list", "-g", repository.ref, "--", ok=(0, 128)).text.split())
     was_here |= {commit for commit, _ in ownrefs.listed(repository, before)}
     return next((commit for commit in alone if commit in was_here), None)
+
+
+def join_edit(repository: Repository, joiner: Joiner, target: str, edit: str) -> str:
+    """The target joined with an edit that waits beside; without what the branch has left since."""
+    left = left_below(repository, target, edit)
+    if left is None:
+        return joiner.join(target, edit)
+    joiner.carried.append(edit)
+    return joiner.carry_over(edit, target, left)
 
 
 def followed(repository: Repository, remote: str, left: str) -> str:

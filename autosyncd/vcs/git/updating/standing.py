@@ -7,6 +7,7 @@ from autosyncd.vcs.git import held, indexes, ownrefs
 from autosyncd.vcs.git.condition import elsewhere, rewritten
 from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.merging.join import Joiner
+from autosyncd.vcs.git.remotes import doubts
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.step import Steps
 from autosyncd.vcs.git.updating.slippedin import SlippedIn
@@ -43,7 +44,7 @@ class Standing:
         self.ours, self.disk = found.ours, found.disk
         self.record |= found.held_edits
         for edit in sorted(set(found.held_edits.values())):
-            self.target = joiner.join(self.target, edit)
+            self.target = doubts.join_edit(joiner.repository, joiner, self.target, edit)
 
     def kept(
         self, repository: Repository, waiting: Set[bytes], steps: Steps, merged: str

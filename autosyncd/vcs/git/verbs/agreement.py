@@ -74,12 +74,7 @@ class Agreement:
     def with_sides(self, target: str, here: str) -> str:
         """Joined with our edits that wait beside; without what the branch has left since."""
         for edit in ownrefs.sides(self.repository, here):
-            left = doubts.left_below(self.repository, target, edit)
-            if left is None:
-                target = self.joiner.join(target, edit)
-            else:
-                self.joiner.carried.append(edit)
-                target = self.joiner.carry_over(edit, target, left)
+            target = doubts.join_edit(self.repository, self.joiner, target, edit)
         return target
 
     def _doubt(
