@@ -368,6 +368,33 @@ def test_it_stays_on_record_when_an_update_looks_at_it_and_breaks_off(
     assert laptop.files() == desktop.files()
 
 
+@pytest.mark.parametrize("alone", [True, False])
+@pytest.mark.parametrize("act", ["nothing", "append", "delete"])
+def test_all_is_staged_while_it_is_held_and_committed_by_us_in_the_end(
+    trees: tuple[Clone, Clone], logger: Logger, act: str, *, alone: bool
+) -> None:
+    """`git add -A` stages what lies on disk; what waits for it is taken back for nobody."""
+    laptop, desktop = trees
+    their_edit(laptop)
+    exchange(desktop)
+    if not alone:
+        desktop.edit("other", "3\n")
+    if act == "append":
+        logger.append("append\n")
+    elif act == "delete":
+        desktop.delete("app.log")
+    desktop.git("add", "-A")
+    assert isinstance(desktop.commit(), Waiting)
+    assert not isinstance(desktop.commit(ignore_staged=True), Waiting)
+    exchange(desktop, laptop)
+    assert laptop.read("app.log").decode() == THEIRS + ("append\n" if act == "append" else "")
+    assert laptop.read("other") == (b"2\n" if alone else b"3\n")
+    logger.close()
+    exchange(desktop, laptop)
+    assert laptop.files() == desktop.files()
+    desktop.is_clean()
+
+
 def test_freed_by_a_look_at_held_files_alone(trees: tuple[Clone, Clone], logger: Logger) -> None:
     laptop, desktop = trees
     their_edit(laptop)

@@ -140,13 +140,13 @@ def _edits(repository: Repository, waiting: held.Held, paths: list[bytes]) -> di
         came_before = path in waiting and held.file_above(repository, commit, path) is None
         if base is None and came_before:
             continue
-        now = _on_disk(repository, path, base)
+        now = on_disk(repository, path, base)
         if now is not None and now not in (base, held.version_in(repository, "HEAD", path)):
             edits[path] = now
     return edits
 
 
-def _on_disk(repository: Repository, path: bytes, base: Version | None) -> Version | None:
+def on_disk(repository: Repository, path: bytes, base: Version | None) -> Version | None:
     """What git would make of a file or link that lies there instead of `base`; None: it can't."""
     full = os.path.join(repository.root, path)
     try:

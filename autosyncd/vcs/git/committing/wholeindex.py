@@ -3,14 +3,14 @@
 from collections import Counter
 
 from autosyncd.vcs.changes import Change, ChangeKind, ChangeSet
-from autosyncd.vcs.git import condition, durable, indexes, ownindex
+from autosyncd.vcs.git import condition, durable, held, indexes, ownindex
 from autosyncd.vcs.git.command import LONG
 from autosyncd.vcs.git.committing import hooks
 from autosyncd.vcs.git.committing.attempt import Attempt
-from autosyncd.vcs.git.committing.scan import Found, scan
+from autosyncd.vcs.git.committing.scan import Found, on_disk, scan
 from autosyncd.vcs.git.history import advance, changes_between, make_commit, published
 from autosyncd.vcs.git.lock import IndexLock
-from autosyncd.vcs.git.repository import Signature
+from autosyncd.vcs.git.repository import Repository, Signature
 from autosyncd.vcs.outcomes import CommitOutcome, Question, Waiting, Why
 
 
@@ -25,6 +25,9 @@ def run(attempt: Attempt, head: str | None, before: str) -> CommitOutcome | None
     if staged is None or (waiting is not None and not attempt.order.ignore_staged):
         return waiting
     repository.clean = (signature, staged)
+    unstaged = waiting is not None and _unstage_held(repository, head)
+    if unstaged:
+        staged = indexes.write_tree(repository, repository.private_index)
     found = scan(repository, attempt.order.scope, attempt.committer.config)
     question = _ask_first(attempt, found)
     if question is not None:
@@ -33,6 +36,8 @@ def run(attempt: Attempt, head: str | None, before: str) -> CommitOutcome | None
     nothing = not found.plan.take and not found.plan.gone
     after = staged if nothing else indexes.write_tree(repository, repository.private_index)
     if after == before == staged and not attempt.missed:
+        if unstaged and not _publish_index(repository, signature):
+            return None
         _adopted(attempt)
         return attempt.nothing(head, left_out)
     changes = _changes(attempt, before, after, found.plan.new_size)
@@ -54,6 +59,30 @@ def run(attempt: Attempt, head: str | None, before: str) -> CommitOutcome | None
     ownindex.keep_inventory(repository, signature, growth)
     _adopted(attempt)
     return attempt.made(new, message, len(changes.changes), left_out)
+
+
+def _unstage_held(repository: Repository, head: str | None) -> bool:
+    """`git add -A` has staged what lies on disk of held files: that is the version before what has
+    come in, which a commit of it would take back for everybody. An edit of it goes on the version that
+    it was made from, as ever. Whether there was something so staged."""
+    record = held.recall(repository) if head is not None else {}
+    staged = indexes.entries(repository, repository.private_index, record)
+    incoming = {path: held.version_in(repository, head or "", path) for path in record}
+    for path, commit in record.items():
+        mine, base = staged.get(path), held.version_in(repository, commit, path)
+        if mine == incoming[path] or mine not in (base, on_disk(repository, path, base)):
+            del incoming[path]
+    indexes.put(repository, repository.private_index, incoming)
+    return bool(incoming)
+
+
+def _publish_index(repository: Repository, signature: Signature | None) -> bool:
+    """The private index alone; False when somebody has written theirs meanwhile."""
+    with IndexLock(repository) as lock:
+        if ownindex.signature(repository) != signature:
+            return False
+        lock.publish(repository.private_index)
+    return True
 
 
 def _ask_first(attempt: Attempt, found: Found) -> Question | None:
