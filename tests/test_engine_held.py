@@ -395,6 +395,19 @@ def test_all_is_staged_while_it_is_held_and_committed_by_us_in_the_end(
     desktop.is_clean()
 
 
+def test_what_was_put_aside_is_held_until_it_is_not(trees: tuple[Clone, Clone]) -> None:
+    """Edited here while it was marked assume-unchanged, edited elsewhere, and then marked no more."""
+    laptop, desktop = trees
+    desktop.git("update-index", "--assume-unchanged", "app.log")
+    desktop.edit("app.log", OLD + "of the desktop\n")
+    their_edit(laptop)
+    exchange(desktop, times=2)
+    desktop.git("update-index", "--no-assume-unchanged", "app.log")
+    exchange(desktop, laptop, desktop)
+    assert laptop.read("app.log").decode() == THEIRS + "of the desktop\n"
+    assert laptop.files() == desktop.files()
+
+
 def test_freed_by_a_look_at_held_files_alone(trees: tuple[Clone, Clone], logger: Logger) -> None:
     laptop, desktop = trees
     their_edit(laptop)

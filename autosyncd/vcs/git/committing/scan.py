@@ -96,13 +96,16 @@ def scan(
 def _still_held(
     repository: Repository, scope: Scope, waiting: held.Held, differing: set[bytes]
 ) -> held.Held:
-    """Those of the held files that are not free again."""
-    return {
-        path: base
+    """Those of the held files that are not free again. Of one that is put aside (assume-unchanged,
+    skip-worktree) git says no difference, whatever lies there: it stays held until it is not."""
+    free = {
+        path
         for path, base in waiting.items()
-        if not _is_within(scope, path)
-        or not _is_free(repository, base, path, differs=path in differing)
+        if _is_within(scope, path) and _is_free(repository, base, path, differs=path in differing)
     }
+    skipped, assumed = indexes.flagged(repository, repository.index, free) if free else ((), ())
+    free -= {*skipped, *assumed}
+    return {path: base for path, base in waiting.items() if path not in free}
 
 
 def _is_within(scope: Scope, path: bytes) -> bool:
