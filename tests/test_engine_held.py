@@ -882,3 +882,18 @@ def test_something_that_can_not_be_committed_and_is_busy_is_in_the_way(
     assert isinstance(synced, Synced)
     assert synced.held
     assert desktop.read("other") == b"2\n"
+
+
+def test_a_file_that_is_made_where_a_pipe_kept_an_incoming_one_out_is_a_file_like_any(
+    trees: tuple[Clone, Clone],
+) -> None:
+    laptop, desktop = trees
+    os.mkfifo(desktop.path("fresh"))
+    laptop.edit("fresh", "of the laptop\n")
+    *_, synced = exchange(laptop, desktop)
+    assert synced.held
+    desktop.delete("fresh")
+    desktop.edit("fresh", "of the desktop\n")
+    exchange(desktop, laptop, desktop)
+    assert laptop.files() == desktop.files()
+    assert {b"of the desktop\n", b"of the laptop\n"} <= set(laptop.files().values())

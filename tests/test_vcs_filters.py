@@ -101,6 +101,29 @@ def test_a_locked_key_keeps_no_other_file_from_coming_in(trees: tuple[Clone, Clo
     desktop.is_clean()
 
 
+@pytest.mark.parametrize("first", ["commit", "sync"])
+def test_a_file_that_is_made_where_a_locked_key_kept_one_out_is_a_file_like_any(
+    trees: tuple[Clone, Clone, Key], first: str
+) -> None:
+    laptop, desktop, key = trees
+    laptop.edit("c.up", "Of the laptop\n")
+    laptop.committed()
+    laptop.sync()
+    key.file.unlink()
+    synced = desktop.sync()
+    assert isinstance(synced, Synced)
+    assert synced.held
+    key.file.touch()
+    desktop.edit("c.up", "Of the desktop\n")
+    if first == "commit":
+        desktop.commit()
+    for clone in (desktop, laptop, desktop, laptop):
+        assert isinstance(clone.sync(), Synced)
+        clone.commit()
+    assert laptop.files() == desktop.files()
+    assert {b"Of the laptop\n", b"Of the desktop\n"} <= set(laptop.files().values())
+
+
 def test_a_locked_key_in_a_sparse_checkout(trees: tuple[Clone, Clone, Key], world: World) -> None:
     laptop, desktop, key = trees
     laptop.edit("outside/c.up", "Outside\n")

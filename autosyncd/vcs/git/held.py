@@ -19,6 +19,7 @@ from autosyncd.vcs.git.writers import writer_of
 Held = onrecord.PathCommits
 """Path → the commit whose version of it is on disk."""
 FILE = "held.json"
+SPARED = "spared.json"
 
 
 def recall(repository: Repository) -> Held:
@@ -32,6 +33,19 @@ def record(repository: Repository, held: Held) -> None:
         onrecord.file_of(repository, FILE).unlink(missing_ok=True)
         return
     onrecord.write(repository, FILE, held, durable=True)
+
+
+def spared(repository: Repository) -> Held | None:
+    """Held paths that wait because of a file of the person's in their place that is not to be published
+    (it is ignored, say). None where that was never written down."""
+    known = onrecord.file_of(repository, SPARED).exists()
+    return onrecord.recall(repository, SPARED) if known else None
+
+
+def spare(repository: Repository, held: Held) -> None:
+    """Write those down, durably; to be called before record()."""
+    if held != spared(repository):
+        onrecord.write(repository, SPARED, held, durable=True)
 
 
 def version_in(repository: Repository, tree: str, path: bytes) -> Version | None:

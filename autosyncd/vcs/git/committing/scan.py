@@ -133,15 +133,16 @@ def _is_free(repository: Repository, base: str, path: bytes, *, differs: bool) -
 
 def _edits(repository: Repository, waiting: held.Held, paths: list[bytes]) -> dict[bytes, Version]:
     """Those held files that are no longer the version on record, nor what waits for them (a checkout
-    of the person's may have brought that). What had no version there has the place of an incoming file
-    and may be a secret: not even its content is stored. But where only a file was, with no folder for
-    it to lie in, it was made since; so was what lies in a folder that has a held file's place."""
-    edits = {}
+    of the person's may have brought that). What had the place of an incoming file may be a secret: not
+    even its content is stored. Where nothing had it (the incoming one could not be written), or only a
+    file with no folder to lie in, it was made since; so was what lies in a folder that has a held file's
+    place."""
+    edits, spared = {}, held.spared(repository)
     for path in paths:
         commit = held.base_of(waiting, path) or ""
         base = held.version_in(repository, commit, path)
         came_before = path in waiting and held.file_above(repository, commit, path) is None
-        if base is None and came_before:
+        if base is None and came_before and (spared is None or path in spared):
             continue
         now = on_disk(repository, path, base)
         if now is not None and now not in (base, held.version_in(repository, "HEAD", path)):

@@ -1,6 +1,7 @@
 """What an update leaves as it is, and why: paths that wait, files that stay, submodules."""
 
 import os
+import stat
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
@@ -63,6 +64,21 @@ class Remaining:
         """To be called before the branch moves."""
         self._behind = submodules.note(self.repository, links)
 
+    def note_spared(self, kept: held.Held) -> None:
+        """On record comes which of these wait for a file of the person's that is not to be published:
+        what they make there later, where nothing was, or a pipe, is a file like any. To be called before
+        the record of what is held is written."""
+        repository, before = self.repository, held.spared(self.repository)
+        spared = {
+            path: base
+            for path, base in kept.items()
+            if (path in self.stubborn or before is None or path in before)
+            and _has_content_there(repository.root, path)
+            and held.version_in(repository, base, path) is None
+        }
+        if kept or before:
+            held.spare(repository, spared)
+
     def settle(self, kept: held.Held) -> tuple[Mapping[bytes, str], tuple[bytes, ...]]:
         """Each path that keeps its older version, and why ("" where that is to be found out); and the
         files of the person's that have the place of these and are not to be published."""
@@ -92,3 +108,13 @@ class Remaining:
             f"Another machine has deleted {os.fsdecode(min(self._kept_out))}, which you had put aside "
             "with git update-index: yours stays, and is not committed unless you do: git add -f"
         )
+
+
+def _has_content_there(root: bytes, path: bytes) -> bool:
+    """Whether something has the place of `path` that git could commit, or a folder with such in it."""
+    there = occupant(root, path)
+    try:
+        mode = os.lstat(os.path.join(root, there)).st_mode if there is not None else 0
+    except FileNotFoundError:
+        return False
+    return stat.S_IFMT(mode) in (stat.S_IFREG, stat.S_IFLNK, stat.S_IFDIR)

@@ -158,6 +158,7 @@ class Update:
         if dirty and at.left is None:
             return self._absorb(at, merged, applied, dirty)
         kept = at.kept(repository, applied.held | applied.dirty, steps, merged)
+        remaining.note_spared(kept)
         held.record(repository, kept)  # before the branch moves
         if at.left is not None:
             return at.left
