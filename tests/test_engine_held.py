@@ -897,3 +897,29 @@ def test_a_file_that_is_made_where_a_pipe_kept_an_incoming_one_out_is_a_file_lik
     exchange(desktop, laptop, desktop)
     assert laptop.files() == desktop.files()
     assert {b"of the desktop\n", b"of the laptop\n"} <= set(laptop.files().values())
+
+
+def test_a_version_that_git_has_thrown_away_is_a_file_of_its_own(
+    trees: tuple[Clone, Clone], logger: Logger
+) -> None:
+    """The person squashes history, and nothing of what was is kept: nobody knows from what a file that
+    is still open was made."""
+    laptop, desktop = trees
+    their_edit(laptop)
+    exchange(desktop)
+    squashed = desktop.git("commit-tree", desktop.tree(), "-m", "squashed")
+    desktop.git("update-ref", "refs/heads/main", squashed)
+    desktop.git("push", "-q", "-f", "origin", "main")
+    for ref in desktop.git("for-each-ref", "--format=%(refname)", "refs/autosync").split():
+        desktop.git("update-ref", "-d", ref)
+    desktop.git("reflog", "expire", "--expire=now", "--expire-unreachable=now", "--all")
+    desktop.git("gc", "-q", "--prune=now")
+    desktop.edit("other", "3\n")
+    exchange(desktop)
+    logger.append("append\n")
+    exchange(desktop)
+    logger.close()
+    exchange(desktop, times=2)
+    assert desktop.read("other") == b"3\n"
+    assert {(OLD + "append\n").encode(), THEIRS.encode()} <= set(desktop.files().values())
+    assert desktop.status() == ""

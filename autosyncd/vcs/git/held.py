@@ -35,6 +35,25 @@ def record(repository: Repository, held: Held) -> None:
     onrecord.write(repository, FILE, held, durable=True)
 
 
+def forget_lost(repository: Repository, author: Author, name: str) -> Held:
+    """The record, after a look at whether git still has its commits: it throws away what no history has
+    any more (squashed, say, and then `git gc --prune=now`). What lies on disk was then made from nothing
+    that is known; merged, it is a version of its own, beside what waits for it."""
+    known = recall(repository)
+    stdin = "".join(base + "\n" for base in set(known.values())).encode()
+    # a child of before might still have the pack open in which it was
+    said = repository.git("cat-file", "--batch-check", stdin=stdin).text if known else ""
+    lost = {line.split()[0] for line in said.split("\n") if line.endswith(" missing")}
+    if not lost:
+        return known
+    nothing = repository.git("hash-object", "-t", "tree", "-w", "--stdin").text
+    message = f"{name}: what a file that is still open was made from is lost"
+    root = make_commit(repository, nothing, [], message=message, author=author)
+    known |= {path: root for path, base in known.items() if base in lost}
+    record(repository, known)
+    return known
+
+
 def spared(repository: Repository) -> Held | None:
     """Held paths that wait because of a file of the person's in their place that is not to be published
     (it is ignored, say). None where that was never written down."""

@@ -99,6 +99,8 @@ class _Save:
             return None
         self._hash("-w")
         for base in known:
+            if self.repository.git("cat-file", "-e", base.old, ok=(0, 1, 128)).code:
+                continue  # the person has squashed history, and had git throw away what was
             incoming = hunks(self._diff(base.old, current.oid))
             if undoes(incoming, hunks(self._diff(base.old, saved.encode()))):
                 return self._commit(base, saved, current, author=author, name=name)

@@ -31,7 +31,7 @@ TOLD = (
 def bring_back(repository: Repository, author: Author, name: str) -> tuple[SetAside, ...]:
     """Find such files, and make the commit that the next Sync is to merge, kept by a ref. What lies on
     disk is on record as what HEAD has."""
-    record = held.recall(repository)
+    record = held.forget_lost(repository, author, name)
     head = repository.head if record else None
     seen = repository.commit_at(doubts.seen_ref(repository)) if head else None
     if head is None or seen in (None, head) or not repository.contains(head, seen):
