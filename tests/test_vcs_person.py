@@ -114,6 +114,35 @@ def test_a_file_put_aside_that_is_deleted_elsewhere_is_not_published(
     assert desktop.read(name) == b"my password\n"
 
 
+def test_a_name_that_was_put_aside_is_one_like_any_once_it_has_come_in_again(
+    laptop: Clone, world: World
+) -> None:
+    """Put aside here, deleted elsewhere, given up here, made anew elsewhere: nothing is private now."""
+    laptop.sync()
+    desktop = world.clone("desktop")
+    laptop.git("update-index", "--skip-worktree", "b.txt")
+    laptop.edit("b.txt", "my password\n")
+    desktop.delete("b.txt")
+    desktop.committed()
+    desktop.sync()
+    laptop.sync()
+    laptop.delete("b.txt")
+    laptop.commit()
+    desktop.edit("b.txt", "for all\n")
+    desktop.committed()
+    desktop.sync()
+    laptop.sync()
+    assert laptop.read("b.txt") == b"for all\n"
+    desktop.delete("b.txt")
+    desktop.committed()
+    desktop.sync()
+    laptop.sync()
+    laptop.edit("b.txt", "a new one\n")
+    laptop.committed()
+    assert laptop.tracked() >= {b"b.txt"}
+    assert not laptop.history_has("my password\n")
+
+
 def test_a_sparse_checkout_stays_sparse(laptop: Clone, world: World) -> None:
     laptop.edit("inside/x.txt", "x\n")
     laptop.edit("outside/y.txt", "y\n")

@@ -95,6 +95,17 @@ def keep_out(repository: Repository, config: RepoConfig, paths: Iterable[bytes])
         install(repository, config)
 
 
+def let_in(repository: Repository, config: RepoConfig, paths: Iterable[bytes]) -> None:
+    """These have come in and are tracked again: what was kept out under their names is no more."""
+    known = _kept_out(repository)
+    tracked = set(map(_pattern, paths)) if known else set()
+    left = [pattern for pattern in known if pattern not in tracked]
+    if left != known:
+        content = "".join(line + "\n" for line in left)
+        replace(repository.state + b"/" + os.fsencode(KEPT_OUT), os.fsencode(content), durable=True)
+        install(repository, config)
+
+
 def _kept_out(repository: Repository) -> list[str]:
     try:
         data = Path(os.fsdecode(repository.state), KEPT_OUT).read_bytes()

@@ -79,9 +79,13 @@ class Remaining:
         if kept or before:
             held.spare(repository, spared)
 
-    def settle(self, kept: held.Held) -> tuple[Mapping[bytes, str], tuple[bytes, ...]]:
+    def settle(
+        self, kept: held.Held, came: Set[bytes]
+    ) -> tuple[Mapping[bytes, str], tuple[bytes, ...]]:
         """Each path that keeps its older version, and why ("" where that is to be found out); and the
-        files of the person's that have the place of these and are not to be published."""
+        files of the person's that have the place of these and are not to be published. What came is
+        kept out no longer."""
+        excludes.let_in(self.repository, self.config, came)
         for path in kept.keys() - self.reasons.keys():
             if held.version_in(self.repository, kept[path], path) is None:
                 mine = occupant(self.repository.root, path)

@@ -211,7 +211,7 @@ class Update:
         return applied
 
     def _updated(self, head: str, kept: held.Held) -> Updated:
-        waiting, in_the_way = self.remaining.settle(kept)
+        waiting, in_the_way = self.remaining.settle(kept, self.written)
         return Updated(
             head=head,
             files=len(self.done),
