@@ -64,13 +64,15 @@ def run(attempt: Attempt, head: str | None, before: str) -> CommitOutcome | None
 def _unstage_held(repository: Repository, head: str | None) -> bool:
     """`git add -A` has staged what lies on disk of held files: that is the version before what has
     come in, which a commit of it would take back for everybody. An edit of it goes on the version that
-    it was made from, as ever. Whether there was something so staged."""
+    it was made from, as ever. One that is staged as deleted was taken out on purpose, unless it had
+    never come. Whether there was something so staged."""
     record = held.recall(repository) if head is not None else {}
     staged = indexes.entries(repository, repository.private_index, record)
     incoming = {path: held.version_in(repository, head or "", path) for path in record}
     for path, commit in record.items():
         mine, base = staged.get(path), held.version_in(repository, commit, path)
-        if mine == incoming[path] or mine not in (base, on_disk(repository, path, base)):
+        as_it_lies = mine == base or (mine is not None and mine == on_disk(repository, path, base))
+        if mine == incoming[path] or not as_it_lies:
             del incoming[path]
     indexes.put(repository, repository.private_index, incoming)
     return bool(incoming)
