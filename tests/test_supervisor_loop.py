@@ -387,7 +387,7 @@ def test_silence_again_and_again_is_told_once_with_the_place_to_look_at(stage):
     stage.behave("notes", "")
     stage.see(lambda: stage.status().endswith("in sync"))
     assert not [line for line in stage.systemd if "starting" in line]
-    assert [w.topic for w in stage.told("messenger", Withdraw)] == ["process"]
+    stage.see(lambda: [w.topic for w in stage.told("messenger", Withdraw)] == ["process"])
 
 
 def test_nobody_follows_a_worker_of_which_somebody_is_left(stage):
