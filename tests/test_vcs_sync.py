@@ -393,9 +393,8 @@ def many(count: int, changed: str = "") -> dict[str, str | bytes]:
     return {f"{number:02}.txt": f"{number}{changed}\n" for number in range(count)}
 
 
-@pytest.mark.parametrize("named", [True, False])
-def test_a_tree_that_vanishes_during_an_update_is_asked_about(world: World, *, named: bool) -> None:
-    """One of the files that vanished has an edit that comes in; others came already."""
+def vanished(world: World) -> tuple[Clone, Clone]:
+    """The laptop has pushed a few changes; on the desktop most files have vanished meanwhile."""
     laptop, desktop = world.share({**many(40), "old": "old\n"})
     for name in ("00.txt", "38.txt"):
         laptop.edit(name, "edited there\n")
@@ -403,9 +402,16 @@ def test_a_tree_that_vanishes_during_an_update_is_asked_about(world: World, *, n
     laptop.delete("old")
     laptop.committed()
     laptop.sync()
-    before = desktop.git("rev-parse", "HEAD")
     for number in range(35):
         desktop.delete(f"{number:02}.txt")
+    return laptop, desktop
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_tree_that_vanishes_during_an_update_is_asked_about(world: World, *, named: bool) -> None:
+    """One of the files that vanished has an edit that comes in; others came already."""
+    laptop, desktop = vanished(world)
+    before = desktop.git("rev-parse", "HEAD")
     paths = frozenset(b"%02d.txt" % number for number in range(35))
     pending = Scope(paths) if named else EVERYTHING
     for _ in range(2):
@@ -447,15 +453,7 @@ def test_files_that_are_put_back_while_an_update_asks_end_the_question(
     world: World, back: str
 ) -> None:
     """Git puts back what came in, too: that is no edit of it."""
-    laptop, desktop = world.share({**many(40), "old": "old\n"})
-    for name in ("00.txt", "38.txt"):
-        laptop.edit(name, "edited there\n")
-    laptop.edit("new", "new\n")
-    laptop.delete("old")
-    laptop.committed()
-    laptop.sync()
-    for number in range(35):
-        desktop.delete(f"{number:02}.txt")
+    laptop, desktop = vanished(world)
     assert isinstance(desktop.sync(pending=EVERYTHING), Question)
     desktop.git(*back.split(), status=None)
     assert isinstance(desktop.sync(pending=EVERYTHING), Synced)
