@@ -1,7 +1,9 @@
 """Skips what this machine can't run, and says why; marks what is too slow for script/check."""
 
+import gc
 import os
 import signal
+from collections.abc import Iterator
 
 import pytest
 
@@ -47,6 +49,13 @@ SLOW_MODULES = {
     "test_watch_random",
 }
 """Whole daemons, real git by the hundred: for script/test."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_stays_open() -> Iterator[None]:
+    """A clone that a test left keeps its tree's lock and git children until it is collected."""
+    yield
+    gc.collect()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

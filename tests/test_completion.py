@@ -3,7 +3,6 @@
 import json
 import os
 import pty
-import select
 import subprocess
 import time
 import tomllib
@@ -18,6 +17,7 @@ from autosyncd.control.cli import VERBS, parser
 from autosyncd.control.render import Repository, status_json
 from autosyncd.transport.reflector import parser as reflector
 from tests.testbed import CHECKOUT, execute, require
+from tests.waiting import ready
 
 COMPLETIONS = CHECKOUT / "completions"
 NAMES = ("notes", "my photos", "Grüße")
@@ -141,7 +141,7 @@ class Zsh(Shell):
         while f"\n{word}\r" not in (text := shown.decode(errors="replace")):
             left = end - time.monotonic()
             assert left > 0, f"zsh did not come to {word}: {text}"
-            if select.select([terminal], [], [], left)[0]:
+            if ready(terminal, left):
                 shown += os.read(terminal, 1 << 16)
 
 

@@ -1,6 +1,5 @@
 import errno
 import os
-import select
 import shutil
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from inotify_simple import Event, INotify, flags
 from autosyncd.config import watch as config_watch
 from autosyncd.config.watch import ConfigWatch
 from autosyncd.errors import WatchLimit
-from tests.waiting import eventually
+from tests.waiting import eventually, ready
 
 
 @pytest.fixture
@@ -53,9 +52,9 @@ def quiet(watch: ConfigWatch) -> bool:
 def test_it_is_readable_only_when_something_happened(folder, make):
     watch = make()
     assert quiet(watch)
-    assert select.select([watch], [], [], 0) == ([], [], [])
+    assert not ready(watch, 0)
     (folder / "a.yaml").write_text("")
-    assert select.select([watch], [], [], 2) == ([watch], [], [])
+    assert ready(watch, 2)
     assert watch.changed()
     assert quiet(watch)
 
@@ -104,7 +103,7 @@ def test_strangers_files_on_the_way_wake_nobody(root, make):
     for folder in (root / "home", root / "etc"):
         with (folder / "hosts").open("a") as stranger:
             stranger.write("x")
-    assert select.select([watch], [], [], 0) == ([], [], [])
+    assert not ready(watch, 0)
 
 
 def test_no_disk_is_looked_at_because_of_a_stranger(folder, make, monkeypatch):
@@ -115,7 +114,7 @@ def test_no_disk_is_looked_at_because_of_a_stranger(folder, make, monkeypatch):
         stranger.write("x")
     with (folder / "4913").open("w") as stranger:
         stranger.write("x")
-    assert select.select([watch], [], [], 0) == ([watch], [], [])
+    assert ready(watch, 0)
     assert quiet(watch)
 
 

@@ -32,7 +32,7 @@ from autosyncd.link.outside import (
     Heard,
 )
 from autosyncd.model import AlertKind, Channel, Head, PushNotice, Status, TreeId
-from tests.waiting import eventually
+from tests.waiting import eventually, ready
 
 
 @pytest.fixture
@@ -238,7 +238,7 @@ def test_a_killed_writer_leaves_no_torn_message(ends):
         while True:
             below.outbox.post(Problem(str(number), "x" * 3000))
             number += 1
-            select.select([], [below.outbox], [], 1)
+            ready(below.outbox, 1, writing=True)
 
     child = multiprocessing.get_context("fork").Process(target=write_for_ever)
     child.start()

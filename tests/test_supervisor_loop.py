@@ -69,7 +69,7 @@ from autosyncd.supervisor import beginning, children, process
 from autosyncd.supervisor.child import Limits
 from autosyncd.supervisor.frame import Entries, Frame
 from autosyncd.supervisor.loop import Supervisor
-from tests.waiting import eventually
+from tests.waiting import eventually, ready
 
 LIMITS = Limits(
     silence=20, grace=5, reap=5, first_wait=0.05, longest_wait=0.4, healthy_after=60, deaths=5
@@ -175,10 +175,10 @@ class Stage:
         orders.bind(str(address))
         self._say(name, "ready")
         while True:
-            ready, _, _ = select.select([link.inbox, orders], [], [])
-            if orders in ready:
+            readable, _, _ = select.select([link.inbox, orders], [], [])
+            if orders in readable:
                 link.outbox.post(unpickle(orders.recv(65536)))
-            if link.inbox not in ready:
+            if link.inbox not in readable:
                 continue
             try:
                 messages = link.inbox.receive()
@@ -196,7 +196,7 @@ class Stage:
             (self._children, lambda data: self.heard.append(unpickle(data))),
             (self._systemd, lambda data: self.systemd.extend(data.decode().split("\n"))),
         ):
-            while select.select([source], [], [], 0)[0]:
+            while ready(source, 0):
                 take(source.recv(65536))
 
     def see(self, probe: Callable[[], object], seconds: float = 10.0) -> object:

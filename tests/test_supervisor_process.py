@@ -4,7 +4,6 @@ import ctypes
 import json
 import logging
 import os
-import select
 import signal
 
 import pytest
@@ -14,7 +13,7 @@ from autosyncd.link.channel import Link
 from autosyncd.link.messages import Alive, Problem, Shutdown
 from autosyncd.supervisor import process as process_module
 from autosyncd.supervisor.process import ENTRY_FAILED, Process, fork
-from tests.waiting import eventually
+from tests.waiting import eventually, ready
 
 PR_GET_PDEATHSIG = 2
 
@@ -39,7 +38,7 @@ def _gone(process: Process) -> bool:
 
 def finish(process: Process) -> int:
     """Its exit status, once its pidfd says that there is one."""
-    assert select.select([process.pidfd], [], [], 10)[0]
+    assert ready(process.pidfd)
     status = process.reap()
     assert status is not None
     return status
@@ -60,7 +59,7 @@ def told(process: Process) -> list:
 
 
 def sleep_until_shutdown(link: Link) -> int:
-    select.select([link.inbox], [], [], 30)
+    ready(link.inbox, 30)
     return 0 if link.inbox.receive() == [Shutdown(1.0)] else 9
 
 

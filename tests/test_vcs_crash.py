@@ -6,7 +6,6 @@ import fcntl
 import os
 import random
 import re
-import select
 import signal
 import subprocess
 import threading
@@ -31,7 +30,7 @@ from autosyncd.vcs.outcomes import (
 )
 from autosyncd.vcs.session import boot_id
 from tests.trees import Clone, World, make_world
-from tests.waiting import eventually
+from tests.waiting import eventually, ready
 
 
 def descendants(pid: int) -> list[int]:
@@ -58,7 +57,7 @@ def killed_while(work: Callable[[], object], after: float, *, children_too: bool
         finally:
             os._exit(0)
     handle = os.pidfd_open(child)
-    select.select([handle], [], [], after)
+    ready(handle, after)
     family = descendants(child) if children_too else []
     end(child)
     for pid in family:

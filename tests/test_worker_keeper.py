@@ -3,7 +3,6 @@
 import contextlib
 import fcntl
 import os
-import select
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -22,7 +21,7 @@ from autosyncd.worker import keeper as keepers
 from autosyncd.worker import main
 from autosyncd.worker.handover import Handover, pack, receive, send, unpack
 from autosyncd.worker.keeper import Keeper
-from tests.waiting import eventually
+from tests.waiting import eventually, ready
 
 LONG = 1e9
 HERE = "/notes"
@@ -60,7 +59,7 @@ class Kept:
     def ended(self) -> int:
         """Wait for its exit status."""
         watch = os.pidfd_open(self.pid)
-        assert select.select([watch], [], [], 10)[0]
+        assert ready(watch)
         os.close(watch)
         _, status = os.waitpid(self.pid, 0)
         self.pid = 0

@@ -46,7 +46,7 @@ class Program:
     def status(self, within: float = 0.0) -> int | None:
         """Its exit status, or minus the signal that ended it; None: it still runs after that many
         seconds."""
-        if self._status is None and select.select([self._pidfd], [], [], within)[0]:
+        if self._status is None and _ready(self._pidfd, within):
             self._signal(signal.SIGKILL)  # what it left: its number is ours until it is waited for
             self._status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
             os.close(self._pidfd)
@@ -98,11 +98,18 @@ class Shown(Runner):
         return Completed(ended if code is None else code, b"", said, timed_out=code is None)
 
 
+def _ready(handle: int, within: float) -> bool:
+    """Whether it can be read (a process: has ended) within that many seconds."""
+    watched = select.poll()
+    watched.register(handle, select.POLLIN)
+    return bool(watched.poll(within * 1000))
+
+
 def _listen(reading: int, end: float, silence: float) -> tuple[bytes, bool]:
     """All that comes until the pipe is closed, shown as it comes; False: it took too long."""
     said = line = b""
     while (left := min(silence, end - clock.now())) > 0:
-        if not select.select([reading], [], [], left)[0]:
+        if not _ready(reading, left):
             break
         data = os.read(reading, 1 << 16)
         if not data:

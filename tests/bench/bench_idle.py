@@ -13,7 +13,6 @@ what is done once a minute.
 import argparse
 import contextlib
 import os
-import select
 import shutil
 import socket
 import tempfile
@@ -32,7 +31,7 @@ from tests.bench.machines import at_rest, seeded_hub
 from tests.bench.usage import cpu_seconds, name, pss, switches
 from tests.buses import private_bus
 from tests.daemons import Daemon, clone, daemon
-from tests.waiting import eventually
+from tests.waiting import eventually, ready
 
 MEMORY_TARGETS = {20: "<= 85 MiB", 100: "<= 250 MiB"}
 POLLED = 20
@@ -90,7 +89,7 @@ def running(folder: Path, trees: list[Path], label: str, poll: str = "never") ->
 def heard_ready(notify: socket.socket, seconds: float = 60.0) -> float:
     """When READY=1 came (sd_notify(3))."""
     end = time.perf_counter() + seconds
-    while select.select([notify], [], [], end - time.perf_counter())[0]:
+    while ready(notify, end - time.perf_counter()):
         if b"READY=1" in notify.recv(8192).split(b"\n"):
             return time.perf_counter()
     raise TimeoutError(f"There was no READY=1 within {seconds:.0f} s.")

@@ -9,7 +9,6 @@ import contextlib
 import json
 import os
 import random
-import select
 import signal
 import socket
 import time
@@ -23,6 +22,7 @@ from autosyncd.vcs.orders import CommitOrder, SyncOrder
 from autosyncd.vcs.outcomes import CommitMade, NothingToCommit
 from tests.convergence.oracle import Scanned
 from tests.trees import Clone
+from tests.waiting import ready
 
 MARK = "AUTOSYNC_TEST"
 
@@ -71,7 +71,7 @@ def wait(pid: int, seconds: float) -> bool:
     except ProcessLookupError:
         return True
     try:
-        return bool(select.select([handle], [], [], seconds)[0])
+        return ready(handle, seconds)
     finally:
         os.close(handle)
 
