@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from autosyncd.vcs.git.lock import holder_of
+from autosyncd.vcs.git.others import holder_of
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.outcomes import Dirty, Waiting, Why
 

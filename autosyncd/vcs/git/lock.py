@@ -18,9 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autosyncd.errors import AutosyncError
-from autosyncd.vcs.git import refs
 from autosyncd.vcs.git.disk import RENAME_NOREPLACE, Place, rename
-from autosyncd.vcs.git.others import working_on
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.session import boot_id
 
@@ -172,67 +170,6 @@ def recover(repository: Repository) -> bool:
     return bool(ours)
 
 
-def recover_others(repository: Repository, remote: str | None) -> None:
-    """After a kill in the middle of a git command of ours: the locks that it had taken on what it
-    could have moved. Nothing is touched while any git works in this tree, or on its repository."""
-    branch = os.fsencode(repository.memory.branch)
-    names = [b"HEAD", b"packed-refs", b"refs/heads/" + branch]
-    if remote is not None:
-        names.append(b"refs/remotes/" + os.fsencode(remote) + b"/" + branch)
-    if working_in(repository.root) is None and working_on(repository) is None:
-        for folder in (repository.git_dir, repository.common_dir):
-            for name in names:
-                _unlink(folder + b"/" + name + b".lock")
-        for base, _, files in os.walk(repository.common_dir + b"/" + os.fsencode(refs.OWN)):
-            for name in files:
-                if name.endswith(b".lock"):
-                    _unlink(base + b"/" + name)
-
-
-def recover_private(repository: Repository) -> None:
-    """Our own indexes are nobody else's: a lock on one of them is a leftover."""
-    for name in os.listdir(repository.state):
-        if name.endswith(b".lock"):
-            _unlink(repository.state + b"/" + name)
-
-
 def _unlink(path: bytes) -> None:
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
-
-
-def working_in(root: bytes) -> str | None:
-    """`git (812)`: a git that works in this tree, if there is one."""
-    return holder_of(b"", root)
-
-
-def holder_of(lock: bytes, root: bytes) -> str | None:
-    """`git commit (812)`: who holds the lock open, or is a git working in this tree."""
-    working = None
-    for entry in os.listdir("/proc"):
-        if not entry.isdigit() or int(entry) == os.getpid():
-            continue
-        base = f"/proc/{entry}"
-        try:
-            name = Path(base, "comm").read_text().strip()
-            open_files = {os.readlink(f"{base}/fd/{fd}") for fd in os.listdir(f"{base}/fd")}
-            place = os.fsencode(os.readlink(f"{base}/cwd"))
-        except OSError:
-            continue
-        if os.fsdecode(lock) in open_files:
-            return f"{name} ({entry})"
-        inside = place == root or place.startswith(root + b"/")
-        if name.startswith("git") and inside and not _waits_for_us(int(entry)):
-            working = f"{name} ({entry})"
-    return working
-
-
-def _waits_for_us(pid: int) -> bool:
-    """Whether it belongs to a long-lived child of ours (partner.py): that one works when it is asked,
-    and locks nothing in between."""
-    try:
-        leader = os.getsid(pid)
-        text = Path(f"/proc/{leader}/stat").read_text(errors="replace")
-    except OSError:
-        return False
-    return int(text[text.rindex(")") + 2 :].split()[1]) == os.getpid()

@@ -1,5 +1,5 @@
-"""Gits of others that work on the same repository: in any work tree of it, or from elsewhere with
---git-dir. They share most locks with us: packed-refs.lock, those below refs/."""
+"""Gits of others: that work in this tree, or on the same repository (in any work tree of it, or from
+elsewhere with --git-dir). They share most locks with us: packed-refs.lock, those below refs/."""
 
 import contextlib
 import os
@@ -22,6 +22,43 @@ def working_on(repository: Repository) -> str | None:
                 if name.startswith("git") and wanted in _repositories(entry):
                     return f"{name} ({entry})"
     return None
+
+
+def working_in(root: bytes) -> str | None:
+    """`git (812)`: a git that works in this tree, if there is one."""
+    return holder_of(b"", root)
+
+
+def holder_of(lock: bytes, root: bytes) -> str | None:
+    """`git commit (812)`: who holds the lock open, or is a git working in this tree."""
+    working = None
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit() or int(entry) == os.getpid():
+            continue
+        base = f"/proc/{entry}"
+        try:
+            name = Path(base, "comm").read_text().strip()
+            open_files = {os.readlink(f"{base}/fd/{fd}") for fd in os.listdir(f"{base}/fd")}
+            place = os.fsencode(os.readlink(f"{base}/cwd"))
+        except OSError:
+            continue
+        if os.fsdecode(lock) in open_files:
+            return f"{name} ({entry})"
+        inside = place == root or place.startswith(root + b"/")
+        if name.startswith("git") and inside and not _waits_for_us(int(entry)):
+            working = f"{name} ({entry})"
+    return working
+
+
+def _waits_for_us(pid: int) -> bool:
+    """Whether it belongs to a long-lived child of ours (partner.py): that one works when it is asked,
+    and locks nothing in between."""
+    try:
+        leader = os.getsid(pid)
+        text = Path(f"/proc/{leader}/stat").read_text(errors="replace")
+    except OSError:
+        return False
+    return int(text[text.rindex(")") + 2 :].split()[1]) == os.getpid()
 
 
 def _repositories(process: str) -> set[bytes]:

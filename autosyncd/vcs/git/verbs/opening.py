@@ -8,7 +8,7 @@ from pathlib import Path
 
 from autosyncd import clock
 from autosyncd.model import RepoConfig
-from autosyncd.vcs.git import excludes, held, history, lock
+from autosyncd.vcs.git import excludes, held, history, leftlocks, lock
 from autosyncd.vcs.git.committing import hooks
 from autosyncd.vcs.git.condition import current_branch
 from autosyncd.vcs.git.disk import Hasher
@@ -140,12 +140,12 @@ class Opening:
         interrupted = self.runner.was_interrupted or known.cut_off
         self.runner.end_predecessors()
         lock.recover(repository)
-        lock.recover_private(repository)
+        leftlocks.recover_private(repository)
         if interrupted:
-            lock.recover_others(repository, None)  # what healing may need to write
+            leftlocks.recover_refs(repository, None)  # what healing may need to write
         healed = heal.heal(repository, lambda: remotes.choose(repository, self.config), begun)
         if interrupted:
-            lock.recover_others(repository, remotes.choose(repository, self.config))
+            leftlocks.recover_refs(repository, remotes.choose(repository, self.config))
         return healed
 
     def _adopt_branch(self, repository: Repository) -> Unfit | None:
