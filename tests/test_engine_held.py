@@ -17,7 +17,7 @@ from autosyncd.vcs.git.indexes import tree_with
 from autosyncd.vcs.git.lease import ignore_breaks
 from autosyncd.vcs.git.lock import IndexLock
 from autosyncd.vcs.git.updating import slippedin, update
-from autosyncd.vcs.outcomes import CommitMade, Dirty, NothingToCommit, Synced, Waiting
+from autosyncd.vcs.outcomes import CommitMade, Dirty, NothingToCommit, Ready, Synced, Waiting
 from tests.trees import Clone, World, make_world
 
 OLD = "".join(f"old line {number}\n" for number in range(8))
@@ -924,3 +924,153 @@ def test_a_version_that_git_has_thrown_away_is_a_file_of_its_own(
     for line in ("edited elsewhere", "old line 0", "append"):
         assert line.encode() in found
     assert desktop.status() == ""
+
+
+# another branch
+
+
+def another_branch(clone: Clone, name: str = "topic") -> None:
+    """Go on on a branch with the same files, and nothing of the history of before."""
+    root = clone.git("commit-tree", "HEAD^{tree}", "-m", "Another beginning")
+    clone.git("branch", name, root)
+    on_branch(clone, name)
+
+
+def on_branch(clone: Clone, name: str) -> None:
+    clone.git("switch", "-q", name)
+    assert isinstance(clone.reopen(branch=name), Ready)
+
+
+def sides(clone: Clone) -> list[str]:
+    """What is to be merged: the names, without the tree's."""
+    listed = clone.git("for-each-ref", "--format=%(refname:lstrip=4)", "refs/autosync/side")
+    return listed.split()
+
+
+@pytest.mark.parametrize("older", [False, True])
+@pytest.mark.parametrize("name", ["topic", "main-2/b"])
+def test_what_waits_to_be_merged_stays_with_its_branch(
+    world: World, trees: tuple[Clone, Clone], logger: Logger, name: str, *, older: bool
+) -> None:
+    laptop, desktop = trees
+    their_edit(laptop)
+    exchange(desktop)
+    logger.append("append\n")
+    desktop.commit()
+    (side,) = sides(desktop)
+    edit = side.removeprefix("main/")
+    if older:  # as a version before this one has left it
+        (ref,) = desktop.git("for-each-ref", "--format=%(refname)", "refs/autosync/side").split()
+        desktop.git("update-ref", "-d", ref)
+        desktop.git("update-ref", ref.removesuffix(side) + edit, edit)
+    another_branch(desktop, name)
+    exchange(desktop, times=2)
+    assert world.hub_git("rev-list", "--count", name) == "1"
+    assert sides(desktop) == [f"main/{edit}"]
+    logger.close()
+    exchange(desktop)
+    desktop.is_clean()
+    assert desktop.read("app.log").decode() == THEIRS
+    desktop.driver.housekeep()
+    assert sides(desktop) == [f"main/{edit}"]
+    on_branch(desktop, "main")
+    exchange(desktop, laptop)
+    assert (
+        laptop.read("app.log").decode() == desktop.read("app.log").decode() == THEIRS + "append\n"
+    )
+    assert desktop.git("rev-list", "--count", name) == "1"
+    desktop.driver.housekeep()
+    assert sides(desktop) == []
+
+
+def test_what_an_older_version_has_left_is_merged_into_the_branch_that_is_synced(
+    trees: tuple[Clone, Clone], logger: Logger
+) -> None:
+    laptop, desktop = trees
+    their_edit(laptop)
+    exchange(desktop)
+    logger.append("append\n")
+    desktop.commit()
+    (ref,) = desktop.git("for-each-ref", "--format=%(refname)", "refs/autosync/side").split()
+    edit = ref.rpartition("/")[2]
+    desktop.git("update-ref", "-d", ref)
+    desktop.git("update-ref", ref.replace("/main/", "/"), edit)
+    desktop.reopen()
+    exchange(desktop, laptop)
+    assert laptop.read("app.log").decode() == THEIRS + "append\n"
+    desktop.driver.housekeep()
+    assert sides(desktop) == []
+
+
+@pytest.mark.parametrize("commits", [1, 2])
+@pytest.mark.parametrize("synced", [True, False])
+def test_an_edit_of_it_on_another_branch_brings_nothing_of_the_first(
+    world: World, trees: tuple[Clone, Clone], logger: Logger, commits: int, *, synced: bool
+) -> None:
+    """The version that it is made from is of the first branch alone."""
+    laptop, desktop = trees
+    their_edit(laptop)
+    exchange(desktop)
+    old = desktop.git("rev-list", "main").split()
+    another_branch(desktop)
+    for number in range(commits):
+        logger.append(f"append {number}\n")
+        desktop.commit()
+        if synced:
+            exchange(desktop)
+    exchange(desktop, times=2)
+    logger.close()
+    exchange(desktop, times=2)
+    wanted = THEIRS + "".join(f"append {number}\n" for number in range(commits))
+    assert desktop.read("app.log").decode() == wanted
+    assert world.hub_git("show", "topic:app.log") + "\n" == wanted
+    assert not {*old} & {*world.hub_git("rev-list", "topic").split()}
+    assert set(desktop.files()) == {b"app.log", b"other", b"new/file"}
+    assert sides(desktop) == []
+    desktop.is_clean()
+
+
+def test_an_edit_that_waits_for_its_branch_brings_nothing_of_another(
+    world: World, trees: tuple[Clone, Clone], logger: Logger
+) -> None:
+    """The other is synced meanwhile, and has the version that it was made from."""
+    laptop, desktop = trees
+    their_edit(laptop)
+    exchange(desktop)
+    old = desktop.git("rev-list", "main").split()
+    another_branch(desktop)
+    logger.append("append\n")
+    desktop.commit()
+    (side,) = sides(desktop)
+    on_branch(desktop, "main")
+    exchange(desktop, laptop)
+    desktop.driver.housekeep()
+    assert sides(desktop) == [side]
+    assert laptop.read("app.log").decode() == THEIRS
+    on_branch(desktop, "topic")
+    exchange(desktop, times=2)
+    logger.close()
+    exchange(desktop)
+    assert desktop.read("app.log").decode() == THEIRS + "append\n"
+    assert not {*old} & {*world.hub_git("rev-list", "topic").split()}
+
+
+def test_branches_one_of_which_is_a_folder_of_the_other_have_each_its_own(
+    trees: tuple[Clone, Clone], logger: Logger
+) -> None:
+    """`main` and `main/b` can't both be there (git-check-ref-format(1)), but one after the other can."""
+    laptop, desktop = trees
+    their_edit(laptop)
+    exchange(desktop)
+    logger.append("append\n")
+    desktop.commit()
+    first = sides(desktop)
+    desktop.git("branch", "-m", "main", "kept")
+    desktop.git("branch", "main/b")
+    on_branch(desktop, "main/b")
+    logger.append("and more\n")
+    desktop.commit()
+    both = sides(desktop)
+    assert len(both) == 2
+    assert set(first) < set(both)
+    assert {side.rpartition("/")[0] for side in both} == {"main", "main/b"}

@@ -329,6 +329,9 @@ def test_refs_that_have_served_go_and_all_others_stay(laptop: Clone) -> None:
     refs = {
         f"refs/autosync/side/{tree}/{inside}": inside,
         f"refs/autosync/side/{tree}/{outside}": outside,
+        f"refs/autosync/side/{tree}/main/{inside}": inside,
+        f"refs/autosync/side/{tree}/main/{outside}": outside,
+        f"refs/autosync/side/{tree}/main/b/{inside}": inside,
         f"refs/autosync/before/{tree}/1": inside,
         f"refs/autosync/unpushed/{tree}/1": outside,
         f"refs/autosync/wip/{tree}": outside,
@@ -345,6 +348,7 @@ def test_refs_that_have_served_go_and_all_others_stay(laptop: Clone) -> None:
     gone = {ref for ref in refs if ref not in listed.split("\n")}
     assert gone == {
         f"refs/autosync/side/{tree}/{inside}",
+        f"refs/autosync/side/{tree}/main/{inside}",
         f"refs/autosync/before/{tree}/1",
         "refs/autosync/theirs/another/main",
     }

@@ -22,7 +22,7 @@ from autosyncd.control.survey import Survey, as_json, text
 from autosyncd.control.verb import DONE, PROBLEM_FOUND, WrongUsage
 from autosyncd.errors import AutosyncError, ConfigError, NotReachable
 from autosyncd.model import RepoConfig
-from autosyncd.vcs.git import excludes
+from autosyncd.vcs.git import excludes, otherbranch
 from autosyncd.vcs.git.finding import NotARepository
 from autosyncd.vcs.git.repository import Repository
 
@@ -132,7 +132,8 @@ def _check_included(tree: Repository, files: list[str]) -> None:
 def _write(tree: Repository, survey: Survey, entry: dict[str, object]) -> str:
     """Make the entry hold; the worker need not ask again, since the person has seen what it does."""
     memory = tree.memory
-    before, memory.branch, memory.adopted = memory.adopted, survey.branch, True
+    otherbranch.take_up(tree, survey.branch)
+    before, memory.adopted = memory.adopted, True
     tree.remember()  # first, since a running daemon notices the entry by itself
     folder = own_drop_ins()
     try:

@@ -8,8 +8,9 @@ from autosyncd.vcs.git import refs
 from autosyncd.vcs.git.command import LONG
 from autosyncd.vcs.git.repository import Repository
 
-CONTAINED: tuple[refs.RefKind, ...] = ("side", "before", "unpushed", "tips")
-"""Kinds of refs that have served when the branch contains their commits."""
+CONTAINED: tuple[refs.RefKind, ...] = ("before", "unpushed", "tips")
+"""Kinds of refs, whatever branch they are of, that have served when the branch that is synced contains
+their commits."""
 LEFT: tuple[refs.RefKind, ...] = ("before", "unpushed")
 """Kinds that hold a history which was left."""
 KEPT_FOR = 90 * 86_400.0
@@ -21,7 +22,8 @@ BLOBS = ("rev-list", "--objects", "--filter=object:type=blob", "--filter-provide
 
 def keep_side(repository: Repository, commit: str) -> None:
     """Let a ref hold a commit that is still to be merged into HEAD."""
-    repository.git("update-ref", refs.side(repository.memory.tree, commit), commit)
+    memory = repository.memory
+    repository.git("update-ref", refs.side(memory.tree, memory.branch, commit), commit)
 
 
 def keep_before(repository: Repository, left: str) -> str:
@@ -34,25 +36,60 @@ def keep_before(repository: Repository, left: str) -> str:
 def leave_side(repository: Repository, commit: str) -> None:
     """What was edited there is in the branch, which is not to contain the commit itself."""
     keep_before(repository, commit)
-    repository.git("update-ref", "-d", refs.side(repository.memory.tree, commit))
+    _delete(repository, [one for one in side_refs(repository) if one[0] == commit])
+
+
+def side_refs(repository: Repository, *which: str) -> list[tuple[str, str]]:
+    """Commit and ref of what is to be merged into the branch that is synced, or of `which` of them
+    (git-for-each-ref(1)). What is to be merged into another branch waits until that is synced again.
+
+    Refs that an older version left without a branch belong to the one that is synced: that version
+    would have merged them into it with its next Sync."""
+    memory = repository.memory
+    return [
+        (commit, ref)
+        for commit, ref in listed(repository, *which, refs.below("side", memory.tree))
+        if ref in (refs.side(memory.tree, memory.branch, commit), _unnamed(repository, commit))
+    ]
+
+
+def name_branch_of_sides(repository: Repository) -> None:
+    """To be called before another branch is synced: those that are without a branch get its name."""
+    unnamed = [
+        (commit, ref)
+        for commit, ref in side_refs(repository)
+        if ref == _unnamed(repository, commit)
+    ]
+    for commit, _ in unnamed:
+        keep_side(repository, commit)
+    _delete(repository, unnamed)
+
+
+def _unnamed(repository: Repository, commit: str) -> str:
+    return refs.side_of_any_branch(repository.memory.tree, commit)
 
 
 def sides(repository: Repository, head: str) -> list[str]:
     """Commits of our own that are to be merged into the branch: edits that could not be published
-    yet (held.py)."""
+    yet (held.py). One that was made on another comes after it."""
     found = []
-    for commit, ref in listed(repository, refs.below("side", repository.memory.tree)):
+    for commit, ref in side_refs(repository):
         if repository.contains(head, commit):
             repository.git("update-ref", "-d", ref)  # it has served
         else:
             found.append(commit)
-    return sorted(found)
+    if len(found) < 2:
+        return found
+    walk = "".join(f"{one}\n" for one in (*found, f"^{head}")).encode()
+    ordered = ("rev-list", "--topo-order", "--reverse", "--stdin")
+    said = repository.git(*ordered, stdin=walk, timeout=LONG)
+    return [commit for commit in said.text.split() if commit in found]
 
 
 def give_up_sides(repository: Repository, left: str, newest: str) -> None:
     """Commits up to `newest` that were made on `left`, which the person has taken back: merged, they
     would bring it back, so they are only kept."""
-    for commit, ref in list(listed(repository, refs.below("side", repository.memory.tree))):
+    for commit, ref in side_refs(repository):
         if repository.contains(newest, commit) and repository.contains(commit, left):
             keep_before(repository, commit)
             repository.git("update-ref", "-d", ref)
@@ -72,7 +109,7 @@ def drop_contained(repository: Repository) -> None:
         return
     own = [refs.below(kind, tree) for kind in CONTAINED]
     merged = f"--merged=refs/heads/{branch}"
-    _delete(repository, list(listed(repository, merged, *own)))
+    _delete(repository, [*side_refs(repository, merged), *listed(repository, merged, *own)])
     fetched = [
         (tip, refs.fetched_tip(tree, branch))
         for tip, tree, on in fetched_tips(repository, merged)

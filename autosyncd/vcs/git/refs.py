@@ -4,12 +4,15 @@ Whose a ref is stands in its name: TREE is the id of one work tree (memory.py), 
 remote, and worktrees that share a repository, never meet in one. Nobody but that tree's worker makes or
 moves it. A person may delete any of them; what they alone hold is gone then.
 
-    side/TREE/COMMIT      here    a commit that is still to be merged into the branch (held.py), until
-                                  the branch contains it, or has what was edited in it
+    side/TREE/BRANCH/COMMIT
+                          here    a commit that is still to be merged into that branch (held.py), until
+                                  the branch contains it, or has what was edited in it; while another
+                                  branch is synced, it waits
     wip/TREE              both    the newest snapshot (snapshot.py), until autosyncd has gone on
     seen/TREE/BRANCH      here    where the remote's branch was when both last agreed (doubts.py);
                                   stays, and moves with each Sync
-    before/TREE/COMMIT    here    a history that was left, or thrown away: until the branch contains it,
+    before/TREE/COMMIT    here    a history that was left (that of another branch, where a held file has
+                                  its version from there), or thrown away: until the branch contains it,
                                   or for three months and until nothing is in it alone (ownrefs.py)
     unpushed/TREE/COMMIT  here    the commits that `autosyncctl unpush` made anew, as they were (a side's
                                   name ends in -COMMIT, its own); as long as those of before/
@@ -36,8 +39,14 @@ def below(kind: RefKind, tree: str) -> str:
     return f"{OWN}/{kind}/{tree}/"
 
 
-def side(tree: str, commit: str) -> str:
-    """What holds a commit that is still to be merged into the branch."""
+def side(tree: str, branch: str, commit: str) -> str:
+    """What holds a commit that is still to be merged into that branch. Branches `a` and `a/b` can both
+    have such: for a clash a branch would have to be named like a commit."""
+    return f"{below('side', tree)}{branch}/{commit}"
+
+
+def side_of_any_branch(tree: str, commit: str) -> str:
+    """The same as versions before this one named it. They merged it into whatever branch they synced."""
     return below("side", tree) + commit
 
 

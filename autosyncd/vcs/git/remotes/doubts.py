@@ -2,6 +2,7 @@
 
 import os
 import shlex
+from collections.abc import Collection
 from enum import Enum
 
 from autosyncd.vcs.git import ownrefs, refs
@@ -90,19 +91,26 @@ def left_here(repository: Repository, here: str, there: str, before: str | None)
     return next((commit for commit in left if commit in still), None)
 
 
-def left_below(repository: Repository, target: str, edit: str) -> str | None:
+def left_below(
+    repository: Repository, target: str, edit: str, carried: Collection[str] = ()
+) -> str | None:
     """The newest commit that `edit`, which waits to be merged, was made on and that the branch has left:
-    it was there once, and `target` is without it. Merged as it is, the edit would bring it back."""
+    it was there once, or where a held file comes from (otherbranch.py), and `target` is without it.
+    Merged as it is, the edit would bring it back. Of edits that were `carried` over the target has
+    what was edited."""
     git, before = repository.git, refs.below("before", repository.memory.tree)
     alone = git("rev-list", "--topo-order", edit, f"^{target}", "--", timeout=LONG).text.split()
     was_here = set(git("rev-list", "-g", repository.ref, "--", ok=(0, 128)).text.split())
-    was_here |= {commit for commit, _ in ownrefs.listed(repository, before)}
+    kept = {commit for commit, _ in ownrefs.listed(repository, before)}
+    # another branch may have left what is still to be merged into this one
+    waiting = {commit for commit, _ in ownrefs.side_refs(repository)}
+    was_here |= {*(kept - waiting), *carried}
     return next((commit for commit in alone if commit in was_here), None)
 
 
 def join_edit(repository: Repository, joiner: Joiner, target: str, edit: str) -> str:
     """The target joined with an edit that waits beside; without what the branch has left since."""
-    left = left_below(repository, target, edit)
+    left = left_below(repository, target, edit, joiner.carried)
     if left is None:
         return joiner.join(target, edit)
     joiner.carried.append(edit)
@@ -112,7 +120,7 @@ def join_edit(repository: Repository, joiner: Joiner, target: str, edit: str) ->
 def followed(repository: Repository, remote: str, left: str) -> str:
     """The branch has left that history: nothing of it is to be merged again. The sentence to say."""
     tree = repository.memory.tree
-    for commit, _ in ownrefs.listed(repository, refs.below("side", tree)):
+    for commit, _ in ownrefs.side_refs(repository):
         if repository.contains(commit, left):  # an edit during the update, which was carried over
             ownrefs.leave_side(repository, commit)
     repository.memory.roots = []  # they may be others there

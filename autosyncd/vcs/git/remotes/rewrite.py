@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from autosyncd.vcs.git import indexes, refs
+from autosyncd.vcs.git import indexes, ownrefs, refs
 from autosyncd.vcs.git.command import LONG
 from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.listings import of_tree
@@ -18,9 +18,9 @@ PUBLISHED = ("--not", "--remotes", f"--glob={refs.FETCHED_TIPS}*")
 def unpushed_commits(repository: Repository) -> list[str]:
     """Every commit that no remote has, parents first: of the branch, and edits still to be merged
     into it (held.py)."""
-    side = f"--glob={refs.below('side', repository.memory.tree)}*"
+    sides = [commit for commit, _ in ownrefs.side_refs(repository)]
     branch = f"refs/heads/{repository.memory.branch}"
-    walk = ("rev-list", "--topo-order", "--reverse", branch, side, *PUBLISHED, "--")
+    walk = ("rev-list", "--topo-order", "--reverse", branch, *sides, *PUBLISHED, "--")
     return repository.git(*walk, timeout=LONG).text.split()
 
 

@@ -204,15 +204,16 @@ def _move_refs(
 ) -> None:
     """The branch, and our own refs to commits that were made anew, all or none (git-update-ref(1))."""
     lines = [f"create {kept} {old}"] if repository.commit_at(kept) is None else []
-    lines.append(f"update refs/heads/{repository.memory.branch} {new} {old}")
-    tree = repository.memory.tree
-    for commit, ref in ownrefs.listed(repository, refs.below("side", tree)):
+    memory = repository.memory
+    lines.append(f"update refs/heads/{memory.branch} {new} {old}")
+    for commit, ref in ownrefs.side_refs(repository):
         if commit in replaced:
             lines.append(f"create {kept}-{commit} {commit}")
             lines.append(f"delete {ref} {commit}")
             other = replaced[commit]
             if other is not None and not repository.contains(new, other):
-                lines.append(f"create {refs.side(tree, other)} {other}")
+                side = refs.side(memory.tree, memory.branch, other)
+                lines.append(f"create {side} {other}")
     stdin = "".join(line + "\n" for line in lines).encode()
     try:
         repository.git("update-ref", "-m", "autosyncctl unpush", "--stdin", stdin=stdin)

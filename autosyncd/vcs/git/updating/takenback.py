@@ -72,7 +72,7 @@ def _commit(
         if edits:
             tree = tree_with(repository, repository.tree_of(base), dict(edits))
             edit = make_commit(repository, tree, [base], message=message, author=author)
-            commit = joiner.join(commit, edit)
+            commit = doubts.join_edit(repository, joiner, commit, edit)
     return commit
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from autosyncd import clock
 from autosyncd.model import RepoConfig
-from autosyncd.vcs.git import excludes, held, history, leftlocks, lock
+from autosyncd.vcs.git import excludes, held, history, leftlocks, lock, otherbranch
 from autosyncd.vcs.git.committing import hooks
 from autosyncd.vcs.git.condition import current_branch
 from autosyncd.vcs.git.disk import Hasher
@@ -156,9 +156,7 @@ class Opening:
             return Unfit(
                 "HEAD is detached, so it is not known which branch to sync: git switch one."
             )
-        if wanted != memory.branch:
-            memory.roots = []
-        memory.branch = wanted
+        otherbranch.take_up(repository, wanted)
         repository.remember()
         return None
 
