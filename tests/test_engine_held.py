@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from autosyncd.model import Safety
 from autosyncd.vcs.changes import EVERYTHING, NOTHING_CHANGED, Scope
 from autosyncd.vcs.git import held
 from autosyncd.vcs.git.history import make_commit
@@ -17,7 +18,15 @@ from autosyncd.vcs.git.indexes import tree_with
 from autosyncd.vcs.git.lease import ignore_breaks
 from autosyncd.vcs.git.lock import IndexLock
 from autosyncd.vcs.git.updating import slippedin, update
-from autosyncd.vcs.outcomes import CommitMade, Dirty, NothingToCommit, Ready, Synced, Waiting
+from autosyncd.vcs.outcomes import (
+    CommitMade,
+    Dirty,
+    NothingToCommit,
+    Question,
+    Ready,
+    Synced,
+    Waiting,
+)
 from tests.trees import Clone, World, make_world
 
 OLD = "".join(f"old line {number}\n" for number in range(8))
@@ -97,6 +106,12 @@ def exchange(*clones: Clone, times: int = 1) -> list[Synced]:
 def held_here(clone: Clone) -> held.Held:
     """What is on record."""
     return held.recall(clone.driver._opened.repository)  # type: ignore[union-attr]
+
+
+def sides(clone: Clone) -> list[str]:
+    """What is to be merged: the names, without the tree's."""
+    listed = clone.git("for-each-ref", "--format=%(refname:lstrip=4)", "refs/autosync/side")
+    return listed.split()
 
 
 def their_edit(laptop: Clone) -> None:
@@ -926,6 +941,38 @@ def test_a_version_that_git_has_thrown_away_is_a_file_of_its_own(
     assert desktop.status() == ""
 
 
+@pytest.mark.parametrize("named", [True, False])
+@pytest.mark.parametrize("others", [(), ("other", "new/file")])
+def test_an_edit_of_it_counts_for_the_safety_limits(
+    trees: tuple[Clone, Clone], logger: Logger, others: tuple[str, ...], *, named: bool
+) -> None:
+    laptop, desktop = trees
+    laptop.edit("fourth", "1\n")
+    their_edit(laptop)
+    exchange(desktop)
+    limit = 0.6 if others else 0.2  # of four files
+    desktop.reopen(safety=Safety(min_files=4, max_modified=limit))
+    logger.append("append\n")
+    for name in others:
+        desktop.edit(name, "3\n")
+    scope = ("app.log", *others) if named else ()
+    before = desktop.git("rev-parse", "HEAD")
+    for _ in range(2):
+        question = desktop.commit(*scope)
+        assert isinstance(question, Question)
+        assert question.kind == "mass-modification"
+        assert question.text == f"{1 + len(others)} of 4 files changed at once."
+        assert sides(desktop) == [], "the next sync would merge it"
+    assert desktop.git("rev-parse", "HEAD") == before
+    made = desktop.commit(*scope, allowed=frozenset({"mass-modification"}))
+    assert isinstance(made, CommitMade)
+    assert made.files == (len(others) or 1)
+    assert len(sides(desktop)) == 1
+    desktop.reopen(safety=Safety())  # else what comes back is asked about
+    exchange(desktop, laptop)
+    assert laptop.read("app.log").decode() == THEIRS + "append\n"
+
+
 # another branch
 
 
@@ -939,12 +986,6 @@ def another_branch(clone: Clone, name: str = "topic") -> None:
 def on_branch(clone: Clone, name: str) -> None:
     clone.git("switch", "-q", name)
     assert isinstance(clone.reopen(branch=name), Ready)
-
-
-def sides(clone: Clone) -> list[str]:
-    """What is to be merged: the names, without the tree's."""
-    listed = clone.git("for-each-ref", "--format=%(refname:lstrip=4)", "refs/autosync/side")
-    return listed.split()
 
 
 @pytest.mark.parametrize("older", [False, True])

@@ -32,16 +32,17 @@ def run(attempt: Attempt, head: str | None, before: str) -> CommitOutcome | None
     ownindex.take_inventory(repository)
     durable.begin(repository)
     draft, left_out = _draft(attempt, before)
-    if draft.after == before:
-        if attempt.missed:
-            raise Doubtful("A lost commit is to be a parent, though nothing has changed.")
-        durable.end(repository)  # it has hashed only what there was already
-        return attempt.nothing(head, left_out)
+    if draft.after == before and attempt.missed:
+        raise Doubtful("A lost commit is to be a parent, though nothing has changed.")
     cache = cache_of(repository)
     changes = _changes(attempt, cache, draft)
     question = attempt.question(changes)
     if question is not None:
         return question
+    attempt.keep_edits()
+    if draft.after == before:
+        durable.end(repository)  # it has hashed only what there was already
+        return attempt.nothing(head, left_out)
     message = attempt.message(changes)
     new = _commit(attempt, cache, draft, parents=[head, *attempt.missed], message=message)
     if not quickcommit.publish(cache, draft, signature=signature, old=head, new=new):

@@ -35,15 +35,16 @@ def run(attempt: Attempt, head: str | None, before: str) -> CommitOutcome | None
     left_out = attempt.take(found, repository.private_index)
     nothing = not found.plan.take and not found.plan.gone
     after = staged if nothing else indexes.write_tree(repository, repository.private_index)
+    changes = _changes(attempt, before, after, found.plan.new_size)
+    question = attempt.question(changes)
+    if question is not None:
+        return question
+    attempt.keep_edits()
     if after == before == staged and not attempt.missed:
         if unstaged and not _publish_index(repository, signature):
             return None
         _adopted(attempt)
         return attempt.nothing(head, left_out)
-    changes = _changes(attempt, before, after, found.plan.new_size)
-    question = attempt.question(changes)
-    if question is not None:
-        return question
     message = attempt.message(changes)
     if attempt.committer.config.commit_hooks:
         heard = hooks.before_commit(repository, repository.private_index, message)
@@ -97,7 +98,7 @@ def _ask_first(attempt: Attempt, found: Found) -> Question | None:
 
 def _changes(attempt: Attempt, before: str, after: str, new_size: int) -> ChangeSet:
     repository = attempt.repository
-    changes = changes_between(repository, before, after)
+    changes = changes_between(repository, before, after) if after != before else ()
     tracked = 0
     if attempt.worth_counting(changes):
         listed = repository.git("ls-tree", "-r", "-z", "--name-only", before, timeout=LONG)
