@@ -224,6 +224,76 @@ def test_its_own_appends_go_out_and_nothing_is_reverted(
     assert desktop.read("app.log").decode() == OLD + "append 0\nappend 1\nappend 2\n"
 
 
+def copies(clone: Clone) -> list[bytes]:
+    """The conflict copies that lie there."""
+    return sorted(name for name in clone.files() if b"sync-conflict" in name)
+
+
+@pytest.mark.parametrize("rounds", ["each append", "at last"])
+def test_an_edit_that_goes_on_and_conflicts_has_one_copy(
+    trees: tuple[Clone, Clone], logger: Logger, rounds: str
+) -> None:
+    """Both have written at the end of the file, and here it is open still."""
+    laptop, desktop = trees
+    for text in ("of the laptop\n", "of the laptop\nand more\n"):  # the longer line keeps the name
+        laptop.edit("app.log", OLD + text)
+        exchange(laptop)
+    exchange(desktop)
+    told = []
+    here = OLD
+    for number in range(4):
+        logger.append(f"append {number}\n")
+        here += f"append {number}\n"
+        assert isinstance(desktop.commit(), CommitMade)
+        if rounds == "each append":
+            told += [synced.conflicts for synced in exchange(desktop, laptop)]
+            (copy,) = copies(laptop)
+            assert laptop.read(copy).decode() == here
+            assert b"-desktop-" in copy
+    logger.close()
+    told += [synced.conflicts for synced in exchange(desktop, laptop, desktop)]
+    assert [paths for paths in told if paths] == [(b"app.log",)]
+    assert laptop.files() == desktop.files()
+    assert sorted((OLD + "of the laptop\nand more\n", here)) == sorted(
+        desktop.read(name).decode() for name in ["app.log", *copies(desktop)]
+    )
+    for number in range(4):
+        assert laptop.history_has(here[: here.index(f"append {number}") + 9])
+    for clone in trees:
+        clone.is_clean()
+
+
+@pytest.mark.parametrize("change", ["edited", "deleted", "moved"])
+def test_a_copy_that_somebody_has_touched_stays_as_it_is(
+    trees: tuple[Clone, Clone], logger: Logger, change: str
+) -> None:
+    laptop, desktop = trees
+    for text in ("of the laptop\n", "of the laptop\nand more\n"):
+        laptop.edit("app.log", OLD + text)
+        exchange(laptop)
+    exchange(desktop)
+    logger.append("append\n")
+    exchange(desktop, laptop)
+    (copy,) = copies(laptop)
+    if change == "edited":
+        laptop.edit(copy, laptop.read(copy) + b"seen\n")
+    elif change == "deleted":
+        laptop.delete(copy)
+    else:
+        laptop.move(copy, "seen.log")
+    exchange(laptop, desktop)
+    touched = {name: laptop.files().get(name) for name in (copy, b"seen.log")}
+    for text in ("one more\n", "and more\n"):
+        logger.append(text)
+        exchange(desktop, laptop)
+    assert {name: laptop.files().get(name) for name in (copy, b"seen.log")} == touched
+    (other,) = set(copies(laptop)) - {copy}
+    assert laptop.read(other).decode() == OLD + "append\none more\nand more\n"
+    logger.close()
+    exchange(desktop, laptop)
+    assert laptop.files() == desktop.files()
+
+
 def test_nothing_is_committed_while_nobody_writes(
     trees: tuple[Clone, Clone], logger: Logger
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from autosyncd.vcs.git.merging.conflict import conflict_name, host_slug
+from autosyncd.vcs.git.merging.conflict import conflict_name, host_slug, is_conflict_name
 from autosyncd.vcs.git.repository import OWN_INDEXES
 from autosyncd.vcs.outcomes import Synced
 from tests.trees import Clone, World, make_world
@@ -376,6 +376,30 @@ def test_a_second_conflict_of_the_same_file_makes_a_second_copy(world: World) ->
     assert files == desktop.files()
 
 
+def test_a_version_that_goes_on_after_it_gave_way_has_one_copy(
+    world: World, tmp_path: Path
+) -> None:
+    """The desktop edits its version once more, and has not heard yet that it lies beside."""
+    laptop, desktop = world.share({"f.txt": "base\n"})
+    laptop.edit("other.txt", "one more commit\n")
+    laptop.committed()
+    for clone in (laptop, desktop):
+        clone.edit("f.txt", f"{clone.root.name}\n")
+        clone.committed()
+    desktop.sync()
+    laptop.sync(push=False)
+    (copy,) = (name for name in laptop.files() if b"sync-conflict" in name)
+    desktop.edit("f.txt", "desktop again\n")
+    desktop.committed()
+    other = world.copy(tmp_path / "other")
+    settle(laptop, desktop)
+    settle(other.clones["desktop"], other.clones["laptop"])
+    assert laptop.files() == desktop.files() == other.clones["laptop"].files()
+    assert copy not in laptop.files()
+    assert set(laptop.files().values()) == {b"laptop\n", b"desktop again\n", b"one more commit\n"}
+    assert laptop.history_has("desktop\n")
+
+
 def test_a_conflict_of_a_conflict_copy_does_not_grow_another_mark(world: World) -> None:
     laptop, desktop = world.share({"f.txt": "base\n"})
     clash(world, "laptop\n", "desktop\n")
@@ -604,6 +628,19 @@ def test_any_name_has_a_conflict_name_that_fits(name: bytes, host: bytes, oid: b
     assert b"/" not in last
     assert last != name
     assert 0 < len(last) <= 255
+
+
+@given(
+    name=component,
+    host=st.binary(max_size=80),
+    oid=st.from_regex(rb"[0-9a-f]{40}", fullmatch=True),
+    number=st.integers(0, 12),
+)
+def test_a_conflict_name_is_known_again(name: bytes, host: bytes, oid: bytes, number: int) -> None:
+    path, tries = b"folder/" + name, iter(range(number + 1))
+    found = conflict_name(path, host_slug(host), oid, lambda name: next(tries) == number)
+    assert is_conflict_name(found, path, oid)
+    assert not is_conflict_name(found, name, oid)
 
 
 @given(st.text(min_size=1, max_size=300))

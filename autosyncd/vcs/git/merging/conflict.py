@@ -6,6 +6,7 @@ click opens it) and fit into 255 bytes (NAME_MAX, limits.h) whatever the origina
 
 import re
 from collections.abc import Callable
+from itertools import count
 
 NAME_MAX = 255
 """Bytes of one component of a path (limits(5), statvfs(3))."""
@@ -22,6 +23,18 @@ def host_slug(host: bytes) -> bytes:
 
 def conflict_name(path: bytes, host: bytes, oid: bytes, is_free: Callable[[bytes], bool]) -> bytes:
     """The first free name beside `path`; a version that already was one doesn't grow another mark."""
+    names = (_numbered(path, host, oid, number) for number in count())
+    return next(name for name in names if is_free(name))
+
+
+def is_conflict_name(name: bytes, path: bytes, oid: bytes) -> bool:
+    """Whether conflict_name() gives this name to the version `oid` of `path`, of whatever host."""
+    after = name.rpartition(b"/")[2].partition(MARK)[2]
+    found = re.match(rb"([A-Za-z0-9_-]+)-" + oid[:8] + rb"(?:-(\d{1,6}))?(?:\.|\Z)", after)
+    return found is not None and name == _numbered(path, found[1], oid, int(found[2] or 0))
+
+
+def _numbered(path: bytes, host: bytes, oid: bytes, number: int) -> bytes:
     folder, slash, name = path.rpartition(b"/")
     before, marked, _ = name.partition(MARK)
     stem, dot, extension = name.rpartition(MARK)[2].rpartition(b".")
@@ -29,14 +42,9 @@ def conflict_name(path: bytes, host: bytes, oid: bytes, is_free: Callable[[bytes
         stem, dot, extension = name, b"", b""
     if marked:
         stem = before
-    number = 0
-    while True:
-        more = b"-%d" % number if number else b""
-        ending = MARK + host + b"-" + oid[:8] + more + dot + extension
-        candidate = folder + slash + _cut(stem, NAME_MAX - len(ending)) + ending
-        if is_free(candidate):
-            return candidate
-        number += 1
+    more = b"-%d" % number if number else b""
+    ending = MARK + host + b"-" + oid[:8] + more + dot + extension
+    return folder + slash + _cut(stem, NAME_MAX - len(ending)) + ending
 
 
 def _cut(stem: bytes, limit: int) -> bytes:

@@ -7,7 +7,7 @@ that merge the same tips make the same tree, whichever calls itself "ours".
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import takewhile
 
@@ -19,6 +19,7 @@ from autosyncd.vcs.git.listings import Stages, files_in, stages_of
 from autosyncd.vcs.git.merging.apart import Apart
 from autosyncd.vcs.git.merging.bypath import merge_by_path
 from autosyncd.vcs.git.merging.conflict import conflict_name, host_slug
+from autosyncd.vcs.git.merging.outdated import outdated
 from autosyncd.vcs.git.repository import Repository
 
 
@@ -30,6 +31,10 @@ class OrderedTips:
     second: str
     winner: int
     """2 or 3: the stage that merge-tree gives to the first and the second tip."""
+
+    def of(self, stage: int) -> str:
+        """The tip of a stage."""
+        return self.first if stage == 2 else self.second
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +63,9 @@ def merge(repository: Repository, ours: str, theirs: str) -> Merged:
     since = ("rev-list", "--left-right", "--count", f"{first}...{second}", "--")
     left, right = map(int, apart(*since).text.split())
     tips = OrderedTips(first, second, 2 if left > right else 3)
-    resolution = resolve(stages, _names_in(repository, tree, stages), tips, Hosts(apart))
+    names = _names_in(repository, tree, stages)
+    gone = outdated(stages, names, lambda stage: files_in(repository, tips.of(stage)))
+    resolution = resolve(stages, names, tips, Hosts(apart), gone)
     merged = tree_with(repository, tree, resolution.entries)
     return Merged(merged, tuple(resolution.conflicts))
 
@@ -164,13 +171,12 @@ def resolve(
     taken: dict[bytes, Version],
     tips: OrderedTips,
     hosts: Hosts,
+    gone: Mapping[bytes, tuple[bytes, int]],
 ) -> Resolution:
-    """Pure but for the asking of host names: decide every conflicted path."""
-    resolution = Resolution()
-    names = dict(taken)
-    tip_of = {2: tips.first, 3: tips.second}
-    for path in sorted(stages):
-        resolution.entries[path] = None
+    """Pure but for the asking of host names: decide every conflicted path. Copies that are `gone`
+    (outdated.py) give way to what their line has now."""
+    resolution = Resolution(dict.fromkeys(sorted(stages.keys() | gone.keys())))
+    names = {name: one for name, one in taken.items() if name not in gone}
     beside: list[tuple[bytes, int, Version]] = []
     folders = _folders({*taken, *stages})
     for path, entries in sorted(stages.items()):
@@ -191,10 +197,11 @@ def resolve(
     for path, stage, entry in beside:
         if is_gitlink(entry):
             continue  # nobody could clone it under another name; the commit has it as a parent
-        host = hosts.of(tip_of[stage], path)
+        host = hosts.of(tips.of(stage), path)
         name = conflict_name(path, host, entry.oid, _free_for(entry, names, folders))
         resolution.entries[name] = names[name] = entry
-        resolution.conflicts.append(path)
+        if (path, stage) not in gone.values():  # else its copy was told of before, and has moved
+            resolution.conflicts.append(path)
     return resolution
 
 
