@@ -715,6 +715,78 @@ def test_deleted_with_its_folder(world: World) -> None:
     desktop.is_clean()
 
 
+@pytest.mark.parametrize("where", ["inside", "outside"])
+@pytest.mark.parametrize("looked_at", ["by a commit", "by a commit of its names", "by a sync"])
+@pytest.mark.parametrize("open_still", [True, False])
+def test_a_link_takes_the_place_of_its_folder(
+    world: World, tmp_path: Path, where: str, looked_at: str, *, open_still: bool
+) -> None:
+    """No deletion of what comes in either; and what the link leads to is left alone."""
+    laptop, desktop = world.share({"d/app.log": OLD, "d/other": "1\n"})
+    logger = Logger(desktop.path("d/app.log"))
+    laptop.edit("d/app.log", THEIRS)
+    exchange(laptop)
+    (synced,) = exchange(desktop)
+    assert synced.held
+    away = Path(desktop.path("d2")) if where == "inside" else tmp_path / "outside"
+    os.rename(desktop.path("d"), away)
+    desktop.link("d", "d2" if where == "inside" else os.fspath(away))
+    if not open_still:
+        logger.close()
+    if looked_at != "by a sync":
+        names = ["d"] if where == "outside" else ["d", "d2/app.log", "d2/other"]
+        named = names if looked_at == "by a commit of its names" else []
+        assert isinstance(desktop.commit(*named), CommitMade)
+    assert isinstance(desktop.sync(), Synced)
+    exchange(desktop, laptop, desktop)
+    if open_still:
+        logger.append("append\n")
+        logger.close()
+        exchange(desktop, laptop, desktop)
+    assert laptop.files() == desktop.files()
+    assert not held_here(desktop)
+    for clone in (laptop, desktop):
+        clone.is_clean()
+    here = OLD + "append\n" * open_still
+    if where == "outside":
+        assert laptop.read("d/app.log").decode() == THEIRS
+        assert (away / "app.log").read_text() == here
+        assert not laptop.history_has(here) or not open_still
+    else:
+        assert {THEIRS.encode(), here.encode()} <= set(laptop.files().values())
+
+
+@pytest.mark.parametrize("where", ["inside", "outside"])
+def test_its_folder_is_moved_by_the_persons_git_and_a_link_put_there(
+    world: World, tmp_path: Path, where: str
+) -> None:
+    """Under its old name something can be seen still: another file, and perhaps none of this tree."""
+    laptop, desktop = world.share({"d/app.log": OLD, "d/other": "1\n"})
+    logger = Logger(desktop.path("d/app.log"))
+    laptop.edit("d/app.log", THEIRS)
+    exchange(laptop)
+    exchange(desktop)
+    desktop.git("mv", "d", "d2")
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "app.log").write_text("another\n")
+    desktop.link("d", "d2" if where == "inside" else os.fspath(outside))
+    desktop.git("add", "d")
+    desktop.git("commit", "-qm", "move the folder")
+    exchange(desktop, laptop, desktop)
+    assert laptop.read("d2/app.log").decode() == THEIRS
+    logger.append("append\n")
+    logger.close()
+    exchange(desktop, laptop, desktop)
+    assert laptop.files() == desktop.files()
+    assert laptop.read("d2/app.log").decode() == THEIRS + "append\n"
+    assert (outside / "app.log").read_text() == "another\n"
+    assert not laptop.history_has("another\n")
+    assert not held_here(desktop)
+    for clone in (laptop, desktop):
+        clone.is_clean()
+
+
 def test_deleted_when_nothing_waits_any_more(trees: tuple[Clone, Clone], logger: Logger) -> None:
     """What came in was taken back elsewhere: the deletion is one like any."""
     laptop, desktop = trees

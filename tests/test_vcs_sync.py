@@ -320,6 +320,30 @@ def test_an_ignored_file_in_the_way_that_is_ignored_no_longer_still_waits(world:
     assert desktop.history_has("mine\n")
 
 
+def test_an_ignored_file_where_a_folder_comes_in_still_waits_when_it_is_ignored_no_longer(
+    world: World,
+) -> None:
+    laptop, desktop = world.share({"a.txt": "one\n"})
+    desktop.edit(".git/info/exclude", "/out\n")
+    desktop.edit("out", "mine\n")
+    with_more(laptop, "out/page", "from the laptop\n")
+    holds_back(desktop, "out", b"mine\n")
+    desktop.edit(".git/info/exclude", "")
+    for names in ((), ("out",)):
+        desktop.commit(*names)
+        synced = desktop.sync()
+        assert isinstance(synced, Synced)
+        assert synced.in_the_way == (b"out",)
+    laptop.sync()
+    assert laptop.read("out/page") == b"from the laptop\n"
+    assert not desktop.history_has("mine\n")
+    desktop.move("out", "mine")
+    desktop.commit()
+    assert isinstance(desktop.sync(), Synced)
+    assert desktop.read("out/page") == b"from the laptop\n"
+    assert desktop.history_has("mine\n")
+
+
 def test_a_secret_in_the_way_is_kept_and_not_published(world: World) -> None:
     laptop, desktop = world.share({"a.txt": "one\n"})
     laptop.reopen(exclude=("!.env",))

@@ -6,7 +6,7 @@ revert of the incoming change, and an edit of it is committed on the version it 
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from autosyncd.vcs.git import onrecord, ownrefs
 from autosyncd.vcs.git.disk import Version
@@ -81,10 +81,24 @@ def file_above(repository: Repository, tree: str, path: bytes) -> bytes | None:
     return next(found, None)
 
 
-def base_of(held: Held, path: bytes) -> str | None:
-    """The commit that an edit at a path was made from, if that is one of a held file, or lies in a
-    folder that has taken the place of one."""
-    return next((held[one] for one in (path, *_above(path)) if one in held), None)
+def bases_of(held: Held, paths: Iterable[bytes]) -> dict[bytes, str]:
+    """The commit that an edit at each of these paths was made from, for those that are held files, lie
+    in a folder that has taken the place of one, or have the place of a folder with one in it."""
+    bases = {above: held[path] for path in sorted(held, reverse=True) for above in _above(path)}
+    bases |= held
+    nearest = ((path, _nearest(held, path)) for path in paths)
+    return {path: bases[near] for path, near in nearest if near in bases}
+
+
+def behind_link(repository: Repository, path: bytes) -> bool:
+    """Whether a link has the place of a folder above a path: what can be seen there is another file,
+    perhaps none of this tree."""
+    return any(os.path.islink(os.path.join(repository.root, above)) for above in _above(path))
+
+
+def _nearest(held: Held, path: bytes) -> bytes:
+    """The held file that has, or had, the place of a path or of a folder above it; else the path."""
+    return next((one for one in (path, *_above(path)) if one in held), path)
 
 
 def _above(path: bytes) -> list[bytes]:
@@ -108,7 +122,7 @@ def commit_edits(
     Each is kept by a ref until HEAD contains it. The record moves on to them.
     """
     made = []
-    bases = {path: base for path in edits if (base := base_of(held, path)) is not None}
+    bases = bases_of(held, edits)
     for base in sorted(set(bases.values())):
         mine = {path: edits[path] for path in edits if bases[path] == base}
         tree = with_edits(repository, repository.tree_of(base), mine)
@@ -117,7 +131,8 @@ def commit_edits(
         ownrefs.keep_side(repository, commit)
         made.append(commit)
         replaced = (above for path in mine for above in _above(path) if above in held)
-        held |= dict.fromkeys((*mine, *replaced), commit)
+        covered = (path for path in held if not mine.keys().isdisjoint(_above(path)))
+        held |= dict.fromkeys((*mine, *replaced, *covered), commit)
     if made:
         record(repository, held)
     return made
@@ -140,7 +155,8 @@ def describe(repository: Repository, paths: Mapping[bytes, str]) -> tuple[str, .
 
 
 def _reason(repository: Repository, path: bytes) -> str:
-    writer = writer_of(os.path.join(repository.root, path))
+    away = behind_link(repository, path)
+    writer = None if away else writer_of(os.path.join(repository.root, path))
     if writer is not None:
         return f"open for writing by {writer}"
     return "since the file is in use, can't be read, or is marked assume-unchanged"

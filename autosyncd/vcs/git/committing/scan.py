@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field, replace
 
 from autosyncd.model import RepoConfig
@@ -32,9 +33,9 @@ class Found:
         """Bring it into the index. Edits of held files are not: they are returned, since they
         belong on the version that they were made from."""
         self.left_out = [*self.plan.left_out]
-        mine = [path for path in self.plan.take if held.base_of(self.held, path) is not None]
+        mine = held.bases_of(self.held, self.plan.take)
         edits = _edits(repository, self.held, mine)
-        taken = [path for path in self.plan.take if path not in set(mine)]
+        taken = [path for path in self.plan.take if path not in mine]
         gone = [path for path in self.plan.gone if path not in self.held]
         indexes.remove(repository, index, gone)
         doubtful = {path: self.reread[path] for path in taken if path in self.reread}
@@ -121,28 +122,34 @@ def _is_free(repository: Repository, base: str, path: bytes, *, differs: bool) -
     edit. And what can't be seen is not known to be away: its folder may be shut, or its disk failing."""
     try:
         os.lstat(os.path.join(repository.root, path))
+        away = held.behind_link(repository, path)
     except (FileNotFoundError, NotADirectoryError):
+        away = True
+    except OSError:
+        return False
+    if away:
         before = held.version_in(repository, base, path)
         head = repository.head
         incoming = held.version_in(repository, head, path) if head else None
         return before is not None and incoming in (before, None)
-    except OSError:
-        return False
     return not differs
 
 
-def _edits(repository: Repository, waiting: held.Held, paths: list[bytes]) -> dict[bytes, Version]:
+def _edits(
+    repository: Repository, waiting: held.Held, bases: Mapping[bytes, str]
+) -> dict[bytes, Version]:
     """Those held files that are no longer the version on record, nor what waits for them (a checkout
     of the person's may have brought that). What had the place of an incoming file may be a secret: not
     even its content is stored. Where nothing had it (the incoming one could not be written), or only a
     file with no folder to lie in, it was made since; so was what lies in a folder that has a held file's
     place."""
     edits, spared = {}, held.spared(repository)
-    for path in paths:
-        commit = held.base_of(waiting, path) or ""
+    for path, commit in bases.items():
         base = held.version_in(repository, commit, path)
         came_before = path in waiting and held.file_above(repository, commit, path) is None
         if base is None and came_before and (spared is None or path in spared):
+            continue
+        if path not in waiting and _keeps_out(path, (spared or {}).keys() & waiting.keys()):
             continue
         now = on_disk(repository, path, base)
         if now is not None and now not in (base, held.version_in(repository, "HEAD", path)):
@@ -150,9 +157,16 @@ def _edits(repository: Repository, waiting: held.Held, paths: list[bytes]) -> di
     return edits
 
 
+def _keeps_out(path: bytes, incoming: Set[bytes]) -> bool:
+    """Whether it has the place of a folder in which one of these comes."""
+    return any(one.startswith(path + b"/") for one in incoming)
+
+
 def on_disk(repository: Repository, path: bytes, base: Version | None) -> Version | None:
     """What git would make of a file or link that lies there instead of `base`; None: it can't."""
     full = os.path.join(repository.root, path)
+    if held.behind_link(repository, path):
+        return None
     try:
         found = os.lstat(full)
         if stat.S_ISLNK(found.st_mode):
@@ -162,7 +176,7 @@ def on_disk(repository: Repository, path: bytes, base: Version | None) -> Versio
     except OSError:
         return None
     said = repository.git("hash-object", "-w", "--", full, ok=(0, 128), timeout=LONG)
-    if said.code:
+    if said.code or held.behind_link(repository, path):
         return None
     mode = b"100755" if found.st_mode & stat.S_IXUSR else b"100644"
     if not repository.file_modes:
