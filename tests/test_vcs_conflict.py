@@ -165,6 +165,12 @@ CLASHES = {
         ),
         (LAPTOP, DESKTOP, "now a file\n", OTHER + "desktop\n"),
     ),
+    "moved into a folder whose content was moved to where it was": Clash(
+        {"in/hello": OTHER, "f.txt": LINES},
+        both(move("f.txt", "in/f.txt"), edit("in/f.txt", LAPTOP)),
+        both(move("in/hello", "hello"), delete("f.txt")),
+        (OTHER, LAPTOP),
+    ),
     "link and folder": Clash(
         {"a": "a"}, link("x", "a"), edit("x/inside.txt", "inside\n"), ("-> a", "inside\n")
     ),

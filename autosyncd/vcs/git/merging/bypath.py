@@ -1,7 +1,6 @@
-"""A merge path by path, without renames: where a rename met a rename.
+"""A merge path by path, without renames: where those make git fail (bygit.py).
 
-`git merge-tree` then records content that neither side ever had, with conflict markers in it. Here
-the three trees are held against each other path by path; what both have changed is merged as text if
+The three trees are held against each other path by path; what both have changed is merged as text if
 that goes cleanly, and is a conflict of two whole versions otherwise.
 """
 

@@ -9,14 +9,13 @@ that merge the same tips make the same tree, whichever calls itself "ours".
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from itertools import takewhile
 
-from autosyncd.vcs.git.command import LONG
 from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.entries import is_gitlink
 from autosyncd.vcs.git.indexes import tree_with
-from autosyncd.vcs.git.listings import Stages, files_in, stages_of
+from autosyncd.vcs.git.listings import Stages, files_in
 from autosyncd.vcs.git.merging.apart import Apart
+from autosyncd.vcs.git.merging.bygit import merge_by_git
 from autosyncd.vcs.git.merging.bypath import merge_by_path
 from autosyncd.vcs.git.merging.conflict import conflict_name, host_slug
 from autosyncd.vcs.git.merging.outdated import outdated
@@ -74,13 +73,11 @@ def _merge_tree(
     repository: Repository, apart: Apart, first: str, second: str
 ) -> tuple[str, Stages]:
     """The tree, and what is not decided in it; no content that neither side has."""
-    tree, stages = _merge_by_git(apart, first, second)
-    if stages and (_synthetic(repository, stages, (first, second)) or _has_hole(repository, tree)):
-        # a rename met a rename, and git has put markers into a blob; or a renamed folder met a file
-        # of the name of one in it, and git has put in nothing: path by path it never does
-        base = _base(repository, apart, first, second)
-        tree, stages = merge_by_path(repository, apart, base, (first, second))
-    return tree, stages
+    merged = merge_by_git(repository, apart, (first, second))
+    if merged is not None:
+        return merged
+    base = _base(repository, apart, first, second)
+    return merge_by_path(repository, apart, base, (first, second))
 
 
 def _base(repository: Repository, apart: Apart, first: str, second: str) -> str:
@@ -102,39 +99,6 @@ def _stand_in(tree: str, first: str, second: str, apart: Apart) -> str:
     lines = [f"tree {tree}", f"parent {first}", f"parent {second}"]
     text = "\n".join([*lines, f"author {nobody}", f"committer {nobody}", "", "bases", ""])
     return apart("hash-object", "-t", "commit", "-w", "--stdin", stdin=text.encode()).text
-
-
-def _merge_by_git(apart: Apart, first: str, second: str) -> tuple[str, Stages]:
-    """git-merge-tree(1): the tree, then `<mode> <object> <stage> TAB <path>` of what conflicts."""
-    said = apart(
-        "merge-tree",
-        "--write-tree",
-        "-z",
-        "--no-messages",
-        "--allow-unrelated-histories",
-        first,
-        second,
-        ok=(0, 1),
-        timeout=LONG,
-    )
-    parts = said.out.split(b"\0")
-    return parts[0].decode(), stages_of(takewhile(bool, parts[1:]))
-
-
-def _synthetic(repository: Repository, stages: Stages, tips: tuple[str, str]) -> bool:
-    """Whether a conflicted entry is content that neither side ever had."""
-    for stage, tip in ((2, tips[0]), (3, tips[1])):
-        wanted = {entries[stage].oid for entries in stages.values() if stage in entries}
-        if not wanted:
-            continue
-        if wanted - {version.oid for version in files_in(repository, tip).values()}:
-            return True
-    return False
-
-
-def _has_hole(repository: Repository, tree: str) -> bool:
-    """Whether an entry is there without an object (git 2.39 makes such): no index could hold it."""
-    return any(not one.oid.strip(b"0") for one in files_in(repository, tree).values())
 
 
 def _names_in(repository: Repository, tree: str, stages: Stages) -> dict[bytes, Version]:
