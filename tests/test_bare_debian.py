@@ -129,7 +129,8 @@ def a_drop_in_by_an_editor(box: BareBox, service: Service) -> None:
 def test_the_package_works(suite: str, package: Path) -> None:
     with BareBox(suite, user="alice", binds={package.parent: "/packages"}) as box:
         box.apt(f"/packages/{package.name}")
-        works(configured(box))
+        service = configured(box)
+        works(service)
         assert box.run("gcc", "--version", check=False).returncode != 0
         for manager, unit in (
             ("--user", f"user/{UNIT}"),
@@ -138,6 +139,9 @@ def test_the_package_works(suite: str, package: Path) -> None:
             words = ("systemd-analyze", manager, "--man=no", "verify", f"/usr/lib/systemd/{unit}")
             verified = box.run(*words, user=None if manager == "--user" else "root", check=False)
             assert verified.stdout + verified.stderr == ""
+        box.run("apt-get", "-qq", "-y", "remove", "autosyncd", user="root")
+        assert service.show("ActiveState") == "inactive"
+        assert "watchdog" not in service.journal()
 
 
 def test_the_package_is_made_there(suite: str) -> None:

@@ -57,6 +57,33 @@ def test_it_can_be_taken_away_whole(box: Box) -> None:
     assert box.shell("test -d /etc/autosync.d && echo kept") == "kept"
 
 
+def test_taken_away_while_it_runs_it_ends_in_order(box: Box, service: Service) -> None:
+    # its unit forgotten, systemd would hear no sign of life any more and kill it within a minute
+    service.start()
+    box.shell("systemctl enable --now autosyncd@alice", user="root")
+    try:
+        said = box.run("/checkout/script/install", "--remove", user="root", timeout=120).stdout
+        assert "sudo systemctl disable autosyncd@alice.service" in said
+        assert service.show("LoadState") == "not-found"
+        assert box.shell("pgrep -fa [b]in/autosyncd", check=False) == ""
+        assert "\nstopped\n" in service.journal()
+        assert "watchdog" not in service.journal()
+        left = box.shell("systemctl show -P ActiveState autosyncd@alice", user="root")
+        assert left == "inactive"
+        box.shell("systemctl --user disable autosyncd")
+        box.shell("systemctl disable autosyncd@alice", user="root")
+    finally:
+        box.run("/checkout/script/install", user="root", timeout=300)
+
+
+def test_of_two_installations_the_other_one_goes_on(box: Box, service: Service) -> None:
+    service.start()
+    pid = service.show("MainPID")
+    box.run("/checkout/script/install", "--prefix", "/opt/autosync", user="root", timeout=120)
+    box.run("/checkout/script/install", "--prefix", "/opt/autosync", "--remove", user="root")
+    assert service.show("MainPID") == pid
+
+
 def test_without_repositories_it_is_ready_and_says_how_to_add_one(service: Service) -> None:
     service.start()
     assert service.show("ActiveState") == "active"
