@@ -86,13 +86,13 @@ def test_a_path_in_a_repository_names_it(messenger, notes, capfd, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "report", "said"),
     [
-        (["sync"], Asked("sync"), "dotfiles: will be committed and synced now."),
+        (["sync"], Asked("sync"), "dotfiles: is paused; it will be synced when the pause is over"),
         (["sync", "notes"], Asked("sync", "notes"), "notes: will be committed and synced now."),
         (["pause", "notes"], Asked("pause", "notes", "0"), "notes: paused until resumed."),
         (
-            ["pause", "--for", "2h"],
-            Asked("pause", "", "7200"),
-            "notes: paused for 2 h.",
+            ["pause", "--for", "1h30m"],
+            Asked("pause", "", "5400"),
+            "notes: paused for 1 h 30 min.",
         ),
         (["resume", "notes"], Asked("resume", "notes"), "notes: goes on."),
         (["reload"], Asked("reload"), "The configuration is read again."),
@@ -106,6 +106,15 @@ def test_each_verb_asks_and_says_so(messenger, capfd, arguments, report, said):
     assert json.loads(capfd.readouterr().out)["asked"] == arguments[0]
 
 
+def test_what_is_halted_is_not_said_to_be_synced_now(messenger, notes, capfd):
+    messenger.order(replace(notes, status=Status.HALTED, reason="214 files vanished."))
+    eventually(lambda: cli.main(["status"]) == 1)
+    capfd.readouterr()
+    assert cli.main(["sync", "notes"]) == 0
+    said = "notes: is halted, and will be synced when it goes on: 214 files vanished.\n"
+    assert capfd.readouterr().out == said
+
+
 def test_an_unknown_repository_is_wrong_usage_and_nothing_is_asked(messenger, capfd):
     assert cli.main(["sync", "notes", "nots"]) == 2
     assert "There is no repository named nots" in capfd.readouterr().err
@@ -113,7 +122,14 @@ def test_an_unknown_repository_is_wrong_usage_and_nothing_is_asked(messenger, ca
 
 
 @pytest.mark.parametrize(
-    "arguments", [[], ["frobnicate"], ["pause", "--for", "tomorrow"], ["status", "--wach"]]
+    "arguments",
+    [
+        [],
+        ["frobnicate"],
+        ["pause", "--for", "tomorrow"],
+        ["pause", "--for", "0m"],
+        ["status", "--wach"],
+    ],
 )
 def test_wrong_usage(arguments, capfd):
     with pytest.raises(SystemExit) as left:

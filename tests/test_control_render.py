@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autosyncd.control import render
-from autosyncd.control.render import Repository, columns, duration, fit, length, plain
+from autosyncd.control.render import Repository, columns, duration, exact_length, fit, length, plain
 
 NOTES = Repository(
     name="笔记",
@@ -102,7 +102,7 @@ def test_durations(text, seconds):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "2", "h", "2 h", "-2h", "2w", "1.5h", "\uff12h", "9" * 10 + "d"]
+    "text", ["", "0m", "2", "h", "2 h", "-2h", "2w", "1.5h", "\uff12h", "9" * 10 + "d"]
 )
 def test_what_is_no_duration(text):
     with pytest.raises(ValueError, match="write 30m, 2h or 1d"):
@@ -115,6 +115,13 @@ def test_what_is_no_duration(text):
 )
 def test_lengths(seconds, text):
     assert length(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(90, "1 min 30 s"), (5400, "1 h 30 min"), (90_061, "1 d 1 h 1 min 1 s")]
+)
+def test_exact_lengths(seconds, text):
+    assert exact_length(seconds) == text
 
 
 @given(st.text(), st.integers(1, 60))

@@ -32,7 +32,15 @@ def status(options: Namespace) -> int:
 
 def sync(options: Namespace) -> int:
     """Ask for a commit and a sync at once."""
-    return asyncio.run(_each(options, "will be committed and synced now", Client.sync))
+    return asyncio.run(_each(options, _when_synced, Client.sync))
+
+
+def _when_synced(repository: Repository) -> str:
+    if repository.status == "paused":
+        return "is paused; it will be synced when the pause is over, as by `autosyncctl resume`"
+    if repository.status == "halted":
+        return f"is halted, and will be synced when it goes on: {repository.reason.rstrip('.')}"
+    return "will be committed and synced now"
 
 
 def pause(options: Namespace) -> int:
@@ -42,13 +50,13 @@ def pause(options: Namespace) -> int:
     async def one(client: Client, name: str) -> None:
         await client.pause(name, seconds)
 
-    until = f"for {render.length(seconds)}" if seconds else "until resumed"
-    return asyncio.run(_each(options, f"paused {until}", one))
+    until = f"for {render.exact_length(seconds)}" if seconds else "until resumed"
+    return asyncio.run(_each(options, lambda _: f"paused {until}", one))
 
 
 def resume(options: Namespace) -> int:
     """Ask to go on."""
-    return asyncio.run(_each(options, "goes on", Client.resume))
+    return asyncio.run(_each(options, lambda _: "goes on", Client.resume))
 
 
 def reload(options: Namespace) -> int:
@@ -64,15 +72,17 @@ async def _reload(options: Namespace) -> int:
 
 
 async def _each(
-    options: Namespace, what: str, ask: Callable[[Client, str], Awaitable[None]]
+    options: Namespace,
+    what: Callable[[Repository], str],
+    ask: Callable[[Client, str], Awaitable[None]],
 ) -> int:
-    """Ask for each repository that was named, or with one call for all."""
+    """Ask for each repository that was named, or with one call for all; `what` becomes of it is said."""
     async with reach() as client:
         chosen = choose(await client.repositories(), options.repositories)
         for name in [each.name for each in chosen] if options.repositories else [""]:
             await ask(client, name)
     names = [each.name for each in chosen]
-    lines = "".join(f"{plain(name)}: {what}.\n" for name in names)
+    lines = "".join(plain(f"{each.name}: {what(each)}.") + "\n" for each in chosen)
     _say(options, render.asked_json(options.verb, names), lines or render.NONE_YET + "\n")
     return DONE
 

@@ -24,6 +24,7 @@ ALARMING = ("halted", "failed")
 COLOURS = {"halted": 31, "failed": 31, "retrying": 33, "waiting": 33, "paused": 33, "idle": 32}
 """Status → SGR colour (ECMA-48 8.3.117): red, yellow, green."""
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+SAID = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 NONE_YET = "No repository is configured yet."
 
 
@@ -48,17 +49,26 @@ class Repository:
 
 def duration(text: str) -> int:
     """Seconds of 90s, 30m, 2h, 1d or 1h30m. ValueError, as a sentence, for anything else."""
-    if not re.fullmatch(r"(\d{1,9}[smhd])+", text, re.ASCII):
-        raise ValueError(f"{text!r} is no length of time; write 30m, 2h or 1d.")
-    return sum(int(count) * UNITS[unit] for count, unit in re.findall(r"(\d+)([smhd])", text))
+    if re.fullmatch(r"(\d{1,9}[smhd])+", text, re.ASCII):
+        parts = re.findall(r"(\d+)([smhd])", text)
+        if seconds := sum(int(count) * UNITS[unit] for count, unit in parts):
+            return seconds
+    raise ValueError(f"{text!r} is no length of time; write 30m, 2h or 1d.")
+
+
+def exact_length(seconds: int) -> str:
+    """A length of time with all its units: 1 h 30 min."""
+    parts = []
+    for size, unit in SAID:
+        count, seconds = divmod(seconds, size)
+        parts += [f"{count} {unit}"] if count else []
+    return " ".join(parts)
 
 
 def length(seconds: float) -> str:
-    """A length of time as people say it, in its largest unit that fits: 45 s, 3 min, 2 h, 5 d."""
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= size:
-            return f"{int(seconds // size)} {unit}"
-    return f"{max(0, int(seconds))} s"
+    """About a length of time, in its largest unit that fits: 45 s, 3 min, 2 h, 5 d."""
+    size, unit = next((each for each in SAID if seconds >= each[0]), SAID[-1])
+    return f"{max(0, int(seconds // size))} {unit}"
 
 
 def plain(text: str) -> str:
