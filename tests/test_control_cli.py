@@ -175,6 +175,7 @@ def test_watch_prints_each_change_until_interrupted(messenger, notes):
         assert watching.stdout.readline().startswith("NAME")
         assert watching.stdout.readline().startswith("notes")
         messenger.order(RepositoryGone("dotfiles"))
+        messenger.order(replace(notes, head="0123456789abcdef"))  # still idle: no line
         messenger.order(replace(notes, status=Status.PUSHING, reason="3 commits"))
         assert watching.stdout.readline().endswith(" notes: pushing: 3 commits\n")
         watching.send_signal(signal.SIGINT)

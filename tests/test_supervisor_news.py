@@ -6,6 +6,7 @@ from autosyncd.link.channel import encode
 from autosyncd.link.messages import (
     Alive,
     Announce,
+    Committed,
     Conflict,
     HeadMoved,
     Identity,
@@ -40,6 +41,8 @@ def test_a_row_gathers_what_the_reports_said():
     assert (shown.repository, shown.path, shown.branch) == ("notes", "/home/a/notes", "main")
     assert (shown.head, shown.remote) == ("h2", "origin")
     assert (shown.status, shown.reason, shown.since) == (Status.RETRYING, "no route", 5.0)
+    # where there is no remote, nothing else tells of it
+    assert row(seen(view, Committed(Head("main", "h3"), 1, "edit f"))).head == "h3"
 
 
 @pytest.mark.parametrize("letter", ["x", "笔", "\U0001f600", "\udce9"])

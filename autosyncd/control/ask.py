@@ -157,29 +157,31 @@ async def _watch(options: Namespace) -> int:
     async with reach() as client:
         await client.follow()
         chosen = choose(await client.repositories(), options.repositories)
-        name = ""
+        told: dict[str, tuple[str, str]] = {}
         while True:
             summary = await client.summary()
-            text = CLEAR + _text(chosen, options) if repaint else _news(chosen, name, options)
+            text = CLEAR + _text(chosen, options) if repaint else _news(chosen, told, options)
             _say(options, render.status_json(summary, chosen), text)
-            name = await _change(client, REPAINT_EVERY if repaint else None)
+            await _change(client, REPAINT_EVERY if repaint else None)
             known = await client.repositories()
             wanted = {each.name for each in chosen}
             chosen = [each for each in known if each.name in wanted or not options.repositories]
 
 
-async def _change(client: Client, seconds: float | None) -> str:
+async def _change(client: Client, seconds: float | None) -> None:
     with suppress(TimeoutError):
-        return await asyncio.wait_for(client.change(), seconds)
-    return ""
+        await asyncio.wait_for(client.change(), seconds)
 
 
-def _news(repositories: Sequence[Repository], changed: str, options: Namespace) -> str:
-    if not changed:
+def _news(
+    repositories: Sequence[Repository], told: dict[str, tuple[str, str]], options: Namespace
+) -> str:
+    """The table at first, then a line for each that does something else than was `told`."""
+    news = [each for each in repositories if told.get(each.name) != (each.status, each.reason)]
+    first = not told
+    told.clear()
+    told.update({each.name: (each.status, each.reason) for each in repositories})
+    if first:
         return _text(repositories, options)
     stamp = clock.stamp(clock.wall())
-    return "".join(
-        render.change(repository, stamp=stamp)
-        for repository in repositories
-        if repository.name == changed
-    )
+    return "".join(render.change(each, stamp=stamp) for each in news)

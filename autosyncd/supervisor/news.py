@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 from autosyncd.link.messages import (
     Announce,
+    Committed,
     Conflict,
     HeadMoved,
     Identity,
@@ -51,7 +52,7 @@ def seen(view: View, report: Message) -> View:
             return replace(view, branch=report.branch, head=head, remote=remote)
         case StatusChanged(status, reason, since):
             return replace(view, status=status, reason=reason, since=since, answered=True)
-        case HeadMoved(head):
+        case HeadMoved(head) | Committed(head):
             return replace(view, branch=head.branch, head=head.commit)
         case _:
             return view
