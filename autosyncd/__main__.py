@@ -16,9 +16,7 @@ def parser() -> argparse.ArgumentParser:
         epilog="See autosyncd(8), autosync.yaml(5), autosyncctl(1).",
     )
     made.add_argument("--config", metavar="FILE", help="read this instead of the main file")
-    made.add_argument(
-        "--etc", metavar="FOLDER", default="/etc", help="where autosync.d is looked for (/etc)"
-    )
+    made.add_argument("--etc", metavar="FOLDER", default="/etc", help="what stands in for /etc")
     made.add_argument(
         "--check", action="store_true", help="show what the configuration comes to, and end"
     )
