@@ -2,6 +2,7 @@
 
 import json
 import os
+import pwd
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from autosyncd.config.load import load
-from autosyncd.control import checks, cli, doctor, remotes
+from autosyncd.control import checks, cli, client, doctor, remotes
 from autosyncd.control.finding import Level, problem
 from autosyncd.control.local import LOCAL
 from autosyncd.link.outside import (
@@ -244,6 +245,16 @@ def test_the_daemon_and_what_it_says(home, monkeypatch):
             first, second = checks.daemon()
     assert (first.level, first.text) == (Level.OK, "notes: halted")
     assert second == problem("notes", "halted: too many files")
+
+
+def test_one_that_the_system_runs_is_named(home, tmp_path, monkeypatch):
+    unit = f"autosyncd@{pwd.getpwuid(os.geteuid()).pw_name}"
+    (tmp_path / unit.replace("@", "-")).mkdir()
+    monkeypatch.setattr(client, "RUN", str(tmp_path))
+    finding = only(checks.daemon())
+    assert finding.level is Level.HINT
+    assert finding.text.endswith(f"systemctl status {unit}")
+    assert "--user" not in finding.text
 
 
 @pytest.mark.parametrize(("says", "level"), [("yes", Level.OK), ("no", Level.HINT)])

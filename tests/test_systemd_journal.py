@@ -191,6 +191,8 @@ def test_a_server_without_user_managers(server: Box) -> None:
     server.shell("echo hello >/home/bob/site/index.html; chown bob: /home/bob/site/*", user="root")
     log = "git -c safe.directory='*' -C /home/bob/site log --format=%s 2>&1"
     eventually(lambda: "index.html" in server.shell(log, user="root", check=False), every=0.2)
+    asked = server.shell("runuser -u bob autosyncctl status 2>&1", user="root", check=False)
+    assert asked.endswith("How it goes: systemctl status autosyncd@bob")
     server.run("systemctl", "reload", "autosyncd@bob", user="root")
     eventually(lambda: "in sync" in show("StatusText"), every=0.2)
     assert show("MainPID") == pid

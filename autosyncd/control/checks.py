@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from autosyncd.config.load import Configuration, load, with_links
 from autosyncd.config.places import as_written
-from autosyncd.control.client import reach
+from autosyncd.control.client import reach, system_instance
 from autosyncd.control.finding import Finding, hint, ok, problem
 from autosyncd.control.remotes import check_repository, uses_ssh
 from autosyncd.control.render import Repository as Row
@@ -116,7 +116,7 @@ def daemon() -> Iterator[Finding]:
     try:
         rows, summary = asyncio.run(ask())
     except NotReachable as reason:
-        yield problem("daemon", str(reason))
+        yield (hint if system_instance() else problem)("daemon", str(reason))
         return
     except AutosyncError as reason:
         yield problem("daemon", f"it answers with an error: {reason}")

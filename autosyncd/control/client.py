@@ -1,6 +1,8 @@
 """The other end of control/interface.py: what autosyncctl calls."""
 
 import asyncio
+import os
+import pwd
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import fields
@@ -25,6 +27,8 @@ from autosyncd.errors import AutosyncError, NotReachable
 
 PROPERTIES = "org.freedesktop.DBus.Properties"
 REMEDY = "`systemctl --user start autosyncd` starts the daemon."
+INSTEAD = "How it goes: systemctl status"
+RUN = "/run"
 AWAY = (
     "org.freedesktop.DBus.Error.ServiceUnknown",
     "org.freedesktop.DBus.Error.NameHasNoOwner",
@@ -37,13 +41,31 @@ class Refused(AutosyncError):
     """The daemon answered with an error; str() is its sentence."""
 
 
+def system_instance() -> str | None:
+    """The unit autosyncd@USER, if the system's manager runs it for this user: it is on no session bus.
+
+    It is known by its runtime folder, which comes and goes with it (systemd.exec(5))."""
+    try:
+        unit = f"autosyncd@{pwd.getpwuid(os.geteuid()).pw_name}"
+    except KeyError:
+        return None
+    return unit if os.path.isdir(os.path.join(RUN, unit.replace("@", "-"))) else None
+
+
+def _unanswered(reason: str) -> NotReachable:
+    """Nobody answers: why, and what to do."""
+    if unit := system_instance():
+        return NotReachable(f"{unit} runs, but on no bus, so it can't be asked. {INSTEAD} {unit}")
+    return NotReachable(f"{reason} {REMEDY}")
+
+
 @asynccontextmanager
 async def reach() -> AsyncIterator["Client"]:
     """A client of the running daemon. NotReachable if there is none; the text names the remedy."""
     try:
         bus = await connect(session_address())
     except NotReachable as reason:
-        raise NotReachable(f"autosyncd can't be asked: {reason}. {REMEDY}") from None
+        raise _unanswered(f"autosyncd can't be asked: {reason}.") from None
     try:
         yield Client(bus)
     finally:
@@ -127,7 +149,7 @@ class Client:
             return await call(self._bus, to, member, signature, body, returns=returns)
         except CallFailed as failed:
             if failed.name in AWAY:
-                raise NotReachable(f"autosyncd is not running here. {REMEDY}") from None
+                raise _unanswered("autosyncd is not running here.") from None
             raise Refused(str(failed)) from None
 
 
