@@ -346,6 +346,24 @@ def test_clone_then_add(person):
     assert "exists and is not empty" in person.err
 
 
+def test_a_clone_of_nothing_says_what_git_said(person):
+    assert person.types("clone", "nothing", "x", "--yes") == PROBLEM_FOUND
+    assert "nothing was cloned. (fatal: repository 'nothing' does not exist)" in person.err
+
+
+def test_a_folder_that_holds_what_the_configuration_names_is_refused_untouched(person):
+    folder = person.folder("certs", "ca.pem")
+    main = person.home / ".config/autosync/autosync.yaml"
+    main.parent.mkdir(parents=True)
+    main.write_text("transports: {fanout: {server: localhost, ca_file: ~/certs/ca.pem}}\n")
+    for words in (("--dry-run",), ("--yes",)):
+        assert person.types("add", "certs", *words) == PROBLEM_FOUND
+        assert f"{folder} can't be added: the ca_file ({folder}/ca.pem) lies in it" in person.err
+    assert os.listdir(folder) == ["ca.pem"]
+    assert person.types("add", ".config", "--yes") == PROBLEM_FOUND
+    assert f"the configuration ({main}) lies in it" in person.err
+
+
 def test_a_clone_that_fails_shows_no_password_and_leaves_nothing(person):
     url = "http://bob:hunter2@127.0.0.1:1/x.git"
     assert person.types("clone", url, "--yes") == PROBLEM_FOUND

@@ -43,7 +43,7 @@ def as_json(configuration: Configuration, *, origin: bool = False) -> Json:
 
 
 def refused(problem: ConfigProblem) -> Json:
-    """Nothing could be read."""
+    """Nothing could be read, so that nothing is known of transports and alerts either."""
     return {"problems": _problems([problem]), "notes": [], "repositories": []}
 
 

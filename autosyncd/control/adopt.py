@@ -95,12 +95,11 @@ def real_folder(path: str) -> str:
 
 def _check_free(path: str, name: str, configuration: Configuration) -> None:
     """No other entry has the path, the name, or a part of the tree; nor does our configuration."""
-    folder = os.path.realpath(own_drop_ins())
-    if inside(folder, path):
-        raise AutosyncError(
-            f"{path} can't be added: the configuration ({folder}) lies in it, so a pull could "
-            "change it."
-        )
+    for there, what in configuration.guarded.items():
+        if inside(there, path):
+            raise AutosyncError(
+                f"{path} can't be added: {what} lies in it, so a pull could change it."
+            )
     for one, origin in zip(configuration.repositories, configuration.origins, strict=True):
         if one.path == path:
             raise AutosyncError(f"{path} is kept in sync already: {origin}.")

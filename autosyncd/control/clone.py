@@ -61,6 +61,7 @@ def _fetch(url: str, target: str) -> None:
             f"{target} exists and is not empty; `autosyncctl add` takes a folder that is there."
         )
     shown = plain(without_secrets(url))
-    reason = away("\n".join(said.complaint.splitlines()[1:]), shown)  # after "Cloning into …"
+    lines = [line for line in said.complaint.splitlines() if not line.startswith("Cloning into ")]
+    reason = away("\n".join(lines), shown)
     again = "it is tried again by itself"
     raise AutosyncError(reason.text.replace(again, "nothing was cloned"))
