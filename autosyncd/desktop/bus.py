@@ -160,8 +160,8 @@ async def leave(bus: MessageBus) -> None:
 
 
 async def hold(address: Callable[[], str | None], users: Sequence[BusUser]) -> NoReturn:
-    """Keep a connection for the users until cancelled: tried again after 1 s, then ever more
-    seldom, at last every RETRY_EVERY seconds."""
+    """Keep a connection for the users until cancelled. One that is lost is made anew after 1 s; one
+    that can't be made, or that a user can't use, ever more seldom, at last every RETRY_EVERY seconds."""
     wait = RETRY_FIRST
     while True:
         try:
@@ -169,8 +169,8 @@ async def hold(address: Callable[[], str | None], users: Sequence[BusUser]) -> N
         except NotReachable as reason:
             _lost(users, str(reason))
         else:
-            wait = RETRY_FIRST
-            await _serve(bus, users)
+            if await _serve(bus, users):
+                wait = RETRY_FIRST
         await asyncio.sleep(wait)
         wait = min(wait * 2, RETRY_EVERY)
 
@@ -180,11 +180,13 @@ def _lost(users: Sequence[BusUser], reason: str) -> None:
         user.lost(reason)
 
 
-async def _serve(bus: MessageBus, users: Sequence[BusUser]) -> None:
-    """Let the users work until the connection ends."""
+async def _serve(bus: MessageBus, users: Sequence[BusUser]) -> bool:
+    """Let the users work until the connection ends; False: one of them could not begin."""
+    attached = False
     try:
         for user in users:
             await user.attach(bus)
+        attached = True
         await disconnection(bus)
         reason = "the connection to the bus was lost"
     except (CallFailed, NotReachable) as refused:
@@ -192,3 +194,4 @@ async def _serve(bus: MessageBus, users: Sequence[BusUser]) -> None:
     finally:
         await leave(bus)
     _lost(users, reason)
+    return attached
