@@ -205,7 +205,7 @@ def test_a_bus_that_comes_back_has_the_daemon_again(messenger: RunningMessenger,
     eventually(lambda: "the connection to the bus was lost" in messenger.log)
     messenger.order(Summary("while nobody listens"))
     bus.start()
-    eventually(lambda: shown() == {"笔记", "dotfiles"})
+    eventually(lambda: shown() == {"笔记", "dotfiles"}, seconds=30)
     assert ask("summary") == "while nobody listens"
     assert messenger.log.count("\n") == 1
 
