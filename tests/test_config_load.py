@@ -281,7 +281,7 @@ def test_a_folder_that_can_not_be_listed_leaves_its_files_as_they_were(machine, 
     monkeypatch.setattr(files.os, "listdir", listdir)
     found = machine.load()
     assert names(found) == ["a"]
-    assert texts(found).startswith(f"{refuse}: can't be listed: Permission denied")
+    assert texts(found).startswith(f"{refuse}: can't be read: Permission denied")
 
 
 @pytest.mark.parametrize("mode", [0o620, 0o602, 0o666, 0o777])
@@ -590,7 +590,7 @@ def test_a_file_that_vanishes_before_it_is_read_is_no_problem(machine, monkeypat
     assert (names(found), found.problems) == (["b"], ())
 
 
-def test_a_folder_that_everybody_can_write_is_read_no_further_than_before(machine):
+def test_a_folder_that_others_can_write_is_read_no_further_than_before(machine, monkeypatch):
     folder = machine.own / "autosync.d"
     machine.write("autosync.d/a.yaml", entry("~/a"))
     machine.load()
@@ -598,13 +598,28 @@ def test_a_folder_that_everybody_can_write_is_read_no_further_than_before(machin
     folder.chmod(0o777)
     found = machine.load()
     assert names(found) == ["a"]
-    assert "everybody can write it" in texts(found)
-    folder.chmod(0o1777)  # with the sticky bit nobody can replace what is another's
+    assert "can't be read: it can be written by everybody; chmod go-w it; correct" in texts(found)
+    folder.chmod(0o770)
+    monkeypatch.setattr(files, "_nobody_else_in", lambda _: False)
+    assert "it can be written by its group" in texts(machine.load())
+    monkeypatch.setattr(files, "_nobody_else_in", lambda _: True)
     assert names(machine.load()) == ["a", "b"]
+    folder.chmod(0o1777)
+    assert names(machine.load()) == ["a", "b"]
+
+
+@pytest.mark.root
+def test_a_folder_of_somebody_else_is_read_no_further_than_before(machine):
+    folder = machine.own / "autosync.d"
+    machine.write("autosync.d/a.yaml", entry("~/a"))
+    os.chown(folder, 4242, -1)
+    found = machine.load()
+    assert names(found) == []
+    assert "can't be read: it belongs to user 4242; make it root's or your own" in texts(found)
 
 
 def test_a_file_in_the_place_of_the_folder_is_told(machine):
     folder = machine.own / "autosync.d"
     folder.rmdir()
     folder.write_text(entry("~/a"))
-    assert "can't be listed: Not a directory" in texts(machine.load())
+    assert "can't be read: Not a directory" in texts(machine.load())

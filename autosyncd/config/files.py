@@ -36,13 +36,13 @@ def read_all(where: Places, before: Sequence[str]) -> Iterator[ParsedFile]:
     for folder in where.folders:
         try:
             names = sorted(filter(is_drop_in, os.listdir(folder)))
-            if os.stat(folder).st_mode & (stat.S_IWOTH | stat.S_ISVTX) == stat.S_IWOTH:
-                raise PermissionError(errno.EPERM, "everybody can write it, and must not")
+            if flaw := _flaw(os.stat(folder), system=folder == where.system):
+                raise PermissionError(errno.EPERM, f"it {flaw}")
         except OSError as error:
             if not os.path.lexists(folder):
                 continue
             names = [os.path.basename(file) for file in before if os.path.dirname(file) == folder]
-            yield unreadable(folder, 0, f"can't be listed: {_reason(error)}; correct that first")
+            yield unreadable(folder, 0, f"can't be read: {_reason(error)}; correct that first")
         for name in names:
             parsed = _parsed(os.path.join(folder, name), where, schema.DROP_IN)
             if parsed is not None:
@@ -59,14 +59,9 @@ def read_source(file: str, *, system: bool = False) -> Content | Mistake:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, "it is not a regular file")
-        mine = found.st_uid == os.geteuid()
-        if found.st_uid not in _trusted(system=system):
-            return Mistake(f"belongs to user {found.st_uid}; make it root's or your own")
-        if found.st_mode & stat.S_IWOTH:
-            return Mistake("can be written by everybody; chmod go-w it")
-        if found.st_mode & stat.S_IWGRP and not (mine and _nobody_else_in(found.st_gid)):
-            return Mistake("can be written by its group; chmod go-w it")
-        private = mine and not stat.S_IMODE(found.st_mode) & 0o077
+        if flaw := _flaw(found, system=system):
+            return Mistake(flaw)
+        private = found.st_uid == os.geteuid() and not stat.S_IMODE(found.st_mode) & 0o077
         with open(descriptor, "rb", closefd=False) as opened:
             # None: a file of /proc that would wait
             return Content(opened.read(BYTES_LIMIT + 1) or b"", private)
@@ -100,6 +95,20 @@ def _without_password(parsed: ParsedFile) -> ParsedFile:
     )
     problem = ConfigProblem(parsed.file, xmpp.lines["password"], text)
     return replace(parsed, problems=(*parsed.problems, problem))
+
+
+def _flaw(found: os.stat_result, *, system: bool) -> str:
+    """Who else may change it, and what to do; empty: nobody."""
+    if found.st_uid not in _trusted(system=system):
+        return f"belongs to user {found.st_uid}; make it root's or your own"
+    if stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX:
+        return ""  # nobody can replace what is another's
+    if found.st_mode & stat.S_IWOTH:
+        return "can be written by everybody; chmod go-w it"
+    mine = found.st_uid == os.geteuid()
+    if found.st_mode & stat.S_IWGRP and not (mine and _nobody_else_in(found.st_gid)):
+        return "can be written by its group; chmod go-w it"
+    return ""
 
 
 def _reason(error: OSError) -> str:
