@@ -1,7 +1,7 @@
 """The supervisor's one loop: processes, signals, the configuration, systemd.
 
 It never blocks but in select, touches no work tree and knows no transport; what it decides is decided
-in child.py, routing.py, news.py and summary.py.
+in child.py, routing.py, news.py, transports.py and summary.py.
 """
 
 import logging
@@ -39,6 +39,7 @@ from autosyncd.supervisor.reading import Reading
 from autosyncd.supervisor.repositories import Repositories
 from autosyncd.supervisor.signals import Signals
 from autosyncd.supervisor.summary import summary
+from autosyncd.supervisor.transports import Transports
 
 if TYPE_CHECKING:
     from autosyncd.model import OutsideConfig
@@ -69,7 +70,7 @@ class Supervisor:
         self._pulse = Pulse(notifier, clock.now(), frame.ready_after)
         self._reading = Reading(frame.read, frame.watch, self._herald)
         self._outside: OutsideConfig | None = None
-        self._away: dict[str, str] = {}
+        self._transports = Transports()
         self._stopping = False
         self.anew = False
         """The program was replaced: once this one has ended, the new one is to be started."""
@@ -109,6 +110,7 @@ class Supervisor:
             self._repositories.deadline(),
             self._pulse.deadline(),
             self._reading.deadline(),
+            self._transports.deadline(),
         )
         longest = GIVE_UP / 8 if self._stopping else LONGEST_SELECT
         return min(max(due - clock.now(), 0.0), longest)
@@ -116,14 +118,15 @@ class Supervisor:
     def _tick(self) -> None:
         self._children.tick()
         self._repositories.tick()
+        self._transports.tick(clock.now())
         if clock.now() >= self._reading.deadline():
             self._reload(asked=False)
         if self._stopping and not any(self._lives(key) for key in self._workers()):
             self._children.stop(MESSENGER)
 
     def _beat(self) -> None:
-        apart = [f"{name}: {reason}" for name, reason in sorted(self._away.items())]
-        text = summary(self._repositories.lines(), self._reading.problems, apart)
+        away = self._transports.away()
+        text = summary(self._repositories.lines(), self._reading.problems, away)
         if self._stopping:
             text = "starting anew, since it was upgraded" if self.anew else "stopping"
         self._herald.summary(text)
@@ -148,6 +151,7 @@ class Supervisor:
         changed = self._apply(self._reading.again())
         record.of_reload(before, (line.name for line in self._repositories.lines()))
         if asked:
+            self._transports.begin_anew()
             self._repositories.retry()
             self._repositories.pass_on(Retry())
             self._children.retry([MESSENGER])
@@ -164,7 +168,7 @@ class Supervisor:
             return True
         if another:
             self._outside = config.outside
-            self._away.clear()
+            self._transports.forget()
             self._herald.readdress()
             entry = partial(self._frame.entries.messenger, config.outside)
             self._children.keep(MESSENGER, MESSENGER, entry, self._frame.messenger_limits)
@@ -195,10 +199,10 @@ class Supervisor:
         if after.life is Life.STARTING:
             self._herald.renew()
         elif after.life is Life.RUNNING:
-            self._away.pop(MESSENGER, None)
+            self._transports.lives(MESSENGER)
         elif after.life in (Life.BACKOFF, Life.FATAL):
             text = f"its process {news.ending(after)}"
-            self._away = {MESSENGER: text}
+            self._transports.died(MESSENGER, text)
             log.warning("messenger: %s", text, extra=fields(event=Event.CHILD_DIED))
 
     def _begins_anew(self) -> bool:
@@ -230,15 +234,9 @@ class Supervisor:
                 self._repositories.hears = True
                 self._pull_all()
             case TransportChanged():
-                self._transport(report)
+                self._transports.changed(report, clock.now())
             case _ if report != Alive():
                 log.debug("%s", cut(repr(report)))
-
-    def _transport(self, report: TransportChanged) -> None:
-        record.of_transport(report)
-        self._away.pop(report.transport, None)
-        if not report.online:
-            self._away[report.transport] = report.reason or "not connected"
 
     def _pull_all(self) -> None:
         chance = SystemRandom()

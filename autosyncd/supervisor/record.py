@@ -1,4 +1,4 @@
-"""What the journal hears of the workers' and the messenger's reports: each thing once.
+"""What the journal hears of the workers' reports: each thing once.
 
 A worker that halts or fails says why twice, as a problem and then as the reason of its status. So a
 problem waits a moment for such a status, and where it comes the two are one line.
@@ -19,9 +19,6 @@ from autosyncd.link.messages import (
     Solved,
     StatusChanged,
     cut,
-)
-from autosyncd.link.outside import (
-    TransportChanged,
 )
 from autosyncd.model import Status
 from autosyncd.service.event import Event, of_problem
@@ -129,13 +126,3 @@ def of_reload(before: Iterable[str], after: Iterable[str]) -> None:
         log.info("added to the configuration", extra=fields(repo=repo, event=Event.ADDED))
     for repo in sorted(old - new):
         log.info("removed from the configuration", extra=fields(repo=repo, event=Event.REMOVED))
-
-
-def of_transport(report: TransportChanged) -> None:
-    """A transport came or went."""
-    event = Event.TRANSPORT if report.online else Event.TRANSPORT_DOWN
-    extra = fields(event=event, peer=report.transport)
-    if report.online:
-        log.info("%s is online", report.transport, extra=extra)
-    else:
-        log.warning("%s is not online: %s", report.transport, report.reason, extra=extra)
