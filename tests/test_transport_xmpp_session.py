@@ -403,9 +403,12 @@ def test_a_ping_waits_for_nothing(stage):
     assert "urn:xmpp:ping" in stage.written[-1]
 
 
-def test_a_branch_that_xml_can_not_carry_is_any_branch(stage):
+@pytest.mark.parametrize(
+    "branch", ["caf\udce9", "a\xa0b", "\N{WOMAN}\u200d\N{PERSONAL COMPUTER}", "x" * 256]
+)
+def test_a_branch_that_the_others_would_not_take_for_one_is_any_branch(stage, branch):
     stage.hears(here(DESKTOP))
-    stage.announce(replace(NOTES, branch="caf\udce9"))
+    stage.announce(replace(NOTES, branch=branch))
     stage.announce(replace(NOTES, branch="a'<&>\"b"))
     (text,) = stage.later()
     stage.hears(text.replace("<message ", f"<message from='{DESKTOP}' "))

@@ -17,6 +17,7 @@ from autosyncd.transport.xmpp.stanzas import (
     NOTICES_LIMIT,
     NS,
     bare,
+    is_readable,
 )
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ CLIENT = "jabber:client"
 FORWARD = "urn:xmpp:forward:0"
 DELAYS = ("{urn:xmpp:delay}delay", "{jabber:x:delay}x")
 CHANNELS_LIMIT = 12
-BRANCH_LIMIT = 255
 PART_LIMIT = 1023
 """Bytes of each of the three parts of a full JID (RFC 7622, section 3.1)."""
 
@@ -159,7 +159,7 @@ def _read_notice(xml: "Element") -> HeardNotice | Drop:
     head, branch = xml.get("h", ""), xml.get("b", "")
     if head and not HEAD.fullmatch(head):
         return Drop.STRANGE_HEAD
-    if len(branch) > BRANCH_LIMIT or not (branch.isprintable() or not branch):
+    if not is_readable(branch):
         return Drop.STRANGE_BRANCH
     return HeardNotice(channels, branch, head)
 

@@ -34,6 +34,8 @@ NOTICES_LIMIT = 100
 """Notices of one stanza."""
 PER_NOTICE = 8
 """Channels of one notice that are handed on."""
+BRANCH_LIMIT = 255
+"""Characters of a branch in a notice."""
 MANY_DIGITS, MANY_LIMIT = 6, 1000
 """Hex digits of each of many channels, and how many those may be. Of 400 channels here and 400 there
 one is taken for another every hundredth time: a fetch in vain."""
@@ -58,6 +60,11 @@ def quoted(text: str) -> str:
     return text.replace("\t", "&#9;").replace("\n", "&#10;").replace("\r", "&#13;")
 
 
+def is_readable(branch: str) -> bool:
+    """Whether those who hear it take it for a branch; what does not print is left to forgers."""
+    return len(branch) <= BRANCH_LIMIT and branch.isprintable()
+
+
 def presence(daemon: str, to: str = "", *, answer: bool = False) -> str:
     """We are here. A negative priority: no message of the person's friends comes to us.
 
@@ -77,9 +84,8 @@ def absence(to: str) -> str:
 def entry(notice: "PushNotice") -> str:
     """One notice, with all that can save the others a look at their remote."""
     known = f"<n c='{' '.join(channel[:PREFIX] for channel in notice.channels)}'"
-    branch = notice.branch
-    if branch and not NOT_XML.search(branch):  # else any branch must do
-        known += f" b='{quoted(branch)}'"
+    if notice.branch and is_readable(notice.branch):  # else any branch must do
+        known += f" b='{quoted(notice.branch)}'"
     if HEAD.fullmatch(notice.head):
         known += f" h='{notice.head}'"
     return known + "/>"
