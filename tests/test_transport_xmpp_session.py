@@ -671,8 +671,9 @@ def test_a_flood_of_a_stranger_is_two_lines_in_the_log(monkeypatch, caplog):
             machine.received(client(said(MALLORY)))
             moment += 0.1
         assert len(caplog.records) == 1
-        moment += 20
-        machine.received(client("<iq type='result' id='ping1'/>"))
+        assert machine._due() == 1060.0, "nothing else has to come for the second one"
+        moment = 1060.0
+        machine._tick()
 
     asyncio.run(play())
     first, second = (record.getMessage() for record in caplog.records)
@@ -680,3 +681,18 @@ def test_a_flood_of_a_stranger_is_two_lines_in_the_log(monkeypatch, caplog):
     assert (
         second == "XMPP: not obeyed: from somebody who is not trusted: 499 more in the last minute"
     )
+
+
+def test_each_notice_of_a_stanza_is_counted(monkeypatch, caplog):
+    caplog.set_level(logging.INFO, "autosyncd")
+    monkeypatch.setattr(clock, "now", lambda: 1000.0)
+
+    async def play() -> None:
+        machine = transport()
+        text = headline(OWN, ["<n c='?'/>"] * 30)
+        for _ in range(2):
+            machine.received(client(text.replace("<message ", f"<message from='{DESKTOP}' ", 1)))
+        (line,) = machine._complaints.due(now=1060.0)
+        assert line.endswith("can't be read: 30 more in the last minute")
+
+    asyncio.run(play())

@@ -13,10 +13,10 @@ class Complaints:
         self._until: dict[str, float] = {}
         self._held_back: Counter[str] = Counter()
 
-    def note(self, kind: str, *, now: float) -> bool:
+    def note(self, kind: str, *, now: float, times: int = 1) -> bool:
         """Whether to log this one; else it is counted. `kind` is a phrase for the log."""
         if kind in self._until:
-            self._held_back[kind] += 1
+            self._held_back[kind] += times
             return False
         self._until[kind] = now + COMPLAIN_EVERY
         return True

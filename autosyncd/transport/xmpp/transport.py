@@ -131,11 +131,14 @@ class XmppTransport(LivingTransport):
         super()._obey(command)
 
     def _due(self) -> float:
-        return inf if self._session is None else self._session.due(now=clock.now())
+        complain = self._complaints.deadline()
+        speak = inf if self._session is None else self._session.due(now=clock.now())
+        return speak if complain is None else min(speak, complain)
 
     def _tick(self) -> None:
         if self._session is not None:
             self._session.flush(now=clock.now())
+        self._complain()
         super()._tick()
 
     # What the attempt and its client tell (attempt.py: Patron)
@@ -186,6 +189,6 @@ class XmppTransport(LivingTransport):
         for kind, count in self._dropped.items():
             if kind in ORDINARY:
                 log.debug("XMPP: %d stanzas: %s", count, kind.value)
-            elif self._complaints.note(kind.value, now=now):
+            elif self._complaints.note(kind.value, now=now, times=count):
                 log.info("XMPP: %d stanzas or notices not obeyed: %s", count, kind.value)
         self._dropped.clear()
