@@ -174,6 +174,24 @@ def test_three_servers_that_are_silent_have_no_more_time_than_one(
         assert server.record.connections == 3
 
 
+def test_a_file_of_authorities_that_goes_during_an_attempt_does_not_end_it(tmp_path: Path) -> None:
+    """Whoever renews it takes the old one away first."""
+
+    async def lookup(name: str) -> list[SrvRecord]:
+        await asyncio.to_thread(Path(server.ca).unlink, missing_ok=True)
+        return [] if "xmpps" in name else [SrvRecord(0, 0, server.ip, server.port)]
+
+    async def play() -> None:
+        machine = Machine(server, f"{USER}@{HOST}", PASSWORD)
+        machine.transport._config = replace(machine.transport._config, server=None)
+        machine.transport._lookup = lookup
+        async with machine:
+            await machine.ready()
+
+    with LyingServer(Lie.NONE, tmp_path) as server:
+        asyncio.run(play())
+
+
 def test_a_server_may_have_an_address_of_version_6(tmp_path: Path) -> None:
     async def play() -> None:
         async with Machine(server, f"{USER}@{HOST}", PASSWORD) as machine:

@@ -3,6 +3,7 @@
 import asyncio
 from typing import TYPE_CHECKING, Protocol
 
+from autosyncd import clock
 from autosyncd.transport import connection as life
 from autosyncd.transport import credentials, events
 from autosyncd.transport.tls import client_context
@@ -37,23 +38,22 @@ async def converse(
         return events.Unacceptable(password.reason, asked=password.asked)
     owner.underway(life.CONNECT_WITHIN)
     try:
-        client_context(config.ca_file)
+        context = client_context(config.ca_file)
     except OSError as error:
         return events.Unacceptable(error.strerror or str(error))
     ending: events.Event | None = None
-    loop = asyncio.get_running_loop()
-    over_at = loop.time() + ATTEMPT_WITHIN
+    over_at = clock.now() + ATTEMPT_WITHIN
     domain = config.jid.rpartition("@")[2]
     found = await servers.find(domain, config.server, lookup)
     for place, server in enumerate(found):
-        left = max(over_at - loop.time(), 0.0)
+        left = max(over_at - clock.now(), 0.0)
         patience = min(SPEAK_WITHIN, left / (len(found) - place))
         owner.underway(min(life.CONNECT_WITHIN, left))
         # A client is used once, whatever comes of it.
         client = Client(
             f"{config.jid}/{resource}",
             password.text,
-            client_context(config.ca_file),
+            context,
             owner,
             allow_plain=config.allow_plain,
         )
