@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from autosyncd import clock
 from autosyncd.model import Channel, FanoutConfig, PushNotice, TreeId
 from autosyncd.transport import base, connection
 from autosyncd.transport.fanout import FanoutTransport
@@ -41,6 +42,9 @@ class Recorder:
 
     async def next(self) -> tuple[str, object]:
         return await asyncio.wait_for(self.told.get(), SECONDS)
+
+    def alarm(self, text: str) -> None:
+        self.told.put_nowait(("alarm", text))
 
     async def session(self) -> None:
         """A new session begins, and nothing else happens before."""
@@ -397,8 +401,13 @@ def test_tls_refuses_who_cannot_prove_it(
     certificate(tmp_path, "another")
 
     async def story(port: int) -> None:
-        async with running(port, ca_file=tmp_path / f"{trusted}.crt") as (_, own):
-            assert reason in await own.offline()
+        async with running(port, ca_file=tmp_path / f"{trusted}.crt") as (here, own):
+            text = await own.offline()
+            assert reason in text
+            assert await own.next() == ("alarm", text), "it won't get better by itself"
+            due = connection.deadline(here._connection)
+            assert due is not None
+            assert due > clock.now() + 2 * connection.BACKOFF_LONGEST, "nor soon"
 
     with ReflectorProcess("--cert", str(cert), "--key", str(key)) as reflector:
         asyncio.run(story(reflector.port))

@@ -6,6 +6,7 @@ configured: a server that can't speak it is an error, never a reason to go on wi
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Mapping
 from contextlib import suppress
 
@@ -84,14 +85,21 @@ class FanoutTransport(LivingTransport):
 
     # One session
 
-    async def _converse(self) -> events.Lost:
+    async def _converse(self) -> events.Event:
+        try:
+            context = client_context(self._config.ca_file) if self._config.tls else None
+        except OSError as error:
+            return events.Unacceptable(in_words(error))
+        return await self._talk(context)
+
+    async def _talk(self, context: ssl.SSLContext | None) -> events.Event:
         writer: asyncio.StreamWriter | None = None
         try:
             reader, writer = await asyncio.open_connection(
                 self._config.host,
                 self._config.port,
                 limit=LINE_LIMIT,
-                ssl=client_context(self._config.ca_file) if self._config.tls else None,
+                ssl=context,
                 happy_eyeballs_delay=life.TRY_NEXT_ADDRESS_AFTER,
             )
             if (trouble := flaw_of_greeting(await reader.readuntil(b"\n"))) is not None:
@@ -104,6 +112,8 @@ class FanoutTransport(LivingTransport):
             return events.Lost(f"it sent a line of more than {LINE_LIMIT} bytes")
         except asyncio.IncompleteReadError:
             return events.Lost("it closed the connection")
+        except ssl.SSLCertVerificationError as error:
+            return events.Unacceptable(in_words(error))
         except (OSError, UnicodeError) as error:
             return events.Lost(in_words(error))
         finally:
