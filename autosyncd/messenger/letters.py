@@ -2,8 +2,8 @@
 
 A letter leaves the machine and rings a telephone, so there are few: what comes within some seconds
 goes into one, at most one goes a minute and ten an hour, and what does not fit is counted in the
-next. The same text is not written again within an hour, nor what was withdrawn before its letter
-went. No letter holds a user or a password of an address.
+next. The same text is not written again within an hour, unless it was over in between; what is over
+before its letter goes is not written at all. No letter holds a user or a password of an address.
 """
 
 from collections.abc import Mapping

@@ -99,7 +99,7 @@ Event = (
 
 @dataclass(frozen=True, slots=True)
 class Connect:
-    """Begin an attempt; it ends in Greeted, Lost or Refused."""
+    """Begin an attempt; it comes to Greeted, or ends in Lost, Refused, Unacceptable or Displaced."""
 
 
 @dataclass(frozen=True, slots=True)
