@@ -43,6 +43,8 @@ from autosyncd.messenger.commands import (
 from autosyncd.messenger.interests import union
 from autosyncd.messenger.letters import Letters
 from autosyncd.messenger.printable import printable
+from autosyncd.model import Channel
+from autosyncd.transport.base import Interest
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,8 @@ class Outside:
     """The name people see → the supervisor's."""
     subscriptions: Mapping[str, Subscribe] = field(default_factory=lambda: MappingProxyType({}))
     """By the supervisor's names."""
+    wanted: Mapping[Channel, Interest] = field(default_factory=lambda: MappingProxyType({}))
+    """All of these together: made when one changes, since each notice that comes is held against it."""
     summary: str = ""
     bubbles: Bubbles = field(default_factory=Bubbles)
     letters: Letters | None = None
@@ -181,8 +185,9 @@ def _subscribe(state: Outside, wish: Subscribe) -> Answer:
     wishes = {name: old for name, old in state.subscriptions.items() if name != wish.repository}
     if wish.channels:
         wishes[wish.repository] = wish
-    before, after = union(state.subscriptions.values()), union(wishes.values())
-    return replace(state, subscriptions=wishes), (Listen(after),) if after != before else ()
+    wanted = union(wishes.values())
+    commands = (Listen(wanted),) if wanted != state.wanted else ()
+    return replace(state, subscriptions=wishes, wanted=wanted), commands
 
 
 def _ordered(state: Outside, message: Subscribe | Tell | Retry | Shutdown) -> Answer:
@@ -200,7 +205,7 @@ def _ordered(state: Outside, message: Subscribe | Tell | Retry | Shutdown) -> An
 def _reported(state: Outside, message: Heard | Asked) -> Answer:
     match message:
         case Heard():
-            heard = believable(message, union(state.subscriptions.values()))
+            heard = believable(message, state.wanted)
             return state, (PassUp(heard),) if heard else ()
         case Asked(repository=""):
             return state, (PassUp(message),)
