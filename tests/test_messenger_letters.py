@@ -56,6 +56,12 @@ def test_a_letter_says_which_machine_and_what() -> None:
     assert play((0, alert(text="x: y", title="x"))) == [(GATHER, head + "x: y")]
 
 
+def test_a_beat_before_its_time_sends_nothing() -> None:
+    state = letters.alerted(Letters("bob@example.org", "laptop"), alert(), 0)
+    assert letters.ripened(state, GATHER - 1) == (state, ())
+    assert letters.ripened(Letters("bob@example.org", "laptop"), 100)[1] == ()
+
+
 def test_what_comes_together_goes_together_and_the_newest_of_a_kind_counts() -> None:
     seen = play((0, alert("a", "old")), (1, alert("b")), (2, alert("a", "new")))
     assert [(at, text.splitlines()[1:]) for at, text in seen] == [
