@@ -49,6 +49,25 @@ def test_an_edit_travels_between_two_trees_of_one_daemon(tmp_path: Path) -> None
     assert "Autosync-Tree: " in message
 
 
+def test_a_history_that_was_joined_of_many_is_synced_like_any_other(tmp_path: Path) -> None:
+    """Each root is a channel of its own, and 70 of them are more than one message holds."""
+    shared = hub(tmp_path)
+    one = clone(shared, tmp_path / "laptop-notes")
+    empty = git(one, "hash-object", "-wt", "tree", "/dev/null").strip()
+    roots = [git(one, "commit-tree", empty, "-m", f"{n}").strip() for n in range(70)]
+    parents = (word for root in roots for word in ("-p", root))
+    git(
+        one, "reset", "-q", "--hard", git(one, "commit-tree", empty, *parents, "-m", "join").strip()
+    )
+    git(one, "push", "-q", "origin", "main")
+    other = clone(shared, tmp_path / "desktop-notes")
+    with daemon(tmp_path) as machine:
+        machine.configure({"path": str(one)}, {"path": str(other)})
+        machine.start().ready("laptop-notes", "desktop-notes")
+        (one / "todo.md").write_text("water the plants\n")
+        eventually(lambda: tree(other) == {"todo.md": b"water the plants\n"}, 15)
+
+
 def test_a_path_made_in_one_breath_is_not_missed(tmp_path: Path) -> None:
     one, other = two_trees(tmp_path)
     with daemon(tmp_path) as machine:

@@ -15,6 +15,7 @@ from xml.etree.ElementTree import Element, fromstring
 import pytest
 
 from autosyncd import clock
+from autosyncd.link.messages import CHANNELS_LIMIT
 from autosyncd.model import PushNotice, Secret, TreeId, XmppConfig
 from autosyncd.transport.base import Interest
 from autosyncd.transport.xmpp.hearing import FORWARD, Drop
@@ -401,6 +402,15 @@ def test_a_ping_waits_for_nothing(stage):
     stage.later(5)
     stage.session.ping(now=stage.now)
     assert "urn:xmpp:ping" in stage.written[-1]
+
+
+def test_all_channels_that_a_tree_may_have_are_read_in_one_notice(stage):
+    stage.hears(here(DESKTOP))
+    channels = (*(f"{number:02x}" * 32 for number in range(CHANNELS_LIMIT - 1)), CHANNEL)
+    stage.announce(replace(NOTES, channels=channels))
+    (text,) = stage.later()
+    stage.hears(text.replace("<message ", f"<message from='{DESKTOP}' "))
+    assert [notice.channels for _, notice in stage.ear.notices] == [(CHANNEL,)]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,8 @@
 Orders go down, reports go up. Each is level-triggered and idempotent: hearing it twice does no harm,
 and the newest of a kind and subject stands for those before it (that is what `subject` is for).
 Fields are str, int, float, bool, None, tuple, Enum and the frozen nouns of model.py only. Long texts
-and lists are cut by whoever makes the message, so that it fits into one pipe write (channel.py).
+and lists are cut by whoever makes the message, so that it fits into one pipe write (channel.py); an
+Identity cuts its channels itself.
 """
 
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ TEXT_LIMIT = 600
 """Characters of a text that cross a link; enough for a server's own words."""
 PATHS_LIMIT = 5
 """Names in a list that crosses a link; the count beside it tells how many there are."""
+
+CHANNELS_LIMIT = 12
+"""Channels of one tree that cross a link."""
 
 
 def cut(text: str, limit: int = TEXT_LIMIT) -> str:
@@ -120,6 +124,15 @@ class Identity(Message):
     head: str | None
     url: str = ""
     """The remote's address without credentials, for peers that speak of nothing else."""
+
+    def __post_init__(self) -> None:
+        """A history that was joined of many has a channel for the root of each: no more than fit.
+
+        They are sorted, but for SparkleShare's at the end, so that all clones keep the same.
+        """
+        if len(self.channels) > CHANNELS_LIMIT:
+            kept = (*self.channels[: CHANNELS_LIMIT - 1], self.channels[-1])
+            object.__setattr__(self, "channels", kept)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,8 +43,6 @@ REMEMBERED = 16
 """Heads per worker that are known to be merged; the newest is the last."""
 TRUSTED_BYTES = 2300
 """Room for the people who are trusted, in the one pipe write that a Subscribe has to fit into."""
-CHANNELS = 12
-"""Channels of one repository that the messenger listens to."""
 REMOTE_LENGTH = 150
 BUCKETS = 1000
 """Senders that are counted; beyond it the longest silent is forgotten."""
@@ -129,7 +127,7 @@ def subscription(config: RepoConfig, identity: Identity) -> Subscribe:
         if room >= 0:
             trust.append(person)
     remote = cut(identity.url, REMOTE_LENGTH)
-    return Subscribe(config.name, identity.channels[:CHANNELS], tuple(trust), remote)
+    return Subscribe(config.name, identity.channels, tuple(trust), remote)
 
 
 def leave(table: Table, worker: str) -> Table:
