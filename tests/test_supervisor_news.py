@@ -2,7 +2,7 @@
 
 import pytest
 
-from autosyncd.link.channel import encode
+from autosyncd.link.channel import decode, encode
 from autosyncd.link.messages import (
     Alive,
     Announce,
@@ -14,11 +14,9 @@ from autosyncd.link.messages import (
     Pulled,
     Solved,
     StatusChanged,
+    cut_paths,
 )
-from autosyncd.link.outside import (
-    Alert,
-    Withdraw,
-)
+from autosyncd.link.outside import Alert, RepositoryConflict, Withdraw
 from autosyncd.model import AlertKind, Head, RepoConfig, Status, TreeId
 from autosyncd.supervisor.child import Child, Life, Limits
 from autosyncd.supervisor.news import View, alert, lived, row, seen
@@ -54,6 +52,20 @@ def test_a_row_always_fits_into_a_link(letter):
     encode(shown)
     assert shown.path.startswith("/" + letter * 100) or letter == "\udce9"
     assert shown.path.endswith("…")
+
+
+@pytest.mark.parametrize("letter", ["x", "笔", "\U0001f600", "\udce9"])
+def test_what_others_named_at_length_fits_into_a_link_too(letter):
+    """Paths come from a merge, hosts from the commits of other machines."""
+    name = (letter * 200).encode("utf-8", "surrogatepass")[:200].decode("utf-8", "ignore")
+    config = RepoConfig("/home/a/notes", name or "n" * 200, alerts=frozenset(AlertKind))
+    conflict = Conflict(9, cut_paths((letter * 400,) * 9))
+    decode(encode(conflict))
+    decode(encode(RepositoryConflict(config.name, conflict.paths)))
+    for report in (conflict, Pulled(Head("main", "h"), 9, (letter * 1200,) * 3)):
+        told = alert(config, report)
+        assert isinstance(told, Alert)
+        assert decode(encode(told)) == told
 
 
 @pytest.mark.parametrize(

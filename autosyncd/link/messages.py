@@ -15,6 +15,8 @@ TEXT_LIMIT = 600
 """Characters of a text that cross a link; enough for a server's own words."""
 PATHS_LIMIT = 5
 """Names in a list that crosses a link; the count beside it tells how many there are."""
+PATH_LIMIT = 150
+"""Characters of each. A character takes up to four bytes, and the name of a repository 200 more."""
 
 CHANNELS_LIMIT = 12
 """Channels of one tree that cross a link."""
@@ -27,7 +29,7 @@ def cut(text: str, limit: int = TEXT_LIMIT) -> str:
 
 def cut_paths(paths: tuple[str, ...]) -> tuple[str, ...]:
     """The first few names, each short enough; said beside a count of all."""
-    return tuple(cut(path, 200) for path in paths[:PATHS_LIMIT])
+    return tuple(cut(path, PATH_LIMIT) for path in paths[:PATHS_LIMIT])
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from autosyncd.link.messages import (
     Pulled,
     Solved,
     StatusChanged,
+    cut,
 )
 from autosyncd.link.outside import (
     Alert,
@@ -124,10 +125,11 @@ def alert(config: RepoConfig, report: Message) -> Alert | Withdraw | None:
         case Conflict(count, paths):
             what = "1 file was" if count == 1 else f"{count} files were"
             text = f"{what} changed in two places; both versions are kept: {_named(count, paths)}"
-            told = Alert(name, AlertKind.CONFLICT, "conflict", f"{name}: both versions kept", text)
+            title = f"{name}: both versions kept"
+            told = Alert(name, AlertKind.CONFLICT, "conflict", title, cut(text))
         case Pulled(_, files, hosts):
             text = f"{_files(files)} updated" + (f" from {', '.join(hosts)}" if hosts else "")
-            told = Alert(name, AlertKind.PULLED, "pulled", f"{name}: pulled", text)
+            told = Alert(name, AlertKind.PULLED, "pulled", f"{name}: pulled", cut(text))
         case Announce():
             told = Alert(name, AlertKind.PUSHED, "pushed", f"{name}: pushed", "All is pushed.")
         case _:
