@@ -583,7 +583,7 @@ def test_what_people_ask_for_reaches_the_workers(stage):
 
 @pytest.mark.parametrize("news", [Connected("fanout"), Woke(), Online(True)])
 def test_after_an_absence_every_repository_pulls_once(stage, news, monkeypatch):
-    monkeypatch.setattr("autosyncd.supervisor.repositories.SPREAD", 0.1)
+    monkeypatch.setattr("autosyncd.supervisor.dispatch.SPREAD", 0.1)
     stage.configure("notes", "other")
     stage.start()
     stage.see(lambda: len(stage.told("messenger", Subscribe)) == 2)
@@ -593,7 +593,7 @@ def test_after_an_absence_every_repository_pulls_once(stage, news, monkeypatch):
 
 
 def test_what_was_announced_before_a_repository_could_be_heard_is_pulled(stage, monkeypatch):
-    monkeypatch.setattr("autosyncd.supervisor.repositories.SPREAD", 0.1)
+    monkeypatch.setattr("autosyncd.supervisor.dispatch.SPREAD", 0.1)
     monkeypatch.setattr("autosyncd.supervisor.routing.LATER", 0.1)
     stage.configure("notes")
     stage.start()

@@ -18,7 +18,7 @@ from autosyncd.link.outside import (
     Tell,
 )
 from autosyncd.model import Channel, Head, PushNotice, RepoConfig, TreeId
-from autosyncd.supervisor import routing
+from autosyncd.supervisor import allowance, routing
 from autosyncd.supervisor.routing import Outcome, Table, announce, heard, join, merged, pull_all
 
 NOTES, ROOT, OTHER = Channel("a" * 64), Channel("b" * 64), Channel("c" * 64)
@@ -96,7 +96,7 @@ def test_a_notice_without_a_head_makes_everybody_look():
 def test_what_is_dropped_has_a_named_reason(news: PushNotice, outcome: Outcome):
     table, routed = heard(household(), news, "x", 0.0)
     assert routed == routing.Routed(outcome)
-    assert table.buckets == {}  # what costs no fetch costs no token
+    assert table.allowances == {}  # what costs no fetch costs no token
 
 
 def test_a_late_notice_of_an_older_merged_head_moves_nobody():
@@ -123,7 +123,7 @@ def test_a_friend_gets_no_more_by_another_resource():
         table, routed = heard(table, notice(NOTES, head=f"x{number}"), sender, 10.0)
         outcomes.append(routed.outcome)
     assert outcomes == [Outcome.ROUTED] * 20 + [Outcome.TOO_MANY] * 10
-    assert len(table.buckets) == 1
+    assert len(table.allowances) == 1
 
 
 def test_a_flood_is_cut_to_a_burst_and_replaced_by_one_later_pull():
@@ -143,10 +143,10 @@ def test_a_flood_is_cut_to_a_burst_and_replaced_by_one_later_pull():
 
 def test_senders_that_are_counted_are_bounded():
     table = household()
-    for number in range(routing.BUCKETS + 5):
+    for number in range(allowance.COUNTED + 5):
         table, _ = heard(table, notice(NOTES), f"s{number}", 0.0)
-    assert len(table.buckets) == routing.BUCKETS
-    assert (NOTES, "s0") not in table.buckets
+    assert len(table.allowances) == allowance.COUNTED
+    assert (NOTES, "s0") not in table.allowances
 
 
 def test_pull_all_is_spread_and_given_once_a_minute():

@@ -9,43 +9,26 @@ from functools import partial
 from random import SystemRandom
 from selectors import EVENT_READ, BaseSelector, DefaultSelector
 from signal import SIGHUP, SIGINT, SIGTERM, SIGUSR1
-from typing import TYPE_CHECKING
 
 from autosyncd import clock
 from autosyncd.config.settings import Configuration
-from autosyncd.link.messages import (
-    Alive,
-    Message,
-    Online,
-    Retry,
-    Woke,
-    cut,
-)
-from autosyncd.link.outside import (
-    Asked,
-    Connected,
-    Heard,
-    TransportChanged,
-)
+from autosyncd.link.messages import Alive, Message, Online, Retry, Woke, cut
+from autosyncd.link.outside import Asked, Connected, Heard, TransportChanged
 from autosyncd.service.journal import Event, fields
 from autosyncd.service.notify import Notifier
-from autosyncd.supervisor import news, record
+from autosyncd.supervisor import record
 from autosyncd.supervisor.child import ALIVE, Child, Life
 from autosyncd.supervisor.children import Children
+from autosyncd.supervisor.dispatch import Dispatch
 from autosyncd.supervisor.frame import Frame
 from autosyncd.supervisor.herald import Herald
 from autosyncd.supervisor.pulse import Pulse
+from autosyncd.supervisor.reach import MESSENGER, Reach
 from autosyncd.supervisor.reading import Reading
 from autosyncd.supervisor.repositories import Repositories
 from autosyncd.supervisor.signals import Signals
 from autosyncd.supervisor.summary import summary
-from autosyncd.supervisor.transports import Transports
 
-if TYPE_CHECKING:
-    from autosyncd.model import OutsideConfig
-
-MESSENGER = "messenger"
-"""The messenger's key among the children; the workers' are absolute paths."""
 LONGEST_SELECT = 60.0
 OVERSLEPT = 5.0
 """Seconds beyond its time-out after which a select means that everything stood still."""
@@ -64,13 +47,15 @@ class Supervisor:
         self._selector: BaseSelector = DefaultSelector()
         self._children = Children(self._selector, self._reported, self._turned)
         self._herald = Herald(partial(self._children.post, MESSENGER))
+        self._dispatch = Dispatch(self._children, self._herald, frame.host)
         self._repositories = Repositories(
-            self._children, self._herald, frame.entries.worker, frame.limits, frame.host
+            self._children, self._herald, self._dispatch, frame.entries.worker, frame.limits
+        )
+        self._reach = Reach(
+            self._children, self._herald, frame.entries.messenger, frame.messenger_limits
         )
         self._pulse = Pulse(notifier, clock.now(), frame.ready_after)
         self._reading = Reading(frame.read, frame.watch, self._herald)
-        self._outside: OutsideConfig | None = None
-        self._transports = Transports()
         self._stopping = False
         self.anew = False
         """The program was replaced: once this one has ended, the new one is to be started."""
@@ -108,9 +93,10 @@ class Supervisor:
         due = min(
             self._children.deadline(),
             self._repositories.deadline(),
+            self._dispatch.deadline(),
             self._pulse.deadline(),
             self._reading.deadline(),
-            self._transports.deadline(),
+            self._reach.deadline(),
         )
         longest = GIVE_UP / 8 if self._stopping else LONGEST_SELECT
         return min(max(due - clock.now(), 0.0), longest)
@@ -118,15 +104,16 @@ class Supervisor:
     def _tick(self) -> None:
         self._children.tick()
         self._repositories.tick()
-        self._transports.tick(clock.now())
+        self._dispatch.tick()
+        self._reach.tick()
         if clock.now() >= self._reading.deadline():
             self._reload(asked=False)
         if self._stopping and not any(self._lives(key) for key in self._workers()):
-            self._children.stop(MESSENGER)
+            self._reach.stop()
 
     def _beat(self) -> None:
-        away = self._transports.away()
-        text = summary(self._repositories.lines(), self._reading.problems, away)
+        lines, problems = self._repositories.lines(), self._reading.problems
+        text = summary(lines, problems, self._reach.lines())
         if self._stopping:
             text = "starting anew, since it was upgraded" if self.anew else "stopping"
         self._herald.summary(text)
@@ -151,11 +138,9 @@ class Supervisor:
         changed = self._apply(self._reading.again())
         record.of_reload(before, (line.name for line in self._repositories.lines()))
         if asked:
-            self._transports.begin_anew()
             self._repositories.retry()
             self._repositories.pass_on(Retry())
-            self._children.retry([MESSENGER])
-            self._children.post(MESSENGER, Retry())
+            self._reach.retry()
         if changed or asked:
             log.info("the configuration was read again", extra=fields(event=Event.RELOADED))
         if self._pulse.ready:
@@ -163,15 +148,11 @@ class Supervisor:
 
     def _apply(self, config: Configuration) -> bool:
         self._reading.say()
-        another = self._outside != config.outside
+        another = self._reach.differs(config.outside)
         if another and self._begins_anew():
             return True
         if another:
-            self._outside = config.outside
-            self._transports.forget()
-            self._herald.readdress()
-            entry = partial(self._frame.entries.messenger, config.outside)
-            self._children.keep(MESSENGER, MESSENGER, entry, self._frame.messenger_limits)
+            self._reach.apply(config.outside)
         if self._stopping:
             return True
         return self._repositories.apply(config.repositories, config.guarded) or another
@@ -194,16 +175,9 @@ class Supervisor:
         if key != MESSENGER:
             self._repositories.turned(key, before, after)
             return
-        if after.life in (Life.STARTING, Life.BACKOFF, Life.FATAL) and self._begins_anew():
-            return
-        if after.life is Life.STARTING:
-            self._herald.renew()
-        elif after.life is Life.RUNNING:
-            self._transports.lives(MESSENGER)
-        elif after.life in (Life.BACKOFF, Life.FATAL):
-            text = f"its process {news.ending(after)}"
-            self._transports.died(MESSENGER, text)
-            log.warning("messenger: %s", text, extra=fields(event=Event.CHILD_DIED))
+        new = after.life in (Life.STARTING, Life.BACKOFF, Life.FATAL)
+        if not (new and self._begins_anew()):
+            self._reach.turned(after)
 
     def _begins_anew(self) -> bool:
         """A new messenger would be of another version than we are: whether we end for that one."""
@@ -220,7 +194,7 @@ class Supervisor:
             return
         match report:
             case Heard():
-                self._repositories.heard(report)
+                self._dispatch.heard(report)
             case Asked(verb="reload"):
                 self._reload(asked=True)
             case Asked():
@@ -231,16 +205,16 @@ class Supervisor:
                 self._repositories.pass_on(report)
                 self._pull_all()
             case Connected():
-                self._repositories.hears = True
+                self._dispatch.hears = True
                 self._pull_all()
             case TransportChanged():
-                self._transports.changed(report, clock.now())
+                self._reach.changed(report)
             case _ if report != Alive():
                 log.debug("%s", cut(repr(report)))
 
     def _pull_all(self) -> None:
         chance = SystemRandom()
-        self._repositories.pull_all([chance.random() for _ in self._workers()])
+        self._dispatch.pull_all([chance.random() for _ in self._workers()])
 
     # signals
 

@@ -1,68 +1,54 @@
-"""The supervisor's repositories: a worker each, what they report, and who is to hear of it.
+"""The supervisor's repositories: a worker each, and what is shown and told of them.
 
 A repository's key is its path, which is what a tree is known by: whatever the configuration calls
 it, there is never a second worker for one path.
 """
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from math import inf
 
 from autosyncd import clock
 from autosyncd.config.overlap import Neighbours
-from autosyncd.link.messages import (
-    Announce,
-    Conflict,
-    HeadMoved,
-    Identity,
-    Located,
-    Message,
-    cut,
-)
-from autosyncd.link.outside import (
-    Alert,
-    Asked,
-    Heard,
-    RepositoryConflict,
-    Withdraw,
-)
+from autosyncd.link.messages import Conflict, Identity, Located, Message, cut
+from autosyncd.link.outside import Alert, Asked, RepositoryConflict, Withdraw
 from autosyncd.model import AlertKind, RepoConfig, Status
 from autosyncd.service.journal import Event, fields
 from autosyncd.supervisor import news, routing
 from autosyncd.supervisor.beginning import Beginning
 from autosyncd.supervisor.child import Child, Life, Limits
 from autosyncd.supervisor.children import Children
+from autosyncd.supervisor.dispatch import Dispatch
 from autosyncd.supervisor.herald import Herald
 from autosyncd.supervisor.located import Located as Leads
 from autosyncd.supervisor.news import PROCESS, View
 from autosyncd.supervisor.record import Record
 from autosyncd.supervisor.requests import order_of
-from autosyncd.supervisor.routing import Routed, Table
 from autosyncd.supervisor.summary import Line
 from autosyncd.supervisor.whereabouts import WorkerEntry
 
-SPREAD = 5.0
-"""Seconds over which "pull all" is spread."""
 log = logging.getLogger("autosyncd")
 
 
 class Repositories:
-    """All of them. `host` is this machine's label in notices."""
+    """All of them. Reports go on to `dispatch`."""
 
     def __init__(
-        self, children: Children, herald: Herald, entry: WorkerEntry, limits: Limits, host: str
+        self,
+        children: Children,
+        herald: Herald,
+        dispatch: Dispatch,
+        entry: WorkerEntry,
+        limits: Limits,
     ) -> None:
         self._children = children
         self._herald = herald
+        self._dispatch = dispatch
         self._limits = limits
-        self._host = host
         self._views: dict[str, View] = {}
         self._leads = Leads()
         self._beginning = Beginning(children, entry, limits, self._around)
-        self._table = Table()
         self._record = Record()
-        self.hears = False
-        """Whether other machines could be heard by now, over any transport."""
 
     @property
     def answered(self) -> bool:
@@ -113,15 +99,7 @@ class Repositories:
 
     def reported(self, path: str, report: Message) -> None:
         """A worker's report. The last words of one that was replaced or removed count too."""
-        if isinstance(report, Identity):
-            if self.hears:
-                self._table = routing.may_have_missed(self._table, path, report, clock.now())
-            self._table = routing.join(self._table, path, report)
-        elif isinstance(report, HeadMoved):
-            self._table = routing.merged(self._table, path, report.head)
-        elif isinstance(report, Announce):
-            self._table, routed = routing.announce(self._table, path, report, self._host)
-            self._send(routed)
+        self._dispatch.reported(path, report)
         view = self._views.get(path)
         if view is None:
             return
@@ -164,14 +142,6 @@ class Repositories:
         elif after.life is Life.RUNNING:
             self._herald.withdraw(Withdraw(name, PROCESS))
 
-    def heard(self, report: Heard) -> None:
-        """Another machine has pushed."""
-        now = clock.now()
-        self._table, routed = routing.heard(self._table, report.notice, report.sender, now)
-        text = "a notice over %s from %s: %s"
-        log.debug(text, report.transport, report.sender, routed.outcome.value)
-        self._send(routed)
-
     def asked(self, request: Asked) -> None:
         """The person asks for something that workers do."""
         self._begun(self._beginning.all())  # all shall hear it
@@ -188,23 +158,14 @@ class Repositories:
         for path in self._views:
             self._children.post(path, message)
 
-    def pull_all(self, jitter: Sequence[float]) -> None:
-        """What was missed is unknown: every repository pulls once, spread over SPREAD seconds."""
-        self._table = routing.pull_all(self._table, clock.now(), SPREAD, jitter)
-
     def tick(self) -> None:
-        """Begin workers, give the pulls whose time has come, write what is to be written."""
+        """Begin workers, write what is to be written."""
         self._begun(self._beginning.tick())
         self._record.tick(clock.now())
-        self._table, orders = routing.due(self._table, clock.now())
-        for path, order in orders:
-            self._children.post(path, order)
 
     def deadline(self) -> float:
         """When tick() has something to do."""
-        if self._beginning.waiting:
-            return -inf
-        return min(routing.deadline(self._table), self._record.deadline())
+        return -inf if self._beginning.waiting else self._record.deadline()
 
     def close(self) -> None:
         """All workers have ended; nothing waits any more."""
@@ -240,12 +201,6 @@ class Repositories:
         if path in self._children:
             self._children.stop(path)
 
-    def _send(self, routed: Routed) -> None:
-        for path, order in routed.orders:
-            self._children.post(path, order)
-        if routed.tell is not None:
-            self._herald.tell(routed.tell)
-
     def _show(self, path: str) -> None:
         self._herald.row(news.row(self._views[path]))
 
@@ -259,4 +214,4 @@ class Repositories:
         """Forget a removed repository once its process is gone."""
         if self._children[path].life is Life.STOPPED:
             self._children.forget(path)
-            self._table = routing.leave(self._table, path)
+            self._dispatch.left(path)

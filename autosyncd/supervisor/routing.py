@@ -4,9 +4,9 @@ The table knows of every worker what its Identity said: its tree, its channels, 
 last heads that its merged history contains. `announce` and `heard` say who gets what and, where
 nobody does, the named reason; both only ever make a worker fetch from its own configured remote.
 
-Three things keep a flood of notices away from the remotes: own and known heads are dropped, a token
-bucket limits each channel and sender, and "pull all" is given at most once a minute per repository,
-spread so that not everybody fetches at once. A notice that the bucket refuses is not lost: its
+Three things keep a flood of notices away from the remotes: own and known heads are dropped, each sender
+on each channel has an allowance (allowance.py), and "pull all" is given at most once a minute per
+repository, spread so that not everybody fetches at once. A notice beyond the allowance is not lost: its
 workers are put on the list of later pulls.
 """
 
@@ -16,25 +16,14 @@ from enum import Enum
 from math import inf
 from typing import TypeVar
 
-from autosyncd.link.messages import (
-    Announce,
-    Identity,
-    PullOrder,
-    cut,
-)
-from autosyncd.link.outside import (
-    Subscribe,
-    Tell,
-)
+from autosyncd.link.messages import Announce, Identity, PullOrder, cut
+from autosyncd.link.outside import Subscribe, Tell
 from autosyncd.model import Channel, Head, PushNotice, RepoConfig, TreeId
+from autosyncd.supervisor.allowance import Allowance, ChannelSender, spend
 
 K = TypeVar("K")
 V = TypeVar("V")
 
-BURST = 20.0
-"""Notices of one sender for one channel that are obeyed at once."""
-REFILL = 0.5
-"""Notices a second after that."""
 LATER = 2.0
 """Seconds until the pull that makes up for a notice that was refused, or may have been missed."""
 PULL_EVERY = 60.0
@@ -44,8 +33,6 @@ REMEMBERED = 16
 TRUSTED_BYTES = 2300
 """Room for the people who are trusted, in the one pipe write that a Subscribe has to fit into."""
 REMOTE_LENGTH = 150
-BUCKETS = 1000
-"""Senders that are counted; beyond it the longest silent is forgotten."""
 
 
 class Outcome(Enum):
@@ -71,19 +58,11 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
-class Bucket:
-    """Tokens of one channel and sender, as of `at`."""
-
-    tokens: float
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
 class Table:
     """All that routing knows. Workers are named by a key of the caller's."""
 
     members: Mapping[str, Member] = field(default_factory=dict)
-    buckets: Mapping[tuple[Channel, str], Bucket] = field(default_factory=dict)
+    allowances: Mapping[ChannelSender, Allowance] = field(default_factory=dict)
     pulls: Mapping[str, float] = field(default_factory=dict)
     """When each worker is to pull without a known head."""
     pulled: Mapping[str, float] = field(default_factory=dict)
@@ -178,8 +157,9 @@ def heard(table: Table, notice: PushNotice, sender: str, now: float) -> tuple[Ta
     if not orders:
         return table, Routed(Outcome.KNOWN_HEAD)
     known = frozenset().union(*(table.members[key].channels for key in sharing))
-    account = sender.partition("/")[0]  # whoever changes resources gets no tokens for it
-    table, paid = _spend(table, (min(channels & known), account), now)
+    account = sender.partition("/")[0]  # whoever changes resources gets no more for it
+    allowances, paid = spend(table.allowances, (min(channels & known), account), now)
+    table = replace(table, allowances=allowances)
     if paid:
         return table, Routed(Outcome.ROUTED, orders)
     later = {key: table.pulls.get(key, now + LATER) for key, _ in orders}
@@ -231,18 +211,6 @@ def _orders(table: Table, workers: Iterable[str], head: Head) -> tuple[tuple[str
 def _with_head(member: Member, commit: str) -> Member:
     others = tuple(known for known in member.merged if known != commit)
     return replace(member, merged=(*others, commit)[-REMEMBERED:])
-
-
-def _spend(table: Table, key: tuple[Channel, str], now: float) -> tuple[Table, bool]:
-    old = table.buckets.get(key, Bucket(BURST, now))
-    tokens = min(BURST, old.tokens + max(0.0, now - old.at) * REFILL)
-    paid = tokens >= 1.0
-    # re-inserted at the end: the first in the table is the one longest silent
-    buckets = _without(table.buckets, key)
-    buckets[key] = Bucket(tokens - 1.0 if paid else tokens, now)
-    if len(buckets) > BUCKETS:
-        del buckets[next(iter(buckets))]
-    return replace(table, buckets=buckets), paid
 
 
 def _without(mapping: Mapping[K, V], key: K) -> dict[K, V]:

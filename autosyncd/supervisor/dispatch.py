@@ -1,0 +1,74 @@
+"""What workers are ordered to do since something was pushed, here or elsewhere; routing.py says who."""
+
+import logging
+from collections.abc import Sequence
+
+from autosyncd import clock
+from autosyncd.link.messages import Announce, HeadMoved, Identity, Message
+from autosyncd.link.outside import Heard
+from autosyncd.supervisor import routing
+from autosyncd.supervisor.children import Children
+from autosyncd.supervisor.herald import Herald
+from autosyncd.supervisor.routing import Routed, Table
+
+SPREAD = 5.0
+"""Seconds over which "pull all" is spread."""
+
+log = logging.getLogger("autosyncd")
+
+
+class Dispatch:
+    """To all workers, which are known by their path. `host` is this machine's label in notices."""
+
+    def __init__(self, children: Children, herald: Herald, host: str) -> None:
+        self._children = children
+        self._herald = herald
+        self._host = host
+        self._table = Table()
+        self.hears = False
+        """Whether other machines could be heard by now, over any transport."""
+
+    def reported(self, path: str, report: Message) -> None:
+        """A worker's report, which may be news to others."""
+        match report:
+            case Identity():
+                if self.hears:
+                    self._table = routing.may_have_missed(self._table, path, report, clock.now())
+                self._table = routing.join(self._table, path, report)
+            case HeadMoved(head):
+                self._table = routing.merged(self._table, path, head)
+            case Announce():
+                self._table, routed = routing.announce(self._table, path, report, self._host)
+                self._send(routed)
+
+    def heard(self, report: Heard) -> None:
+        """Another machine has pushed."""
+        now = clock.now()
+        self._table, routed = routing.heard(self._table, report.notice, report.sender, now)
+        text = "a notice over %s from %s: %s"
+        log.debug(text, report.transport, report.sender, routed.outcome.value)
+        self._send(routed)
+
+    def pull_all(self, jitter: Sequence[float]) -> None:
+        """What was missed is unknown: every repository pulls once, spread over SPREAD seconds."""
+        self._table = routing.pull_all(self._table, clock.now(), SPREAD, jitter)
+
+    def left(self, path: str) -> None:
+        """There is no such worker any more."""
+        self._table = routing.leave(self._table, path)
+
+    def tick(self) -> None:
+        """Order the pulls whose time has come."""
+        self._table, orders = routing.due(self._table, clock.now())
+        for path, order in orders:
+            self._children.post(path, order)
+
+    def deadline(self) -> float:
+        """When tick() has something to do."""
+        return routing.deadline(self._table)
+
+    def _send(self, routed: Routed) -> None:
+        for path, order in routed.orders:
+            self._children.post(path, order)
+        if routed.tell is not None:
+            self._herald.tell(routed.tell)
