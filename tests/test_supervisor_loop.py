@@ -581,6 +581,30 @@ def test_what_people_ask_for_reaches_the_workers(stage):
     stage.see(lambda: stage.told("other", SyncNow))
 
 
+def test_what_is_asked_of_a_worker_that_is_away_is_heard_by_the_next(stage):
+    """autosyncctl has said that it is paused, and whoever pauses it may do so since it dies."""
+    stage.configure("bad", "notes")
+    stage.behave("bad", "die")
+    stage.start()
+    stage.see(lambda: "bad: failed: its process ended 5 times" in stage.status())
+    stage.report("messenger", Asked("pause", "bad", "0"), Asked("resume", "bad"))
+    stage.report("messenger", Asked("pause", "bad", "60"), Asked("sync", "notes"))
+    stage.see(lambda: stage.told("notes", SyncNow))
+    stage.behave("bad", "")
+    stage.signal(signal.SIGHUP)
+    stage.see(lambda: len(stage.told("bad", Pause, Resume)) == 2)
+    resume, pause = stage.told("bad", Pause, Resume)
+    assert isinstance(resume, Resume)
+    assert abs(pause.until - time.time() - 60) < 30
+    stage.see(lambda: stage.status() == "STATUS=2 repositories, all in sync")
+    os.kill(stage.ready("bad"), signal.SIGKILL)
+    stage.see(lambda: len(stage.births("bad")) == 7)
+    stage.ready("bad")
+    stage.report("messenger", Asked("sync"))
+    stage.see(lambda: stage.told("bad", SyncNow))
+    assert len(stage.told("bad", Pause, Resume)) == 2
+
+
 @pytest.mark.parametrize("news", [Connected("fanout"), Woke(), Online(True)])
 def test_after_an_absence_every_repository_pulls_once(stage, news, monkeypatch):
     monkeypatch.setattr("autosyncd.supervisor.dispatch.SPREAD", 0.1)

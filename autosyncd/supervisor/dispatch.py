@@ -1,4 +1,8 @@
-"""What workers are ordered to do since something was pushed, here or elsewhere; routing.py says who."""
+"""What workers are ordered to do, since something was pushed (routing.py says who) or a person asks.
+
+A worker that begins looks at everything, so it needs no order of the first kind that was given before.
+Of what a person asked it knows nothing: that is kept for it.
+"""
 
 import logging
 from collections.abc import Sequence
@@ -7,6 +11,7 @@ from autosyncd import clock
 from autosyncd.link.messages import Announce, HeadMoved, Identity, Message
 from autosyncd.link.outside import Heard
 from autosyncd.supervisor import routing
+from autosyncd.supervisor.child import Child, Life
 from autosyncd.supervisor.children import Children
 from autosyncd.supervisor.herald import Herald
 from autosyncd.supervisor.routing import Routed, Table
@@ -25,6 +30,8 @@ class Dispatch:
         self._herald = herald
         self._host = host
         self._table = Table()
+        self._asked: dict[str, dict[type[Message], Message]] = {}
+        """What a person asked of workers that are not known to live, the newest of a kind last."""
         self.hears = False
         """Whether other machines could be heard by now, over any transport."""
 
@@ -53,8 +60,24 @@ class Dispatch:
         """What was missed is unknown: every repository pulls once, spread over SPREAD seconds."""
         self._table = routing.pull_all(self._table, clock.now(), SPREAD, jitter)
 
+    def asked(self, path: str, order: Message) -> None:
+        """A person asks for this; a worker that is away hears of it when it is back."""
+        if not self._children.post(path, order) or self._children[path].life is not Life.RUNNING:
+            kept = self._asked.setdefault(path, {})
+            kept.pop(type(order), None)
+            kept[type(order)] = order
+
+    def turned(self, path: str, after: Child) -> None:
+        """A change in the life of a worker's process."""
+        if after.life is Life.STARTING:
+            for order in self._asked.get(path, {}).values():
+                self._children.post(path, order)
+        elif after.life is Life.RUNNING:
+            self._asked.pop(path, None)
+
     def left(self, path: str) -> None:
         """There is no such worker any more."""
+        self._asked.pop(path, None)
         self._table = routing.leave(self._table, path)
 
     def tick(self) -> None:

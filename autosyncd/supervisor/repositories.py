@@ -123,6 +123,7 @@ class Repositories:
         if view is None:
             self._sweep(path)
             return
+        self._dispatch.turned(path, after)
         name = view.config.name
         said = news.in_trouble(view.config, before, self._limits)
         trouble = news.in_trouble(view.config, after, self._limits)
@@ -151,7 +152,7 @@ class Repositories:
             return
         for path, view in self._views.items():
             if request.repository in ("", view.config.name):
-                self._children.post(path, order)
+                self._dispatch.asked(path, order)
 
     def pass_on(self, message: Message) -> None:
         """Every worker hears this."""
