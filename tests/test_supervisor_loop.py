@@ -165,7 +165,12 @@ class Stage:
 
     def _messenger(self, outside: OutsideConfig, link: Link) -> int:
         self._say("messenger", "born")
-        link.outbox.post(Alive())
+        how = self.folder / "messenger.how"
+        behaviour = how.read_text() if how.exists() else ""
+        if behaviour == "die":
+            return 3
+        if behaviour != "silent":
+            link.outbox.post(Alive())
         return self._live("messenger", link)
 
     def _live(self, name: str, link: Link, *, deaf: bool = False) -> int:
@@ -685,6 +690,21 @@ def test_a_new_messenger_is_told_how_everything_stands(stage):
     )
     stage.see(lambda: anew(Subscribe) == [Subscribe("notes", (CHANNEL,))])
     assert len(stage.births("notes")) == 1
+
+
+@pytest.mark.parametrize(("how", "ended"), [("die", "ended with status 3"), ("silent", "did not")])
+def test_a_messenger_that_is_given_up_says_what_brings_it_back(stage, how, ended):
+    stage.messenger_limits = replace(LIMITS, silence=0.3)
+    stage.configure("notes")
+    stage.behave("messenger", how)
+    stage.start()
+    what = "messenger: its process ended 5 times within 60 s (the last one "
+    stage.see(lambda: what + ended in stage.status(), 30)
+    assert "it is tried again at the next reload" in stage.status()
+    assert f"error: {what}{ended}" in stage.log()
+    stage.behave("messenger", "")
+    stage.signal(signal.SIGHUP)
+    stage.see(lambda: stage.status() == "STATUS=1 repository, in sync")
 
 
 def test_news_wait_while_there_is_no_messenger(stage):

@@ -18,7 +18,7 @@ from autosyncd.link.messages import (
 )
 from autosyncd.link.outside import Alert, RepositoryConflict, Withdraw
 from autosyncd.model import AlertKind, Head, RepoConfig, Status, TreeId
-from autosyncd.supervisor.child import Child, Life, Limits
+from autosyncd.supervisor.child import NO_PROCESS, Child, Life, Limits
 from autosyncd.supervisor.news import View, alert, lived, row, seen
 
 CONFIG = RepoConfig("/home/a/notes", "notes")
@@ -75,6 +75,12 @@ def test_what_others_named_at_length_fits_into_a_link_too(letter):
             Child(Life.BACKOFF, wait=4, status=-9),
             Status.RETRYING,
             "its process was ended by signal 9; a new one starts in 4 s",
+            False,
+        ),
+        (
+            Child(Life.BACKOFF, wait=1, status=NO_PROCESS),
+            Status.RETRYING,
+            "its process could not be made; a new one starts in 1 s",
             False,
         ),
         (

@@ -16,6 +16,9 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from math import inf
 
+NO_PROCESS = 71
+"""The status that stands for "the system could not make the process" (EX_OSERR, sysexits.h)."""
+
 
 class Life(Enum):
     """Where a child is in its life."""
@@ -53,7 +56,7 @@ class Stimulus(Enum):
 class Exited:
     """The process is gone and reaped; a negative status is the signal that ended it.
 
-    Also what is said of a process that could not be made at all.
+    Also said, with NO_PROCESS, of one that could not be made at all.
     """
 
     status: int

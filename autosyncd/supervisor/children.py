@@ -17,11 +17,9 @@ from autosyncd.link.channel import Link
 from autosyncd.link.messages import Message, Shutdown
 from autosyncd.service.journal import Event, fields
 from autosyncd.supervisor import child as life
-from autosyncd.supervisor.child import Child, Command, Exited, Life, Limits, Stimulus
+from autosyncd.supervisor.child import NO_PROCESS, Child, Command, Exited, Life, Limits, Stimulus
 from autosyncd.supervisor.process import Entry, Process, fork_all
 
-NO_PROCESS = 71
-"""The status that stands for "the system could not make the process" (EX_OSERR, sysexits.h)."""
 HEAD_START = 2.0
 """Seconds of its grace that a child does not get told, to write its last report in."""
 

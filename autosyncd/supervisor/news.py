@@ -21,7 +21,7 @@ from autosyncd.link.outside import (
     Withdraw,
 )
 from autosyncd.model import AlertKind, RepoConfig, Status
-from autosyncd.supervisor.child import Child, Life, Limits
+from autosyncd.supervisor.child import NO_PROCESS, Child, Life, Limits
 
 PROCESS = "process"
 """Topic of the alert that a repository's own process is in trouble."""
@@ -69,7 +69,7 @@ def lived(view: View, child: Child, limits: Limits, wall: float) -> View:
         case Life.STARTING:
             return replace(view, status=Status.STARTING, reason="", since=wall, answered=False)
         case Life.BACKOFF:
-            reason = f"its process {ending(child)}; a new one starts in {child.wait:.0f} s"
+            reason = f"its process {ended(child, limits)}"
             return replace(view, status=Status.RETRYING, reason=reason, since=wall)
         case _:
             return view
@@ -78,14 +78,11 @@ def lived(view: View, child: Child, limits: Limits, wall: float) -> View:
 def in_trouble(config: RepoConfig, child: Child, limits: Limits) -> str:
     """Why a person has to look after this process, as a sentence; empty: they need not."""
     if child.life is Life.FATAL:
-        return (
-            f"its process ended {len(child.deaths)} times within {limits.within:.0f} s (the last "
-            f"one {ending(child)}); it is tried again at the next reload"
-        )
+        return f"its process {ended(child, limits)}"
     if child.stuck:
         return f"the file system of {config.name} doesn't answer; its process can't even be killed"
-    ended = child.silences - (child.life is Life.KILLING)
-    if ended > 0:  # a successor that waits in the same place says nothing either
+    killed = child.silences - (child.life is Life.KILLING)
+    if killed > 0:  # a successor that waits in the same place says nothing either
         return (
             f"its process did not answer for {limits.silence:.0f} s and was ended; perhaps the file "
             f"system of {config.path} doesn't answer"
@@ -93,8 +90,21 @@ def in_trouble(config: RepoConfig, child: Child, limits: Limits) -> str:
     return ""
 
 
-def ending(child: Child) -> str:
-    """How the last process ended, as a predicate."""
+def ended(child: Child, limits: Limits) -> str:
+    """How the process of a child in BACKOFF or FATAL ended and what comes next, as a predicate."""
+    if child.life is Life.FATAL:
+        return (
+            f"ended {len(child.deaths)} times within {limits.within:.0f} s (the last one "
+            f"{_ending(child)}); it is tried again at the next reload"
+        )
+    return f"{_ending(child)}; a new one starts in {child.wait:.0f} s"
+
+
+def _ending(child: Child) -> str:
+    if child.silences:
+        return "did not answer and was ended"
+    if child.status == NO_PROCESS:
+        return "could not be made"
     if child.status is None or child.status >= 0:
         return f"ended with status {child.status}"
     return f"was ended by signal {-child.status}"

@@ -72,9 +72,10 @@ class Reach:
         elif after.life is Life.RUNNING:
             self._transports.lives(MESSENGER)
         elif after.life in (Life.BACKOFF, Life.FATAL):
-            text = f"its process {news.ending(after)}"
+            text = f"its process {news.ended(after, self._limits)}"
             self._transports.died(MESSENGER, text)
-            log.warning("messenger: %s", text, extra=fields(event=Event.CHILD_DIED))
+            level = logging.ERROR if after.life is Life.FATAL else logging.WARNING
+            log.log(level, "messenger: %s", text, extra=fields(event=Event.CHILD_DIED))
 
     def changed(self, report: TransportChanged) -> None:
         """A transport came or went."""

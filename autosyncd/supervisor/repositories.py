@@ -127,9 +127,9 @@ class Repositories:
         name = view.config.name
         said = news.in_trouble(view.config, before, self._limits)
         trouble = news.in_trouble(view.config, after, self._limits)
-        if after.life in (Life.BACKOFF, Life.FATAL) and not after.silences:
+        if after.life is Life.BACKOFF and not after.silences:
             extra = fields(repo=name, event=Event.CHILD_DIED)
-            log.warning("the worker's process %s", news.ending(after), extra=extra)
+            log.warning("the worker's process %s", news.ended(after, self._limits), extra=extra)
         self._views[path] = news.lived(view, after, self._limits, clock.wall())
         self._show(path)
         if trouble and trouble != said:
