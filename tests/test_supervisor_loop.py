@@ -299,8 +299,8 @@ def test_ready_status_watchdog_and_a_clean_end(stage):
     stage.configure("notes", "dotfiles")
     stage.start()
     stage.see(lambda: "READY=1" in stage.systemd)
-    stage.see(lambda: stage.status() == "STATUS=2 repositories, all in sync", 2)
-    stage.see(lambda: stage.systemd.count("WATCHDOG=1") >= 3, 3)
+    stage.see(lambda: stage.status() == "STATUS=2 repositories, all in sync")
+    stage.see(lambda: stage.systemd.count("WATCHDOG=1") >= 3)
     pids = [stage.ready(name) for name in ("notes", "dotfiles", "messenger")]
     stage.see(lambda: Summary("2 repositories, all in sync") in stage.told("messenger", Summary))
     stage.signal(signal.SIGTERM)
@@ -423,10 +423,10 @@ def test_a_sigkilled_supervisor_leaves_no_process(stage):
     stage.configure(*(f"repo{number}" for number in range(5)))
     stage.start()
     pids = [stage.ready(f"repo{number}") for number in range(5)] + [stage.ready("messenger")]
-    os.kill(pids[0], signal.SIGSTOP)  # not even one that stands still
+    os.kill(pids[0], signal.SIGSTOP)  # not even one that stood still when it happened
     stage.signal(signal.SIGKILL)
     os.kill(pids[0], signal.SIGCONT)
-    eventually(lambda: not any(alive(pid) for pid in pids), 2)
+    eventually(lambda: not any(alive(pid) for pid in pids))
 
 
 def test_readiness_does_not_wait_for_a_silent_worker_for_ever(stage):
@@ -435,7 +435,7 @@ def test_readiness_does_not_wait_for_a_silent_worker_for_ever(stage):
     stage.behave("notes", "silent")
     began = time.monotonic()
     stage.start()
-    stage.see(lambda: "READY=1" in stage.systemd, 3)
+    stage.see(lambda: "READY=1" in stage.systemd)
     assert time.monotonic() - began >= 0.5
     stage.see(lambda: stage.status() == "STATUS=notes: starting")
 
@@ -454,15 +454,14 @@ def slow_forks(monkeypatch, seconds: float) -> None:
 
 def test_readiness_orders_and_the_end_do_not_wait_for_slow_forks(stage, monkeypatch):
     slow_forks(monkeypatch, 0.1)
-    names = [f"repo{number:02}" for number in range(30)]
+    names = [f"repo{number:02}" for number in range(100)]  # ten seconds and more
     stage.ready_after = 0.5
     stage.configure(*names)
     stage.start()
-    stage.see(lambda: "READY=1" in stage.systemd, 2)
-    assert sum(bool(stage.births(name)) for name in names) < 20
+    stage.see(lambda: "READY=1" in stage.systemd)
     assert "WATCHDOG=1" in stage.systemd
     stage.signal(signal.SIGTERM)
-    stage.see(lambda: not stage.process.is_alive(), 5)
+    stage.see(lambda: not stage.process.is_alive())
     assert stage.process.exitcode == 0
     assert not stage.births(names[-1])
 
@@ -897,7 +896,7 @@ def test_all_children_die_at_once_again_and_again_while_it_is_reloaded(stage):
     living = {stage.ready(name) for name in names}
     stage.see(lambda: stage.children() == living)
     stage.signal(signal.SIGTERM)
-    stage.see(lambda: not stage.process.is_alive(), 10)
+    stage.see(lambda: not stage.process.is_alive())
     assert stage.process.exitcode == 0
 
 
