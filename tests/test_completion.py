@@ -14,7 +14,7 @@ import pytest
 
 from autosyncd.__main__ import parser as service
 from autosyncd.control.cli import VERBS, parser
-from autosyncd.control.render import Repository, status_json
+from autosyncd.control.render import Row, status_json
 from autosyncd.transport.reflector import parser as reflector
 from tests.testbed import CHECKOUT, execute, require
 from tests.waiting import ready
@@ -28,7 +28,7 @@ PATIENCE = 10.0
 @pytest.fixture
 def env(tmp_path: Path) -> dict[str, str]:
     """A home, and an autosyncctl that knows three repositories."""
-    rows = [Repository(name, f"/home/{name}", "idle", "", 1.0) for name in NAMES]
+    rows = [Row(name, f"/home/{name}", "idle", "", 1.0) for name in NAMES]
     (tmp_path / "state.json").write_text(status_json("3 repositories", rows))
     program = tmp_path / "bin/autosyncctl"
     program.parent.mkdir()

@@ -5,7 +5,7 @@ from itertools import permutations
 import pytest
 
 from autosyncd.config.overlap import Neighbours, neighbours, objection, overlap
-from autosyncd.supervisor.located import Located
+from autosyncd.supervisor.leads import Leads
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_workers_come_to_what_is_known_at_once_in_whatever_order_they_begin(
 ) -> None:
     """Each begins with what is known then, and anew when the supervisor says so."""
     names = {path: path[1:] for path in PLACES}
-    known = Located()
+    known = Leads()
     said: dict[str, str] = {}
     begin, begun = list(order), 0
     while begin:

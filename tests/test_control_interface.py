@@ -9,7 +9,7 @@ from dbus_fast.aio import MessageBus
 
 from autosyncd.control.client import Client, Refused, reach
 from autosyncd.control.interface import INTERFACE, INVALID_ARGUMENT, NAME, PATH, UNKNOWN_REPOSITORY
-from autosyncd.control.render import Repository
+from autosyncd.control.render import Row
 from autosyncd.desktop.bus import CallFailed, call, leave, listen
 from autosyncd.errors import NotReachable
 from autosyncd.link.outside import (
@@ -72,7 +72,7 @@ def shown() -> set[str]:
 
 
 def test_the_table_is_shown_as_it_is(messenger: RunningMessenger):
-    expected = Repository(
+    expected = Row(
         name="笔记",
         path="/home/a/notes",
         status="halted",

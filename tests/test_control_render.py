@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autosyncd.control import render
-from autosyncd.control.render import Repository, columns, duration, exact_length, fit, length, plain
+from autosyncd.control.render import Row, columns, duration, exact_length, fit, length, plain
 
-NOTES = Repository(
+NOTES = Row(
     name="笔记",
     path="/home/a/notes",
     status="halted",
@@ -20,7 +20,7 @@ NOTES = Repository(
     head="0123456789abcdef",
     remote="origin",
 )
-DOTS = Repository("dotfiles", "/home/a/dots", "idle", "", 900.0, branch="main", remote="origin")
+DOTS = Row("dotfiles", "/home/a/dots", "idle", "", 900.0, branch="main", remote="origin")
 BOTH = [DOTS, NOTES]
 
 

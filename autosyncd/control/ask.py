@@ -11,7 +11,7 @@ from shutil import get_terminal_size
 from autosyncd import clock
 from autosyncd.control import render
 from autosyncd.control.client import Client, reach
-from autosyncd.control.render import Repository, plain
+from autosyncd.control.render import Row, plain
 from autosyncd.control.verb import DONE, PROBLEM_FOUND, WrongUsage
 
 REPAINT_EVERY = 10.0
@@ -92,7 +92,7 @@ def _say(options: Namespace, as_json: str, text: str) -> None:
     sys.stdout.flush()
 
 
-def choose(repositories: Sequence[Repository], wanted: Sequence[str]) -> list[Repository]:
+def choose(repositories: Sequence[Row], wanted: Sequence[str]) -> list[Row]:
     """The repositories of these names or paths, all if none is given. WrongUsage: no such one."""
     if not wanted:
         return list(repositories)
@@ -100,11 +100,11 @@ def choose(repositories: Sequence[Repository], wanted: Sequence[str]) -> list[Re
     return list(chosen.values())
 
 
-def _finder(repositories: Sequence[Repository]) -> Callable[[str], Repository]:
+def _finder(repositories: Sequence[Row]) -> Callable[[str], Row]:
     names = {repository.name: repository for repository in repositories}
     paths = {repository.path: repository for repository in repositories}
 
-    def find(wanted: str) -> Repository:
+    def find(wanted: str) -> Row:
         if wanted in names:
             return names[wanted]
         path = os.path.expanduser(wanted)
@@ -122,7 +122,7 @@ def _finder(repositories: Sequence[Repository]) -> Callable[[str], Repository]:
     return find
 
 
-def _around(path: str, paths: Mapping[str, Repository]) -> Repository | None:
+def _around(path: str, paths: Mapping[str, Row]) -> Row | None:
     """The repository that the path lies in."""
     while path not in paths and path != "/":
         path = os.path.dirname(path)
@@ -137,11 +137,11 @@ async def _status(options: Namespace) -> int:
     return _verdict(chosen)
 
 
-def _verdict(repositories: Sequence[Repository]) -> int:
+def _verdict(repositories: Sequence[Row]) -> int:
     return PROBLEM_FOUND if any(each.alarming for each in repositories) else DONE
 
 
-def _text(repositories: Sequence[Repository], options: Namespace) -> str:
+def _text(repositories: Sequence[Row], options: Namespace) -> str:
     now = clock.wall()
     if options.repositories and not options.watch:
         return "".join(render.card(repository, now=now) for repository in repositories)
@@ -173,9 +173,7 @@ async def _change(client: Client, seconds: float | None) -> None:
         await asyncio.wait_for(client.change(), seconds)
 
 
-def _news(
-    repositories: Sequence[Repository], told: dict[str, tuple[str, str]], options: Namespace
-) -> str:
+def _news(repositories: Sequence[Row], told: dict[str, tuple[str, str]], options: Namespace) -> str:
     """The table at first, then a line for each that does something else than was `told`."""
     news = [each for each in repositories if told.get(each.name) != (each.status, each.reason)]
     first = not told

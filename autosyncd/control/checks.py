@@ -9,7 +9,7 @@ from autosyncd.config.places import as_written
 from autosyncd.control.client import reach, system_instance
 from autosyncd.control.finding import Finding, hint, ok, problem
 from autosyncd.control.remotes import check_repository, uses_ssh
-from autosyncd.control.render import Repository as Row
+from autosyncd.control.render import Row
 from autosyncd.control.survey import counted
 from autosyncd.control.xmpp import check_account
 from autosyncd.errors import AutosyncError, NotReachable

@@ -12,7 +12,7 @@ from dbus_fast import Message, MessageType
 from dbus_fast.aio import MessageBus
 
 from autosyncd.control.interface import INTERFACE, NAME, PATH
-from autosyncd.control.render import Repository
+from autosyncd.control.render import Row
 from autosyncd.desktop.bus import (
     BUS,
     CallFailed,
@@ -79,10 +79,10 @@ class Client:
         self._bus = bus
         self._changes: asyncio.Queue[str | None] = asyncio.Queue()
 
-    async def repositories(self) -> list[Repository]:
+    async def repositories(self) -> list[Row]:
         """All repositories, by name."""
         (rows,) = await self._ask("ListRepositories", returns="aa{sv}")
-        return [_repository(row) for row in rows]
+        return [_row(row) for row in rows]
 
     async def summary(self) -> str:
         """The one line about everything."""
@@ -153,7 +153,7 @@ class Client:
             raise Refused(str(failed)) from None
 
 
-def _repository(row: dict[str, Any]) -> Repository:
+def _row(row: dict[str, Any]) -> Row:
     """A row of ListRepositories; keys this version doesn't know are left out."""
-    known = {field.name for field in fields(Repository)}
-    return Repository(**{key: value.value for key, value in row.items() if key in known})
+    known = {field.name for field in fields(Row)}
+    return Row(**{key: value.value for key, value in row.items() if key in known})

@@ -29,7 +29,7 @@ NONE_YET = "No repository is configured yet."
 
 
 @dataclass(frozen=True, slots=True)
-class Repository:
+class Row:
     """One repository as the daemon shows it; `since` is seconds since 1970."""
 
     name: str
@@ -104,15 +104,13 @@ def _pad(text: str, width: int) -> str:
     return text + " " * (width - columns(text))
 
 
-def _cells(repository: Repository, now: float) -> tuple[str, ...]:
+def _cells(repository: Row, now: float) -> tuple[str, ...]:
     since = length(now - repository.since)
     parts = (repository.name, repository.status, repository.branch, since, repository.reason)
     return tuple(plain(part) for part in parts)
 
 
-def table(
-    repositories: Sequence[Repository], *, now: float, width: int | None, colour: bool
-) -> str:
+def table(repositories: Sequence[Row], *, now: float, width: int | None, colour: bool) -> str:
     """One line a repository, and a heading. `width`: the terminal's columns, None: as they come."""
     if not repositories:
         return NONE_YET + "\n"
@@ -146,7 +144,7 @@ def _line(row: Sequence[str], widths: Sequence[int], room: int | None, *, colour
     return GAP.join([*cells, fit(row[-1], room)]).rstrip() + "\n"
 
 
-def card(repository: Repository, *, now: float) -> str:
+def card(repository: Row, *, now: float) -> str:
     """Everything about one repository, a line each; what is not known is left out."""
     branch = repository.branch
     if repository.head:
@@ -162,13 +160,13 @@ def card(repository: Repository, *, now: float) -> str:
     return f"{plain(repository.name)}\n" + "".join(lines)
 
 
-def change(repository: Repository, *, stamp: str) -> str:
+def change(repository: Row, *, stamp: str) -> str:
     """One line that says what a repository does from now on."""
     reason = f": {repository.reason}" if repository.reason else ""
     return plain(f"{stamp} {repository.name}: {repository.status}{reason}") + "\n"
 
 
-def status_json(summary: str, repositories: Sequence[Repository]) -> str:
+def status_json(summary: str, repositories: Sequence[Row]) -> str:
     """The state of everything as one line of JSON (see the module)."""
     state = {"summary": summary, "repositories": [asdict(each) for each in repositories]}
     return json.dumps(state) + "\n"

@@ -36,8 +36,8 @@ class Taken:
     """As that one wrote it down; None if no such process can be seen from here."""
 
 
-Attempt = Callable[[], int | Taken]
-"""The lock's descriptor, or who has it; OSError if no folder for it can be written to."""
+Take = Callable[[], int | Taken]
+"""take(), bound to one configuration."""
 
 
 def take(main_file: str | None, environment: Mapping[str, str]) -> int | Taken:
@@ -69,9 +69,9 @@ def _folders(environment: Mapping[str, str]) -> list[str]:
     return [os.path.join(root, "autosync") for root in roots if os.path.isabs(root)]
 
 
-def at_once(attempt: Attempt) -> int | None:
+def at_once(take: Take) -> int | None:
     """The lock, or None after it was said why there is none."""
-    got = _tried(attempt)
+    got = _tried(take)
     if isinstance(got, int):
         return got
     text = f"{got.text}, so this one ends."
@@ -79,7 +79,7 @@ def at_once(attempt: Attempt) -> int | None:
     return None
 
 
-def wait(attempt: Attempt, notifier: Notifier) -> int | None:
+def wait(take: Take, notifier: Notifier) -> int | None:
     """The lock, as soon as it can be had; None if SIGTERM or SIGINT came first.
 
     systemd hears that the service is up: a start that never ends would be cut off.
@@ -88,7 +88,7 @@ def wait(attempt: Attempt, notifier: Notifier) -> int | None:
     said = ""
     gone: int | None = None
     with Signals() as signals:
-        while not isinstance(got := _tried(attempt), int):
+        while not isinstance(got := _tried(take), int):
             text = f"{got.text}; {got.what_next}."
             if text != said:
                 said = text
@@ -112,9 +112,9 @@ class _Hindrance:
     holder: int | None = None
 
 
-def _tried(attempt: Attempt) -> int | _Hindrance:
+def _tried(take: Take) -> int | _Hindrance:
     try:
-        got = attempt()
+        got = take()
     except OSError as reason:
         tried = f"it is tried again every {AGAIN:.0f} seconds"
         return _Hindrance(f"No lock can be taken ({reason})", tried)

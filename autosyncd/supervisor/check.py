@@ -1,33 +1,26 @@
 """autosyncd --check: what the configuration comes to, as the service would read it."""
 
 import json
-import os
 import sys
 
 from autosyncd.config.asjson import as_json, refused
 from autosyncd.config.describe import describe
 from autosyncd.config.given import ConfigProblem
-from autosyncd.config.load import load, with_links
-from autosyncd.config.places import as_written
+from autosyncd.config.load import with_links
 from autosyncd.config.settings import Configuration
 from autosyncd.errors import ConfigError
 from autosyncd.service.journal import printable
+from autosyncd.supervisor.reading import read
 
 EX_CONFIG = 78
 """Exit status: the configuration is at fault (sysexits.h); systemd does not try again."""
-
-
-def reading(main_file: str | None, etc: str, previous: Configuration | None) -> Configuration:
-    """The configuration. Nobody looks at a repository's path here: that may take for ever, and a
-    worker does it."""
-    return load(main_file, previous=previous, environment=os.environ, etc=etc, real=as_written)
 
 
 def check(main_file: str | None, etc: str, *, origin: bool = False, in_json: bool = False) -> int:
     """Show every problem of the configuration, and which repositories it comes to; with `origin`
     where each setting was made."""
     try:
-        config = with_links(reading(main_file, etc, None))
+        config = with_links(read(main_file, etc, None))
     except ConfigError as reason:
         _refuse(str(reason), main_file or "", in_json=in_json)
         return EX_CONFIG

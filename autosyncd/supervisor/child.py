@@ -119,10 +119,10 @@ class Child:
     """How the last process ended."""
 
 
-Step = tuple[Child, tuple[Command, ...]]
+Answer = tuple[Child, tuple[Command, ...]]
 
 
-def step(child: Child, event: Event, now: float, limits: Limits) -> Step:
+def step(child: Child, event: Event, now: float, limits: Limits) -> Answer:
     """What becomes of the child, and what is to be done."""
     if isinstance(event, Exited):
         return _exited(child, event.status, now, limits)
@@ -159,7 +159,7 @@ def deadline(child: Child, limits: Limits) -> float:
             return inf
 
 
-def _tick(child: Child, now: float, limits: Limits) -> Step:
+def _tick(child: Child, now: float, limits: Limits) -> Answer:
     if now < deadline(child, limits):
         return child, ()
     match child.life:
@@ -174,14 +174,14 @@ def _tick(child: Child, now: float, limits: Limits) -> Step:
             return _start(child, now)
 
 
-def _start(child: Child, now: float) -> Step:
+def _start(child: Child, now: float) -> Answer:
     fresh = replace(
         child, life=Life.STARTING, since=now, heard=now, answered=None, asked=False, stuck=False
     )
     return fresh, (Command.FORK,)
 
 
-def _wanted(child: Child, now: float) -> Step:
+def _wanted(child: Child, now: float) -> Answer:
     match child.life:
         case Life.STOPPED | Life.FATAL:
             return _start(replace(child, wanted=True, wait=0.0, deaths=(), silences=0), now)
@@ -189,7 +189,7 @@ def _wanted(child: Child, now: float) -> Step:
             return replace(child, wanted=True), ()
 
 
-def _unwanted(child: Child, now: float) -> Step:
+def _unwanted(child: Child, now: float) -> Answer:
     child = replace(child, wanted=False)
     match child.life:
         case Life.STARTING | Life.RUNNING:
@@ -210,7 +210,7 @@ def _reported(child: Child, now: float) -> Child:
     return child
 
 
-def _exited(child: Child, status: int, now: float, limits: Limits) -> Step:
+def _exited(child: Child, status: int, now: float, limits: Limits) -> Answer:
     if child.life not in ALIVE:
         return child, ()
     silences = child.silences if child.life is Life.KILLING else 0

@@ -11,9 +11,10 @@ from autosyncd.errors import ConfigError, WatchLimit
 from autosyncd.service import journal
 from autosyncd.service.notify import Notifier
 from autosyncd.supervisor import alone
-from autosyncd.supervisor.check import EX_CONFIG, check, reading
+from autosyncd.supervisor.check import EX_CONFIG, check
 from autosyncd.supervisor.frame import Entries, Frame
 from autosyncd.supervisor.loop import Supervisor
+from autosyncd.supervisor.reading import read
 from autosyncd.supervisor.signals import ignore_wishes
 from autosyncd.supervisor.upgrade import Program
 
@@ -48,13 +49,13 @@ def run(options: Options) -> int:
     journal.install(options.verbose)
     notifier, program = Notifier(), Program()
     os.chdir("/")
-    attempt = partial(alone.take, main_file, os.environ)
+    take = partial(alone.take, main_file, os.environ)
     if notifier.is_heard:
-        lock = alone.wait(attempt, notifier)
+        lock = alone.wait(take, notifier)
         if lock is None:
             return 0
     else:
-        lock = alone.at_once(attempt)
+        lock = alone.at_once(take)
         if lock is None:
             return EX_FAILED
     try:
@@ -68,11 +69,16 @@ def run(options: Options) -> int:
 
 def serve(main_file: str | None, etc: str, notifier: Notifier, program: Program) -> int:
     """Set the loop into the real thing and run it."""
-    read = partial(reading, main_file, etc)
     # its INotify() comes before the first fork, because the very first one runs ldconfig (ctypes)
     watch = _watch(main_file, etc)
     host = os.uname().nodename
-    frame = Frame(read=read, entries=entries(), host=host, watch=watch, upgraded=program.upgraded)
+    frame = Frame(
+        read=partial(read, main_file, etc),
+        entries=entries(),
+        host=host,
+        watch=watch,
+        upgraded=program.upgraded,
+    )
     gc.collect()
     gc.freeze()  # so that no collection in a child writes to the pages it shares with the others
     supervisor = Supervisor(frame, notifier)

@@ -1,19 +1,17 @@
 """The configuration that holds: when it is to be read again, and what is said of it."""
 
 import logging
+import os
 from collections.abc import Callable
 from math import inf
 
 from autosyncd import clock
+from autosyncd.config.load import load
+from autosyncd.config.places import as_written
 from autosyncd.config.settings import Configuration
 from autosyncd.errors import WatchLimit
-from autosyncd.link.messages import (
-    cut,
-)
-from autosyncd.link.outside import (
-    Alert,
-    Withdraw,
-)
+from autosyncd.link.messages import cut
+from autosyncd.link.outside import Alert, Withdraw
 from autosyncd.model import AlertKind
 from autosyncd.service.journal import Event, fields
 from autosyncd.supervisor.frame import Watch
@@ -24,6 +22,12 @@ SETTLE = 0.5
 TOPIC = "configuration"
 
 log = logging.getLogger("autosyncd")
+
+
+def read(main_file: str | None, etc: str, previous: Configuration | None) -> Configuration:
+    """The configuration. Nobody looks at a repository's path here: that may take for ever, and a
+    worker does it."""
+    return load(main_file, previous=previous, environment=os.environ, etc=etc, real=as_written)
 
 
 class Reading:

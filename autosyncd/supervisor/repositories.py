@@ -20,7 +20,7 @@ from autosyncd.supervisor.child import Child, Life, Limits
 from autosyncd.supervisor.children import Children
 from autosyncd.supervisor.dispatch import Dispatch
 from autosyncd.supervisor.herald import Herald
-from autosyncd.supervisor.located import Located as Leads
+from autosyncd.supervisor.leads import Leads
 from autosyncd.supervisor.news import PROCESS, View
 from autosyncd.supervisor.record import Record
 from autosyncd.supervisor.requests import order_of

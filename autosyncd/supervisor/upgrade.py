@@ -13,10 +13,9 @@ import sys
 import autosyncd
 from autosyncd.service.notify import Notifier
 
-Stamp = tuple[int, int, int]
 
-
-def _stamp() -> Stamp | None:
+def _stamp() -> tuple[int, int, int] | None:
+    """Tells one version of the program's files from another; None: there are none now."""
     try:
         found = os.stat(autosyncd.__file__)
     except OSError:

@@ -11,7 +11,7 @@ from autosyncd.config.overlap import Neighbours, neighbours, objection, overlap
 
 
 @dataclass(slots=True)
-class Located:
+class Leads:
     """For all repositories of one supervisor; their paths are in the configuration's order."""
 
     guarded: Mapping[str, str] = field(default_factory=dict)
