@@ -19,7 +19,7 @@ from autosyncd.link.outside import (
 )
 from autosyncd.model import Channel, Head, PushNotice, RepoConfig, TreeId
 from autosyncd.supervisor import allowance, routing
-from autosyncd.supervisor.routing import Outcome, Table, announce, heard, join, merged, pull_all
+from autosyncd.supervisor.routing import Fate, Table, announce, heard, join, merged, pull_all
 
 NOTES, ROOT, OTHER = Channel("a" * 64), Channel("b" * 64), Channel("c" * 64)
 
@@ -48,16 +48,16 @@ def test_own_trees_of_a_channel_hear_each_other_and_the_others_are_told():
     assert orders(routed) == {"/copy": Head("main", "h2")}
     sent = PushNotice((NOTES, ROOT), "main", "h2", TreeId("t1"), "laptop")
     assert routed.tell == Tell(sent)
-    assert routed.outcome is Outcome.ROUTED
+    assert routed.fate is Fate.ROUTED
     # its echo, and the same news told by the other own tree, move nobody
-    assert heard(table, sent, "x", 0.0)[1].outcome is Outcome.OWN_TREE
+    assert heard(table, sent, "x", 0.0)[1].fate is Fate.OWN_TREE
     table = merged(table, "/copy", Head("main", "h2"))
     assert announce(table, "/copy", Announce(Head("main", "h2")), "laptop")[1].orders == ()
 
 
 def test_who_has_not_said_who_it_is_announces_nothing():
     _, routed = announce(Table(), "/new", Announce(Head("main", "h2")), "laptop")
-    assert (routed.outcome, routed.orders, routed.tell) == (Outcome.NO_IDENTITY, (), None)
+    assert (routed.fate, routed.orders, routed.tell) == (Fate.NO_IDENTITY, (), None)
 
 
 def test_a_tree_without_channels_tells_nobody():
@@ -84,18 +84,18 @@ def test_a_notice_without_a_head_makes_everybody_look():
 
 
 @pytest.mark.parametrize(
-    ("news", "outcome"),
+    ("news", "fate"),
     [
-        (notice(Channel("e" * 64)), Outcome.UNKNOWN_CHANNEL),
-        (notice(NOTES, tree="t4"), Outcome.OWN_TREE),
-        (notice(NOTES, branch="elsewhere"), Outcome.OTHER_BRANCH),
-        (notice(OTHER, head="d1"), Outcome.KNOWN_HEAD),
-        (notice(), Outcome.UNKNOWN_CHANNEL),
+        (notice(Channel("e" * 64)), Fate.UNKNOWN_CHANNEL),
+        (notice(NOTES, tree="t4"), Fate.OWN_TREE),
+        (notice(NOTES, branch="elsewhere"), Fate.OTHER_BRANCH),
+        (notice(OTHER, head="d1"), Fate.KNOWN_HEAD),
+        (notice(), Fate.UNKNOWN_CHANNEL),
     ],
 )
-def test_what_is_dropped_has_a_named_reason(news: PushNotice, outcome: Outcome):
+def test_what_is_dropped_has_a_named_reason(news: PushNotice, fate: Fate):
     table, routed = heard(household(), news, "x", 0.0)
-    assert routed == routing.Routed(outcome)
+    assert routed == routing.Routed(fate)
     assert table.allowances == {}  # what costs no fetch costs no token
 
 
@@ -117,22 +117,22 @@ def test_another_branch_or_tree_forgets_what_was_merged():
 
 
 def test_a_friend_gets_no_more_by_another_resource():
-    table, outcomes = household(), []
+    table, fates = household(), []
     for number in range(30):
         sender = f"bob@example.org/autosyncd-{number}"
         table, routed = heard(table, notice(NOTES, head=f"x{number}"), sender, 10.0)
-        outcomes.append(routed.outcome)
-    assert outcomes == [Outcome.ROUTED] * 20 + [Outcome.TOO_MANY] * 10
+        fates.append(routed.fate)
+    assert fates == [Fate.ROUTED] * 20 + [Fate.TOO_MANY] * 10
     assert len(table.allowances) == 1
 
 
 def test_a_flood_is_cut_to_a_burst_and_replaced_by_one_later_pull():
-    table, outcomes = household(), []
+    table, fates = household(), []
     for number in range(100):
         table, routed = heard(table, notice(NOTES, head=f"x{number}"), "mallory", 10.0)
-        outcomes.append(routed.outcome)
-        assert bool(routed.orders) == (routed.outcome is Outcome.ROUTED)
-    assert outcomes == [Outcome.ROUTED] * 20 + [Outcome.TOO_MANY] * 80
+        fates.append(routed.fate)
+        assert bool(routed.orders) == (routed.fate is Fate.ROUTED)
+    assert fates == [Fate.ROUTED] * 20 + [Fate.TOO_MANY] * 80
     assert routing.deadline(table) == 12.0
     table, later = routing.due(table, 12.0)
     assert later == (("/copy", PullOrder(None)), ("/notes", PullOrder(None)))

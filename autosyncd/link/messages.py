@@ -16,7 +16,8 @@ TEXT_LIMIT = 600
 PATHS_LIMIT = 5
 """Names in a list that crosses a link; the count beside it tells how many there are."""
 PATH_LIMIT = 150
-"""Characters of each. A character takes up to four bytes, and the name of a repository 200 more."""
+"""Characters of each. A character takes up to four bytes, and the name of a repository some hundred
+more."""
 
 CHANNELS_LIMIT = 12
 """Channels of one tree that cross a link."""

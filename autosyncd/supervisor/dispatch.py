@@ -53,7 +53,7 @@ class Dispatch:
         now = clock.now()
         self._table, routed = routing.heard(self._table, report.notice, report.sender, now)
         text = "a notice over %s from %s: %s"
-        log.debug(text, report.transport, report.sender, routed.outcome.value)
+        log.debug(text, report.transport, report.sender, routed.fate.value)
         self._send(routed)
 
     def pull_all(self, jitter: Sequence[float]) -> None:

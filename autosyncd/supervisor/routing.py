@@ -35,7 +35,7 @@ TRUSTED_BYTES = 2300
 REMOTE_LENGTH = 150
 
 
-class Outcome(Enum):
+class Fate(Enum):
     """What became of a piece of news."""
 
     ROUTED = "routed"
@@ -73,7 +73,7 @@ class Table:
 class Routed:
     """What to send, and why nothing."""
 
-    outcome: Outcome
+    fate: Fate
     orders: tuple[tuple[str, PullOrder], ...] = ()
     tell: Tell | None = None
 
@@ -131,13 +131,13 @@ def announce(table: Table, worker: str, news: Announce, host: str) -> tuple[Tabl
     """A worker has pushed: tell the own workers of its channels, and the other machines."""
     sender = table.members.get(worker)
     if sender is None:
-        return table, Routed(Outcome.NO_IDENTITY)
+        return table, Routed(Fate.NO_IDENTITY)
     table = merged(table, worker, news.head)
     others = (key for key in _sharing(table, sender.channels) if key != worker)
     orders = _orders(table, others, news.head)
     channels = tuple(sorted(sender.channels))
     notice = PushNotice(channels, news.head.branch, news.head.commit, sender.tree, host)
-    return table, Routed(Outcome.ROUTED, orders, Tell(notice) if channels else None)
+    return table, Routed(Fate.ROUTED, orders, Tell(notice) if channels else None)
 
 
 def heard(table: Table, notice: PushNotice, sender: str, now: float) -> tuple[Table, Routed]:
@@ -146,24 +146,24 @@ def heard(table: Table, notice: PushNotice, sender: str, now: float) -> tuple[Ta
     An empty branch in the notice means any branch, an empty head an unknown one.
     """
     if any(notice.tree == member.tree for member in table.members.values()):
-        return table, Routed(Outcome.OWN_TREE)
+        return table, Routed(Fate.OWN_TREE)
     channels = frozenset(notice.channels)
     sharing = _sharing(table, channels)
     if not sharing:
-        return table, Routed(Outcome.UNKNOWN_CHANNEL)
+        return table, Routed(Fate.UNKNOWN_CHANNEL)
     if not any(notice.branch in ("", table.members[key].branch) for key in sharing):
-        return table, Routed(Outcome.OTHER_BRANCH)
+        return table, Routed(Fate.OTHER_BRANCH)
     orders = _orders(table, sharing, Head(notice.branch, notice.head))
     if not orders:
-        return table, Routed(Outcome.KNOWN_HEAD)
+        return table, Routed(Fate.KNOWN_HEAD)
     known = frozenset().union(*(table.members[key].channels for key in sharing))
     account = sender.partition("/")[0]  # whoever changes resources gets no more for it
     allowances, paid = spend(table.allowances, (min(channels & known), account), now)
     table = replace(table, allowances=allowances)
     if paid:
-        return table, Routed(Outcome.ROUTED, orders)
+        return table, Routed(Fate.ROUTED, orders)
     later = {key: table.pulls.get(key, now + LATER) for key, _ in orders}
-    return replace(table, pulls={**table.pulls, **later}), Routed(Outcome.TOO_MANY)
+    return replace(table, pulls={**table.pulls, **later}), Routed(Fate.TOO_MANY)
 
 
 def pull_all(table: Table, now: float, spread: float, jitter: Sequence[float]) -> Table:

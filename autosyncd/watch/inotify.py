@@ -57,7 +57,7 @@ class TreeWatch:
     def watched(self) -> int:
         """How many folders are watched; those of which only the end as a repository is not counted."""
         tree = self._watches.tree
-        return len(tree) - len(self._watches.alone) if tree.root != NO_ROOT else 0
+        return len(tree) - len(self._watches.nested) if tree.root != NO_ROOT else 0
 
     @property
     def limits(self) -> str | None:
@@ -141,7 +141,7 @@ class TreeWatch:
             self._unjudged.discard(wd)
             if wd in watches.unwalked:
                 watches.walk(wd, found, ignored)
-                if wd in watches.tree and wd not in watches.alone:
+                if wd in watches.tree and wd not in watches.nested:
                     found.changed.add(path)
         watches.visit_all(found)
         return self._changes(found)
@@ -161,7 +161,7 @@ class TreeWatch:
         elif name == GIT:
             if wd != tree.root and mask & (ARRIVAL | DEPARTURE):
                 found.repositories.add(wd)
-        elif wd in self._watches.alone:
+        elif wd in self._watches.nested:
             pass  # what else happens there is that repository's business
         elif name and mask & kernel.ISDIR:
             self._note_folder(wd, mask, name, found)

@@ -36,9 +36,9 @@ class Watches:
         self.tree = WatchTree(NO_ROOT)
         self.not_entered = NotEntered(ignored)
         self.unwalked: set[int] = set()
-        """Folders that are watched alone, without what lies below them."""
-        self.alone: set[int] = set()
-        """Repositories of their own: watched alone, so that the end of that shows."""
+        """Folders that are watched, and what lies below them not yet."""
+        self.nested: set[int] = set()
+        """Repositories of their own: watched, without what lies below, so that the end of that shows."""
         self.leaving: set[int] = set()
         """Folders that left their place; the other half of the rename has not been seen yet."""
         self.shared: Collection[int] = ()
@@ -61,7 +61,7 @@ class Watches:
             return True
         for old in self.tree:
             self.instance.remove(old)
-        self.leaving, self.unwalked, self.alone = set(), set(), set()
+        self.leaving, self.unwalked, self.nested = set(), set(), set()
         self.tree = WatchTree(NO_ROOT if isinstance(wd, Refusal) else wd)
         if isinstance(wd, Refusal):
             self._refused(wd, b"")
@@ -153,9 +153,9 @@ class Watches:
         self.leaving.discard(wd)
         self.leaving.update(self.tree.lose(wd))
         self.unwalked.discard(wd)
-        if wd in self.alone and path is not None:
+        if wd in self.nested and path is not None:
             self.not_entered.nested.discard(path)
-        self.alone.discard(wd)
+        self.nested.discard(wd)
         if path is not None and place is not None:
             found.changed.add(path)
             found.visit(*place)
@@ -181,8 +181,8 @@ class Watches:
             return
         if os.path.lexists(join(join(self._root, path), GIT)):
             self._close_nested(wd, path, found)
-        elif wd in self.alone:
-            self.alone.discard(wd)
+        elif wd in self.nested:
+            self.nested.discard(wd)
             self.not_entered.nested.discard(path)
             self.unwalked.add(wd)
             found.fresh.add(wd)
@@ -196,7 +196,7 @@ class Watches:
         self.not_entered.forget_below(path)
         self.unwalked.discard(wd)
         found.fresh.discard(wd)
-        self.alone.add(wd)
+        self.nested.add(wd)
         if path not in self.not_entered.nested:
             self.not_entered.nested.add(path)
             found.nested.append(path)
@@ -205,7 +205,7 @@ class Watches:
         self.not_entered.forget_below(self.tree.path(top))
         for wd in self.tree.drop(top):
             self.unwalked.discard(wd)
-            self.alone.discard(wd)
+            self.nested.discard(wd)
             self.leaving.discard(wd)
             if wd not in self.shared:
                 self.instance.remove(wd)
@@ -235,7 +235,7 @@ class Watches:
             if GIT in names and wd != self.tree.root:
                 self._close_nested(wd, path, found)
                 continue
-            self.alone.discard(wd)
+            self.nested.discard(wd)
             for name in names:
                 child = join(path, name)
                 if child in ignored:
