@@ -115,9 +115,10 @@ def test_the_life_of_the_process_shows(child, status, reason, answered):
     assert view.answered == answered
 
 
-def test_a_running_process_speaks_for_itself():
+@pytest.mark.parametrize("child", [Child(Life.RUNNING), Child(Life.KILLING, silences=1)])
+def test_a_process_speaks_for_itself_until_it_is_gone(child):
     view = View(CONFIG, 1.0, Status.PUSHING)
-    assert lived(view, Child(Life.RUNNING), LIMITS, 9.0) == view
+    assert lived(view, child, LIMITS, 9.0) == view
 
 
 @pytest.mark.parametrize(
