@@ -609,6 +609,20 @@ def test_what_is_asked_of_a_worker_that_is_away_is_heard_by_the_next(stage):
     assert len(stage.told("bad", Pause, Resume)) == 2
 
 
+def test_what_is_asked_of_a_worker_that_is_being_replaced_is_heard_by_the_next(stage):
+    stage.limits = replace(LIMITS, grace=1.0)
+    stage.configure("notes")
+    stage.behave("notes", "deaf")
+    stage.start().ready("notes")
+    stage.configure("notes", commit_after=9.0)
+    stage.signal(signal.SIGHUP)
+    stage.see(lambda: stage.told("notes", Shutdown))
+    stage.report("messenger", Asked("pause", "notes", "0"))
+    stage.see(lambda: len(stage.births("notes")) == 2)
+    new = stage.ready("notes")
+    stage.see(lambda: [what for _, pid, what in stage.heard if pid == new and what == Pause(None)])
+
+
 @pytest.mark.parametrize("news", [Connected("fanout"), Woke(), Online(True)])
 def test_after_an_absence_every_repository_pulls_once(stage, news, monkeypatch):
     monkeypatch.setattr("autosyncd.supervisor.dispatch.SPREAD", 0.1)
