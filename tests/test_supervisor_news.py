@@ -27,20 +27,19 @@ LIMITS = Limits()
 
 
 def test_a_row_gathers_what_the_reports_said():
-    view = View(CONFIG, since=1.0)
-    for report in (
-        Identity(TreeId("t"), (), "origin", "main", "h1"),
-        StatusChanged(Status.RETRYING, "no route", 5.0),
-        HeadMoved(Head("main", "h2")),
-        Alive(),
-    ):
-        view = seen(view, report)
+    view = seen(View(CONFIG, since=1.0), Identity(TreeId("t"), (), "origin", "main", "h1"))
+    assert (view.branch, view.head, view.remote, view.answered) == ("main", "h1", "origin", False)
+    view = seen(view, StatusChanged(Status.RETRYING, "no route", 5.0))
+    assert view.answered
+    view = seen(seen(view, HeadMoved(Head("topic", "h2"))), Alive())
     shown = row(view)
-    assert (shown.repository, shown.path, shown.branch) == ("notes", "/home/a/notes", "main")
+    assert (shown.repository, shown.path, shown.branch) == ("notes", "/home/a/notes", "topic")
     assert (shown.head, shown.remote) == ("h2", "origin")
     assert (shown.status, shown.reason, shown.since) == (Status.RETRYING, "no route", 5.0)
     # where there is no remote, nothing else tells of it
     assert row(seen(view, Committed(Head("main", "h3"), 1, "edit f"))).head == "h3"
+    bare = seen(view, Identity(TreeId("t"), (), None, "main", None))
+    assert (bare.branch, bare.head, bare.remote) == ("main", "", "")
 
 
 @pytest.mark.parametrize("letter", ["x", "笔", "\U0001f600", "\udce9"])
@@ -75,6 +74,12 @@ def test_what_others_named_at_length_fits_into_a_link_too(letter):
             Child(Life.BACKOFF, wait=4, status=-9),
             Status.RETRYING,
             "its process was ended by signal 9; a new one starts in 4 s",
+            False,
+        ),
+        (
+            Child(Life.BACKOFF, wait=2, status=0),
+            Status.RETRYING,
+            "its process ended with status 0; a new one starts in 2 s",
             False,
         ),
         (
@@ -113,6 +118,11 @@ def test_the_life_of_the_process_shows(child, status, reason, answered):
     view = lived(View(CONFIG, 1.0, Status.PUSHING, answered=False), child, LIMITS, 9.0)
     assert (view.status, view.reason, view.since) == (status, reason, 9.0)
     assert view.answered == answered
+
+
+def test_of_a_new_process_nothing_is_known_yet():
+    old = View(CONFIG, 1.0, Status.WAITING, "A merge is going on.", answered=True)
+    assert lived(old, Child(Life.STARTING), LIMITS, 9.0) == View(CONFIG, 9.0)
 
 
 @pytest.mark.parametrize("child", [Child(Life.RUNNING), Child(Life.KILLING, silences=1)])

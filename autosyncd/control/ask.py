@@ -35,7 +35,7 @@ def sync(options: Namespace) -> int:
     return asyncio.run(_each(options, _when_synced, Client.sync))
 
 
-def _when_synced(repository: Repository) -> str:
+def _when_synced(repository: Row) -> str:
     if repository.status == "paused":
         return "is paused; it will be synced when the pause is over, as by `autosyncctl resume`"
     if repository.status == "halted":
@@ -73,7 +73,7 @@ async def _reload(options: Namespace) -> int:
 
 async def _each(
     options: Namespace,
-    what: Callable[[Repository], str],
+    what: Callable[[Row], str],
     ask: Callable[[Client, str], Awaitable[None]],
 ) -> int:
     """Ask for each repository that was named, or with one call for all; `what` becomes of it is said."""
