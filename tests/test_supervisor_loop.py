@@ -351,8 +351,8 @@ def test_five_deaths_are_the_end_until_a_reload_while_others_go_on(stage):
     stage.see(lambda: len(stage.births("bad")) == 5)
     stage.see(lambda: "READY=1" in stage.systemd)
     stage.see(lambda: "bad: failed: its process ended 5 times" in stage.status())
-    topic = [a.topic for a in stage.told("messenger", Alert) if a.repository == "bad"]
-    assert topic == ["process"]
+    stage.see(lambda: stage.told("messenger", Alert))
+    assert [(a.repository, a.topic) for a in stage.told("messenger", Alert)] == [("bad", "process")]
     stage.report("notes", Announce(Head("main", "h1")))
     stage.see(lambda: stage.told("messenger", Tell))
     assert len(stage.births("bad")) == 5
