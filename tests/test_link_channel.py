@@ -17,11 +17,9 @@ from autosyncd.errors import LinkClosed
 from autosyncd.link import channel, messages, outside
 from autosyncd.link.channel import PAYLOAD_LIMIT, Link, decode, encode, pair
 from autosyncd.link.messages import (
-    CHANNELS_LIMIT,
     Alive,
     Announce,
     Describe,
-    Identity,
     Message,
     Problem,
     PullOrder,
@@ -52,21 +50,6 @@ def fill(link: Link) -> int:
         if link.outbox.pending:
             return number + 1
     raise AssertionError("the pipe never filled")
-
-
-def test_an_identity_fits_however_many_channels_a_tree_has_and_clones_keep_the_same():
-    roots = [f"{number:064x}" for number in range(100)]
-    sparkleshare = "ab" * 20
-
-    def kept(*own: str) -> set[str]:
-        channels = tuple(map(Channel, (*sorted([*roots, *own]), sparkleshare)))
-        identity = Identity(TreeId("t" * 32), channels, "origin", "m" * 255, "h" * 64)
-        assert len(encode(identity)) < PAYLOAD_LIMIT
-        assert len(identity.channels) == CHANNELS_LIMIT
-        return {*identity.channels}
-
-    assert sparkleshare in kept("0" * 63 + "a0") & kept("f" * 64)
-    assert len(kept("0" * 64) & kept("f" * 64)) >= CHANNELS_LIMIT - 1
 
 
 def test_orders_go_down_and_reports_go_up_in_order(ends):

@@ -15,10 +15,9 @@ from xml.etree.ElementTree import Element, fromstring
 import pytest
 
 from autosyncd import clock
-from autosyncd.link.messages import CHANNELS_LIMIT
 from autosyncd.model import PushNotice, Secret, TreeId, XmppConfig
 from autosyncd.transport.base import Interest
-from autosyncd.transport.xmpp.hearing import FORWARD, Drop
+from autosyncd.transport.xmpp.hearing import CHANNELS_LIMIT, FORWARD, Drop
 from autosyncd.transport.xmpp.oldpeers import EVERYTHING_EVERY, place
 from autosyncd.transport.xmpp.peers import PER_ACCOUNT, Interests
 from autosyncd.transport.xmpp.recent import KEPT_FOR, Recent

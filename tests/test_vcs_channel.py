@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autosyncd.redaction import without_secrets
-from autosyncd.vcs.channel import channels, normalise
+from autosyncd.vcs.channel import ROOTS, channels, normalise
 
 MACHINE = "0123456789abcdef0123456789abcdef"
 ROOT = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
@@ -56,6 +56,16 @@ def test_a_tree_has_a_channel_for_its_url_and_each_of_its_roots() -> None:
     found = channels("host:x", [ROOT, "f" * 40], machine_id=MACHINE)
     assert len(found) == 3
     assert list(found) == sorted(found)
+
+
+def test_clones_of_a_history_with_many_roots_keep_the_same_ten_and_the_url() -> None:
+    roots = [f"{number:040x}" for number in range(100)]
+    (of_url,) = channels("host:x", [], machine_id=MACHINE)
+    one = channels("host:x", roots, machine_id=MACHINE)
+    other = channels("host:x", [*reversed(roots), ROOT], machine_id=MACHINE)
+    assert len(one) == len(other) == ROOTS + 1
+    assert of_url in one
+    assert len({*one} & {*other}) >= ROOTS
 
 
 def test_a_tree_without_remote_and_commits_has_no_channel() -> None:

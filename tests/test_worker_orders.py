@@ -5,9 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from autosyncd.link.messages import PullOrder, Resume, SyncNow, Woke
-from autosyncd.model import Head, Status
+from autosyncd.link.channel import encode
+from autosyncd.link.messages import Identity, Pulled, PullOrder, Resume, SyncNow, Woke
+from autosyncd.model import Channel, Head, Status
 from autosyncd.vcs.changes import EVERYTHING, NOTHING_CHANGED, Scope
+from autosyncd.vcs.channel import ROOTS
 from autosyncd.vcs.orders import CommitOrder, Inspect, Judge, Snapshot, SyncOrder
 from autosyncd.vcs.outcomes import (
     Aborted,
@@ -336,3 +338,16 @@ def test_nothing_is_synced_while_a_hook_declines_the_commit() -> None:
     while CommitOrder not in map(type, talk.runs):
         talk.hear(ENDS[type(talk.runs[0])]) if talk.runs else talk.later(talk.due_in)
     assert talk.hear(ev.CommitEnded(MADE)).runs == [SyncOrder(fetch=True)]
+
+
+def test_however_much_there_is_to_tell_of_a_history_it_fits_into_a_link() -> None:
+    """Its roots are channels, and commits of others name their machines."""
+    channels = tuple(Channel(f"{number:064x}") for number in range(ROOTS + 2))
+    wide = replace(HERE, channels=channels, url="\U0001f600" * 400)
+    talk = Conversation().hear(ev.Tick()).hear(ev.InspectEnded(replace(READY, identity=wide)))
+    (told,) = (report for report in talk.reports if isinstance(report, Identity))
+    encode(told)
+    talk.hear(ev.CommitEnded(NOTHING))
+    talk.hear(ev.SyncEnded(Synced(NEWS, pulled=1, hosts=("\U0001f600" * 900,) * 3)))
+    (pulled,) = (report for report in talk.reports if isinstance(report, Pulled))
+    encode(pulled)

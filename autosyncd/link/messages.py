@@ -3,8 +3,7 @@
 Orders go down, reports go up. Each is level-triggered and idempotent: hearing it twice does no harm,
 and the newest of a kind and subject stands for those before it (that is what `subject` is for).
 Fields are str, int, float, bool, None, tuple, Enum and the frozen nouns of model.py only. Long texts
-and lists are cut by whoever makes the message, so that it fits into one pipe write (channel.py); an
-Identity cuts its channels itself.
+and lists are cut by whoever makes the message, so that it fits into one pipe write (channel.py).
 """
 
 from dataclasses import dataclass
@@ -18,9 +17,6 @@ PATHS_LIMIT = 5
 PATH_LIMIT = 150
 """Characters of each. A character takes up to four bytes, and the name of a repository some hundred
 more."""
-
-CHANNELS_LIMIT = 12
-"""Channels of one tree that cross a link."""
 
 
 def cut(text: str, limit: int = TEXT_LIMIT) -> str:
@@ -127,15 +123,6 @@ class Identity(Message):
     head: str | None
     url: str = ""
     """The remote's address without credentials, for peers that speak of nothing else."""
-
-    def __post_init__(self) -> None:
-        """A history that was joined of many has a channel for the root of each: no more than fit.
-
-        They are sorted, but for SparkleShare's at the end, so that all clones keep the same.
-        """
-        if len(self.channels) > CHANNELS_LIMIT:
-            kept = (*self.channels[: CHANNELS_LIMIT - 1], self.channels[-1])
-            object.__setattr__(self, "channels", kept)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,10 @@ from urllib.parse import unquote, urlsplit
 
 from autosyncd.model import Channel
 
+ROOTS = 10
+"""How many roots of a history have a channel, the same in all clones; one that was joined of many others
+has more. With the URL's and SparkleShare's they make the twelve that fit into one message."""
+
 _SCP = re.compile(r"(?:(?P<user>[^@/\s]+)@)?(?P<host>\[[^\]]+\]|[^:/\s\[\]]+):(?P<path>.*)\Z", re.S)
 _DEFAULT_PORTS = {"ssh": 22, "git": 9418, "http": 80, "https": 443, "git+ssh": 22, "ssh+git": 22}
 
@@ -22,10 +26,10 @@ def channels(
     """All channels of a tree, sorted; with `override` only that text's."""
     if override is not None:
         return (_hashed("name:" + override),)
-    texts = {"root:" + root for root in roots}
+    found = set(sorted(_hashed("root:" + root) for root in roots)[:ROOTS])
     if url:
-        texts.add("url:" + normalise(url, machine_id=machine_id))
-    return tuple(sorted(_hashed(text) for text in texts))
+        found.add(_hashed("url:" + normalise(url, machine_id=machine_id)))
+    return tuple(sorted(found))
 
 
 def normalise(url: str, *, machine_id: str) -> str:

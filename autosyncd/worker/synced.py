@@ -140,7 +140,7 @@ def _tell_news(turn: Turn, synced: Synced) -> None:
         turn.report(HeadMoved(synced.head))
     if synced.pulled and synced.head is not None:
         turn.change(last_activity=turn.now)
-        turn.report(Pulled(synced.head, synced.pulled, synced.hosts))
+        turn.report(Pulled(synced.head, synced.pulled, cut_paths(synced.hosts)))
     if synced.conflicts:
         names = tuple(name_of(path) for path in synced.conflicts)
         turn.report(Conflict(len(names), cut_paths(names)))
