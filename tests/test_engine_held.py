@@ -659,6 +659,35 @@ def test_a_new_file_that_comes_and_goes_while_it_is_looked_at_is_committed(
     assert {b"of the desktop\n", b"of the laptop\n"} <= set(laptop.files().values())
 
 
+def test_a_file_that_takes_the_place_of_a_folder_where_something_comes_in_is_committed(
+    trees: tuple[Clone, Clone], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file of the person's keeps the incoming one out; then a file has the folder's own place."""
+    laptop, desktop = trees
+    laptop.edit("d/in", "in\n")
+    exchange(laptop, desktop)
+    laptop.edit("d/fresh", "of the laptop\n")
+    exchange(laptop)
+    desktop.edit("d/fresh", "of the desktop\n")
+    look, looks = slippedin.steps_between, []
+
+    def between(*arguments: Any) -> Any:
+        if not looks:
+            desktop.delete("d")
+            desktop.edit("d", "a file\n")
+        looks.append(1)
+        return look(*arguments)
+
+    monkeypatch.setattr(slippedin, "steps_between", between)
+    synced = desktop.sync()
+    assert looks
+    assert isinstance(synced, Synced)
+    assert not synced.in_the_way
+    exchange(desktop, laptop, desktop)
+    assert laptop.files() == desktop.files()
+    assert {b"a file\n", b"of the laptop\n"} <= set(laptop.files().values())
+
+
 @pytest.mark.parametrize("named", [True, False])
 @pytest.mark.parametrize("local", [True, False])
 def test_deleted_here(

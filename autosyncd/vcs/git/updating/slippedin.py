@@ -66,16 +66,18 @@ def absorb(
     beside: Scope,
     allowed: frozenset[str],
 ) -> SlippedIn | Question:
-    """Look at the dirty paths, and at what may have changed `beside` them; `disk` is the tree that was
-    put there, `ours` the commit that it was made from. Beyond the safety limits nothing of it is
-    committed: the question then, unless it is one of those that a person has `allowed`."""
+    """Look at the dirty paths, at what has the places of these, and at what may have changed `beside`
+    them; `disk` is the tree that was put there, `ours` the commit that it was made from. Beyond the
+    safety limits nothing of it is committed: the question then, unless it is one of those that a person
+    has `allowed`."""
     index = repository.private_index
     indexes.copy_own(repository)
     onto_disk = steps_between(repository, repository.tree_of(repository.head), disk)
     indexes.put(repository, index, {path: step.new for path, step in onto_disk.items()})
     limits = Limits(repository, committer, nextindex.count(repository), allowed)
     before = {path: _what_lies_at(repository.root, path) for path in dirty}
-    found = scan(repository, Scope(frozenset(dirty)) | beside, committer.config, index)
+    places = dirty | {one.path for one in before.values() if one is not None}
+    found = scan(repository, Scope(frozenset(places)) | beside, committer.config, index)
     question = limits.before_adopting(found.plan)
     if question is not None:
         return question
