@@ -17,12 +17,7 @@ from autosyncd.vcs.git import held, indexes, submodules
 from autosyncd.vcs.git.committing.attempt import Committer
 from autosyncd.vcs.git.condition import locked, obstacle, rewritten, staged
 from autosyncd.vcs.git.disk import Version
-from autosyncd.vcs.git.entries import (
-    Pairs,
-    entries_between,
-    is_gitlink,
-    steps_of,
-)
+from autosyncd.vcs.git.entries import Pairs, entries_between, is_gitlink, steps_of
 from autosyncd.vcs.git.history import advance, published
 from autosyncd.vcs.git.lock import IndexBusy, IndexLock
 from autosyncd.vcs.git.merging.join import Joiner
