@@ -816,6 +816,27 @@ def test_its_folder_is_moved_by_the_persons_git_and_a_link_put_there(
         clone.is_clean()
 
 
+def test_deleted_when_what_is_merged_is_what_was_deleted(
+    trees: tuple[Clone, Clone], logger: Logger
+) -> None:
+    """No commit was told of that deletion, and none will be: it comes back like any that waits."""
+    laptop, desktop = trees
+    their_edit(laptop)
+    exchange(desktop)
+    desktop.edit("app.log", THEIRS)  # the same edit, and one more
+    logger.append("append\n")
+    desktop.commit("app.log")
+    logger.close()
+    desktop.delete("app.log")
+    assert isinstance(desktop.commit("app.log"), NothingToCommit)
+    assert isinstance(desktop.sync(), Synced)
+    assert desktop.read("app.log").decode() == THEIRS + "append\n"
+    assert not held_here(desktop)
+    desktop.is_clean()
+    exchange(laptop)
+    assert laptop.files() == desktop.files()
+
+
 def test_deleted_when_nothing_waits_any_more(trees: tuple[Clone, Clone], logger: Logger) -> None:
     """What came in was taken back elsewhere: the deletion is one like any."""
     laptop, desktop = trees

@@ -96,6 +96,12 @@ def behind_link(repository: Repository, path: bytes) -> bool:
     return any(os.path.islink(os.path.join(repository.root, above)) for above in _above(path))
 
 
+def lies_there(repository: Repository, path: bytes) -> bool:
+    """Whether anything does."""
+    there = os.path.lexists(os.path.join(repository.root, path))
+    return there and not behind_link(repository, path)
+
+
 def _nearest(held: Held, path: bytes) -> bytes:
     """The held file that has, or had, the place of a path or of a folder above it; else the path."""
     return next((one for one in (path, *_above(path)) if one in held), path)
@@ -107,11 +113,14 @@ def _above(path: bytes) -> list[bytes]:
 
 
 def disk_tree(repository: Repository, head: str | None, held: Held) -> str:
-    """The tree that lies on disk when nothing was edited: HEAD's, with held paths as they are."""
+    """The tree that lies on disk when nothing was edited: HEAD's, with held paths as they are. One that
+    was deleted here waits still; so what is merged comes, even if that is what was deleted."""
     tree = repository.tree_of(head)
-    return tree_with(
-        repository, tree, {path: version_in(repository, base, path) for path, base in held.items()}
-    )
+    there = {
+        path: version_in(repository, base, path) if lies_there(repository, path) else None
+        for path, base in held.items()
+    }
+    return tree_with(repository, tree, there)
 
 
 def commit_edits(

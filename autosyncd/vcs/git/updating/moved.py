@@ -5,8 +5,6 @@ seen yet; the file on disk keeps the version before it. Under its new name it go
 lies there would be taken for an edit that undoes what came in.
 """
 
-import os
-
 from autosyncd.vcs.git import durable, held, indexes, ownrefs
 from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.history import Author, make_commit
@@ -22,7 +20,7 @@ def follow(repository: Repository, author: Author, name: str) -> None:
     """Find such files. The move is committed on the version that lies on disk, kept by a ref for the
     next Sync to merge, and on record. To be called before what lies on disk is looked at."""
     record = held.recall(repository)
-    away = [path for path in record if not _lies_there(repository, path)]
+    away = [path for path in record if not held.lies_there(repository, path)]
     head = repository.head if away else None
     if head is None:
         return
@@ -45,11 +43,6 @@ def follow(repository: Repository, author: Author, name: str) -> None:
     held.record(repository, record)
 
 
-def _lies_there(repository: Repository, path: bytes) -> bool:
-    there = os.path.lexists(os.path.join(repository.root, path))
-    return there and not held.behind_link(repository, path)
-
-
 def _moved_to(
     repository: Repository, head: str, path: bytes, base: str, entries: dict[bytes, Version]
 ) -> bytes | None:
@@ -63,4 +56,4 @@ def _moved_to(
     places = [other for other, version in entries.items() if version == incoming]
     if len(places) != 1 or held.version_in(repository, base, places[0]) is not None:
         return None
-    return places[0] if _lies_there(repository, places[0]) else None
+    return places[0] if held.lies_there(repository, places[0]) else None
