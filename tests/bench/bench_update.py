@@ -130,9 +130,9 @@ def timed_updates() -> Iterator[list[float]]:
     taken: list[float] = []
     real = Update.run
 
-    def run(self: Update, target: str) -> object:
+    def run(self: Update, base: str | None, target: str) -> object:
         begin = time.perf_counter()
-        outcome = real(self, target)
+        outcome = real(self, base, target)
         taken.append(time.perf_counter() - begin)
         assert isinstance(outcome, Updated), outcome
         return outcome
@@ -188,7 +188,7 @@ def profile(arena: Arena) -> None:
     profiler = cProfile.Profile()
     with timed_updates() as taken:
         inner = Update.run
-        Update.run = lambda self, target: profiler.runcall(inner, self, target)  # type: ignore[method-assign]
+        Update.run = lambda *given: profiler.runcall(inner, *given)  # type: ignore[method-assign]
         real_sync = driver.sync(SyncOrder(fetch=True, push=False))
         assert isinstance(real_sync, Synced)
     Git.__call__ = real  # type: ignore[method-assign]
