@@ -20,6 +20,7 @@ from autosyncd.link.outside import (
 from autosyncd.model import Channel, Head, PushNotice, RepoConfig, TreeId
 from autosyncd.supervisor import allowance, routing
 from autosyncd.supervisor.routing import Fate, Table, announce, heard, join, merged, pull_all
+from autosyncd.vcs.channel import ROOTS
 
 NOTES, ROOT, OTHER = Channel("a" * 64), Channel("b" * 64), Channel("c" * 64)
 
@@ -211,7 +212,7 @@ def test_whoever_is_trusted_it_fits_into_one_write_of_a_link():
     people = tuple(
         f"{number:02}" + "\N{LATIN SMALL LETTER E WITH ACUTE}" * 148 for number in range(20)
     )
-    channels = tuple(Channel(f"{number:064x}") for number in range(40))
+    channels = tuple(Channel(f"{number:064x}") for number in range(ROOTS + 2))
     config = RepoConfig("/notes", "n" * 100, trust=people)
     known = Identity(TreeId("t" * 32), channels, "origin", "main", "h1", "\N{GRINNING FACE}" * 900)
     wish = routing.subscription(config, known)
