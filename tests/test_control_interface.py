@@ -202,7 +202,8 @@ def test_no_daemon_names_the_remedy(bus: Bus, monkeypatch: pytest.MonkeyPatch):
 
 def test_a_bus_that_comes_back_has_the_daemon_again(messenger: RunningMessenger, bus: Bus):
     bus.stop()
-    eventually(lambda: messenger.log)  # one line; what it says goes by what was under way just then
+    eventually(lambda: messenger.log)
+    assert "the connection to the bus was lost" in messenger.log
     messenger.order(Summary("while nobody listens"))
     bus.start()
     eventually(lambda: shown() == {"笔记", "dotfiles"}, seconds=30)
