@@ -151,7 +151,7 @@ def test_a_start_looks_commits_everything_and_syncs_in_this_order() -> None:
     assert talk.hear(ev.Tick()).runs == [Inspect(gentle=True)]
     assert talk.hear(ev.InspectEnded(READY)).runs == [CommitOrder(EVERYTHING, gentle=True)]
     assert SetWatches(frozenset()) in talk.commands
-    assert talk.hear(ev.CommitEnded(NOTHING)).runs == [SyncOrder(fetch=True)]
+    assert talk.hear(ev.CommitEnded(NOTHING)).runs == [SyncOrder(fetch=True, gentle=True)]
     talk.hear(ev.SyncEnded(Synced(HEAD)))
     assert talk.status == (Status.IDLE, "")
     assert talk.reports == [HeadMoved(HEAD)]
@@ -652,7 +652,7 @@ def test_a_remote_that_is_added_later_is_noticed_when_a_person_asks(ask: ev.Even
     assert talk.later(2).hear(ask).runs == [Identify()]
     who = Identity(HERE.tree, (), "origin", "main", None, HERE.url)
     assert who in talk.hear(ev.IdentityChanged(HERE)).reports
-    assert talk.hear(ev.IdentifyEnded(AtHead(HEAD))).runs == [SyncOrder(fetch=True)]
+    assert talk.hear(ev.IdentifyEnded(AtHead(HEAD))).runs == [SyncOrder(fetch=True, gentle=True)]
     assert talk.hear(ev.SyncEnded(Synced(HEAD, pushed=True))).runs == []
     assert talk.status == (Status.IDLE, "")
 
@@ -681,7 +681,7 @@ def test_a_remote_that_is_named_and_is_not_there_is_said_and_looked_for() -> Non
     assert talk.later(30).runs == [Identify()]
     talk.hear(ev.IdentityChanged(replace(HERE, remote="upstream")))
     assert Solved("remote-not-found") in talk.reports
-    assert talk.hear(ev.IdentifyEnded(AtHead(HEAD))).runs == [SyncOrder(fetch=True)]
+    assert talk.hear(ev.IdentifyEnded(AtHead(HEAD))).runs == [SyncOrder(fetch=True, gentle=True)]
 
 
 def test_another_channel_is_told_and_nothing_else_is_done() -> None:

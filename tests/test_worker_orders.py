@@ -107,7 +107,7 @@ def test_nothing_is_synced_before_a_commit_has_got_through_the_whole_tree() -> N
     assert second <= POLICY.commit_within
     (again,) = talk.runs
     assert again == CommitOrder(Scope(frozenset({b"log"}), everything=True))
-    assert talk.hear(ev.CommitEnded(NOTHING)).runs == [SyncOrder(fetch=True)]
+    assert talk.hear(ev.CommitEnded(NOTHING)).runs == [SyncOrder(fetch=True, gentle=True)]
 
 
 def test_a_tree_in_which_everything_always_changes_is_synced_all_the_same() -> None:

@@ -35,6 +35,9 @@ class SyncOrder:
     local: bool = False
     """Only bring the work tree to what is here (held files that may be free now, and what was written
     into them); ask no remote."""
+    gentle: bool = False
+    """What comes in is merged and written behind all else that runs here: the first since the start. It
+    is not fetched so: the connection of ssh that stays for the next would stay behind all else too."""
 
 
 @dataclass(frozen=True, slots=True)

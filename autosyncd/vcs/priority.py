@@ -12,12 +12,15 @@ NICENESS = 15
 T = TypeVar("T")
 
 
-def at_low_priority(work: Callable[[], T]) -> T:
-    """Run it, and the children it starts, behind everything else; what it raises is raised here.
+def at_low_priority(work: Callable[[], T], *, wanted: bool = True) -> T:
+    """Run it, and the children it starts, behind everything else, if that is wanted; what it raises is
+    raised here.
 
     On Linux niceness (and by it the priority of input and output, ioprio_set(2)) is of a thread, and
     nobody but root can take it back: so it is a thread that ends with the work (setpriority(2)).
     """
+    if not wanted:
+        return work()
     with ThreadPoolExecutor(1, initializer=_be_nice) as thread:
         return thread.submit(work).result()
 

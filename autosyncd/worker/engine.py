@@ -133,8 +133,7 @@ class Engine:
     def _perform(self, verb: Verb) -> ev.VerbEnded:
         match verb:
             case Inspect(gentle):
-                inspect = self._vcs.inspect
-                return ev.InspectEnded(at_low_priority(inspect) if gentle else inspect())
+                return ev.InspectEnded(at_low_priority(self._vcs.inspect, wanted=gentle))
             case Identify():
                 return ev.IdentifyEnded(self._vcs.identify())
             case Judge(folders):

@@ -92,8 +92,8 @@ def _commit_or_sync(state: State, now: float, policy: RepoConfig) -> tuple[Verb 
         push = _may_push(state, now, policy)
         # a push that is accepted proves that there is nothing to fetch
         fetch = state.pull_ordered or push_due(state, policy) > now
-        # never gentle: the connection of ssh that it leaves for the next would stay behind all else
-        return SyncOrder(fetch, push, state.allowed, pending=state.scope), now
+        gentle = state.last_sync == -NEVER
+        return SyncOrder(fetch, push, state.allowed, state.scope, gentle=gentle), now
     if state.identify_due <= now:
         return Identify(), now
     held_due = state.held_due if _may_take_along(state) else NEVER

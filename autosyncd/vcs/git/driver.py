@@ -125,12 +125,8 @@ class GitDriver:
             self._tell_identity()
             return committing.commit(opened.repository, opened.committer, order)
 
-        if not order.gentle:
-            return self._guarded(work)
-        try:
-            return self._guarded(lambda: at_low_priority(work))
-        finally:
-            opened.repository.rest()  # children that stay would stay behind everything else
+        gentle = order.gentle
+        return self._guarded(lambda: at_low_priority(work, wanted=gentle), gentle=gentle)
 
     def sync(self, order: SyncOrder) -> SyncOutcome:
         """Fetch, merge, publish, and bring the work tree along."""
@@ -144,7 +140,7 @@ class GitDriver:
                 opened.repository, opened.committer, order, watcher=self._watcher, wait=wait
             )
 
-        return self._guarded(work)
+        return self._guarded(work, gentle=order.gentle)
 
     def snapshot(self) -> Snapshotted:
         """Make the bytes of the work tree safe beside history."""
@@ -223,9 +219,15 @@ class GitDriver:
             with contextlib.suppress(OSError):
                 mark.end(self._opened.repository)
 
-    def _guarded(self, verb: Callable[[], T]) -> T | Waiting | Failed | Aborted:
+    def _guarded(
+        self, verb: Callable[[], T], *, gentle: bool = False
+    ) -> T | Waiting | Failed | Aborted:
         repository = self._opened.repository if self._opened is not None else None
-        return guarded(verb, self._config.path, repository)
+        try:
+            return guarded(verb, self._config.path, repository)
+        finally:
+            if gentle and repository is not None:
+                repository.rest()  # children that stay would stay behind everything else
 
     def _tell_identity(self) -> None:
         if self._opened is None or self._identity is None:

@@ -1,6 +1,7 @@
 """The commit that a machine and its remote should agree on: both their tips, and what waits beside."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from autosyncd.vcs.git import held, ownrefs
 from autosyncd.vcs.git.committing.attempt import Committer
@@ -12,6 +13,7 @@ from autosyncd.vcs.git.remotes import remote as remotes
 from autosyncd.vcs.git.remotes.tips import Tips
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.outcomes import Failed, Question, SyncOutcome
+from autosyncd.vcs.priority import at_low_priority
 
 
 @dataclass(slots=True, kw_only=True)
@@ -25,6 +27,8 @@ class Agreement:
     remote: str
     tips: Tips
     joiner: Joiner
+    gentle: bool
+    """Merges run behind all else."""
 
     def find(
         self, here: str | None, there: str | None, before: str | None
@@ -49,17 +53,21 @@ class Agreement:
             return question
         if self.joiner.left is not None:
             return there
-        target = self.joiner.join(self._onto(here, there, before), there)
-        target = self.with_sides(target, here)
-        for tip in self.tips.waiting():
-            if doubts.left_below(repository, target, tip) is None:
-                target = self.joiner.join(target, tip)
-        return case.distinct(repository, here, target, self.joiner)
+        return at_low_priority(partial(self._joined, here, there, before), wanted=self.gentle)
 
     def find_here(self, here: str) -> str:
         """The commit where no remote is asked: the one here, and our own edits that wait beside it.
         What lies on disk of a held file may be one of those."""
         target = self.with_sides(here, here)
+        return case.distinct(self.repository, here, target, self.joiner)
+
+    def _joined(self, here: str, there: str, before: str | None) -> str:
+        """Both, our edits that wait beside, and what others could not push."""
+        target = self.joiner.join(self._onto(here, there, before), there)
+        target = self.with_sides(target, here)
+        for tip in self.tips.waiting():
+            if doubts.left_below(self.repository, target, tip) is None:
+                target = self.joiner.join(target, tip)
         return case.distinct(self.repository, here, target, self.joiner)
 
     def _onto(self, here: str, there: str, before: str | None) -> str:

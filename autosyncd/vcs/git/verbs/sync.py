@@ -8,6 +8,7 @@ import os
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from autosyncd.model import Head, RepoConfig
 from autosyncd.vcs.driver import Watcher
@@ -36,6 +37,7 @@ from autosyncd.vcs.outcomes import (
     SyncOutcome,
     together,
 )
+from autosyncd.vcs.priority import at_low_priority
 
 TRIES = 200
 """Lost races in a row before the verb gives way for a moment; it is due again at once."""
@@ -164,9 +166,9 @@ class Sync:
         self.watcher.stage(Stage.UPDATE)
         if self.joiner.left is not None:
             ownrefs.keep_before(repository, self.joiner.left)
-        updated = update(
-            repository, self.committer, self.order, joiner=self.joiner, base=here, target=target
-        )
+        bring = partial(update, repository, self.committer, self.order, joiner=self.joiner)
+        bring_to = partial(bring, base=here, target=target)
+        updated = at_low_priority(bring_to, wanted=self.order.gentle)
         if not isinstance(updated, Updated):
             return updated
         return self._synced(
@@ -222,6 +224,7 @@ def sync(
         remote=name,
         tips=tips,
         joiner=joiner,
+        gentle=order.gentle,
     )
     run = Sync(
         repository=repository,
