@@ -74,6 +74,14 @@ def test_many_rounds_converge(tmp_path: Path, seed: int) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("seed", range(SEEDS, SEEDS + 2))
+def test_machines_converge_whatever_people_do_with_their_git(tmp_path: Path, seed: int) -> None:
+    report = inprocess(tmp_path, 3, 40, seed, 20, calm=True, unusual=True)
+    assert report.faults == [], report.line()
+    assert report.totals["contents verified"] > 15
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(SEEDS, SEEDS + 4))
 def test_machines_converge_while_people_keep_typing(tmp_path: Path, seed: int) -> None:
     report = inprocess(tmp_path, 3, 10, seed, 10)

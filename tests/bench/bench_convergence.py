@@ -5,9 +5,10 @@
 
 Of the rounds of each seed nine in ten run the engine in this process (most of them without waiting for
 real seconds; some with machines that are offline, some with workers that are killed at any instant),
-one in ten runs whole daemons with a reflector between them, whose workers are killed. After every ten
-rounds people go home and a judge looks at files, history, fsck and status. With a record, parts that it
-names are skipped, so that a long programme goes on where it was left.
+one in ten runs whole daemons with a reflector between them, whose workers are killed. Besides there are
+rounds in which people amend, take back, revert, pull, move, remove and leave the branch with their own
+git. After every ten rounds people go home and a judge looks at files, history, fsck and status. With a
+record, parts that it names are skipped, so that a long programme goes on where it was left.
 """
 
 import argparse
@@ -29,6 +30,7 @@ PARTS: dict[str, tuple[int, Play]] = {
     "busy": (5, inprocess),
     "killed": (5, killed),
     "daemons": (10, daemons),
+    "unusual": (10, partial(inprocess, calm=True, unusual=True)),
 }
 """What is played → the share of the rounds, in per cent, and how."""
 

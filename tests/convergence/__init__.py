@@ -1,9 +1,10 @@
 """Random histories of several clones, and a judge who knows what must not be lost.
 
-    python -m tests.convergence.run --hosts 3 --rounds 60 --seed 1 [--kill] [--mode …]
+    python -m tests.convergence.run --hosts 3 --rounds 60 --seed 1 [--kill] [--unusual] [--mode …]
 
 oracle.py   what is owed: which bytes have to be found in history, and why
 person.py   what people do to files, in every way that a system call allows
+owngit.py   what they do with their own git
 gate.py     lets a person act (or a power cut happen) just before each git command of a driver
 host.py     a clone with its driver, its person and its gate
 world.py    a hub and its hosts, and a round

@@ -115,11 +115,11 @@ class Judge:
             owed = host.person.oracle.settle()
             self.verified += len(owed)
             faults += [f"LOST {one}" for one in owed if blob(one) not in there]
-            for subject in host.person.subjects:
+            for subject in host.person.git.subjects:
                 self.kept += 1
                 if subject not in subjects:
                     faults.append(f"LOST {host.name}: the person's own commit {subject!r}")
-            host.person.subjects.clear()
+            host.person.git.subjects.clear()
         return faults
 
     def _no_marker(self) -> list[str]:

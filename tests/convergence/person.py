@@ -9,12 +9,12 @@ import mmap
 import os
 import random
 import stat
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from tests.convergence.oracle import Oracle
+from tests.convergence.owngit import Acts, OwnGit
 
 FOLDERS = ("", "", "d0", "d1", "d2", "d1/e", "d3/e/f")
 NAMES = ("f0.txt", "f1.txt", "F1.txt", "f2.bin", "f3", "f4.md", "d2", "über straße.txt", "-x\n y")
@@ -50,8 +50,9 @@ class Person:
         """What a watcher would have reported, and when."""
         self.mapped = MAPPED
         """The share of files that are opened with a mapping of their bytes."""
-        self.subjects: list[str] = []
-        """Of the person's own commits, which must stay in history."""
+        self.unusual = False
+        """The own git is used in ways that rewrite, take back or go away, too."""
+        self.git = OwnGit(self)
         self.count = 0
         self.acts = 0
         self.late = 0
@@ -71,11 +72,13 @@ class Person:
                         self._delete(path)
                 else:
                     self._choose()()
+                self.git.pass_time()
 
     def go_home(self) -> None:
         """Write to what is still open, and close everything."""
         with self.oracle.lock:
             self._write_late(now=True)
+            self.git.come_back()
 
     def tidy(self) -> None:
         """Delete the copies that conflicts have left, and some more, so that trees stay small."""
@@ -105,10 +108,10 @@ class Person:
             wanted = [name for name in names if name not in links] if folders else files + links
             yield from (os.path.relpath(os.path.join(base, name), self.root) for name in wanted)
 
-    def _some_path(self) -> str:
+    def some_path(self) -> str:
         return os.path.join(self.dice.choice(FOLDERS), self.dice.choice(NAMES))
 
-    def _some_file(self, *, links: bool = False) -> str:
+    def some_file(self, *, links: bool = False) -> str:
         files = [path for path in self.files() if links or not os.path.islink(self.full(path))]
         if not files:
             raise FileNotFoundError
@@ -129,8 +132,8 @@ class Person:
 
     # acts
 
-    def _choose(self) -> Callable[[], None]:
-        acts = {
+    def _choose(self) -> Callable[[], object]:
+        acts: Acts = {
             self._save: 5,
             self._save_slowly: 1,
             self._save_atomically: 3,
@@ -149,15 +152,14 @@ class Person:
             self._file_to_folder: 1,
             self._folder_to_file: 0.5,
             self._open: 2,
-            self._stage_one: 0.5,
-            self._stage_all: 0.4,
-            self._commit: 0.4,
+            **self.git.usual(),
+            **(self.git.unusual() if self.unusual else {}),
         }
         return self.dice.choices(list(acts), list(acts.values()))[0]
 
     def _save(self) -> None:
         """open(O_TRUNC), write, close."""
-        path = self._some_path()
+        path = self.some_path()
         os.makedirs(os.path.dirname(self.full(path)), exist_ok=True)
         self._truncate(path, self._fresh(), "save")
 
@@ -178,11 +180,11 @@ class Person:
         self._wrote(inode, path, data, how)
 
     def _save_slowly(self) -> None:
-        self._truncate(self._some_file(), self._fresh(), "slow save", slowly=True)
+        self._truncate(self.some_file(), self._fresh(), "slow save", slowly=True)
 
     def _save_atomically(self) -> None:
         """Write a temporary file, rename it over."""
-        path = self._some_file(links=True)
+        path = self.some_file(links=True)
         self._rename_fresh(path, "atomic save")
 
     def _rename_fresh(self, path: str, how: str) -> None:
@@ -193,7 +195,7 @@ class Person:
             file.write(data)
             inode = os.fstat(file.fileno()).st_ino
         try:
-            with self._displacing(path):
+            with self.displacing(path):
                 os.rename(self.full(beside), self.full(path))
         except OSError:
             os.unlink(self.full(beside))
@@ -202,7 +204,7 @@ class Person:
 
     def _save_with_backup(self) -> None:
         """Rename the old one aside, write a new one, delete the old one (vim's way)."""
-        path = self._some_file()
+        path = self.some_file()
         aside = path + "~"
         if os.path.lexists(self.full(aside)):
             return
@@ -220,24 +222,24 @@ class Person:
 
     def _edit_a_line(self) -> None:
         """Read, change a line, truncate and write: what most editors do."""
-        self._edit(self._some_file())
+        self._edit(self.some_file())
 
     def _edit(self, path: str) -> None:
         with self._in_place(path, "edit") as (file, old):
             lines = old.split(b"\n")[:200]
-            lines[self.dice.randrange(len(lines))] = self._mark("edit")
+            lines[self.dice.randrange(len(lines))] = self.mark("edit")
             data = b"\n".join(lines)
             os.ftruncate(file, 0)
             os.pwrite(file, data, 0)
 
     def _append(self) -> None:
-        with self._in_place(self._some_file(), "append") as (file, old):
-            os.pwrite(file, self._mark("append") + b"\n", len(old))
+        with self._in_place(self.some_file(), "append") as (file, old):
+            os.pwrite(file, self.mark("append") + b"\n", len(old))
 
     def _poke(self) -> None:
         """Bytes in the middle, the length stays."""
-        with self._in_place(self._some_file(), "poke") as (file, old):
-            mark = self._mark("poke")
+        with self._in_place(self.some_file(), "poke") as (file, old):
+            mark = self.mark("poke")
             os.pwrite(file, mark, max(0, (len(old) - len(mark)) // 2))
 
     @contextlib.contextmanager
@@ -254,12 +256,12 @@ class Person:
         self._wrote(inode, path, data, how)
 
     def _delete_one(self) -> None:
-        self._delete(self._some_file(links=True))
+        self._delete(self.some_file(links=True))
 
     def _delete(self, path: str) -> None:
-        with self._displacing(path):
+        with self.displacing(path):
             os.unlink(self.full(path))
-        self._touch(path)
+        self.touch(path)
 
     def _delete_folder(self) -> None:
         folders = self.folders()
@@ -274,22 +276,27 @@ class Person:
                 os.rmdir(self.full(path))
 
     def _rename_one(self) -> None:
-        self._rename(self._some_file(links=True), self._some_path())
+        self._rename(self.some_file(links=True), self.some_path())
 
     def _rename(self, path: str, other: str) -> None:
+        self.rename(path, other, lambda: os.rename(self.full(path), self.full(other)))
+
+    def rename(self, path: str, other: str, how: Callable[[], object]) -> None:
+        """To a name that is free, in some way that may do nothing at all."""
         if other == path or os.path.lexists(self.full(other)):
             return
         os.makedirs(os.path.dirname(self.full(other)), exist_ok=True)
         before = time.monotonic()
-        with self._displacing(other):
-            os.rename(self.full(path), self.full(other))
-        self._moved(path, other, before)
+        with self.displacing(other):
+            how()
+        if os.path.lexists(self.full(other)):
+            self._moved(path, other, before)
 
     def _rename_over(self) -> None:
-        path, other = self._some_file(), self._some_file(links=True)
+        path, other = self.some_file(), self.some_file(links=True)
         if path != other:
             before = time.monotonic()
-            with self._displacing(other):
+            with self.displacing(other):
                 os.rename(self.full(path), self.full(other))
             self._moved(path, other, before)
 
@@ -304,28 +311,28 @@ class Person:
         os.makedirs(os.path.dirname(self.full(other)), exist_ok=True)
         before = time.monotonic()
         os.rename(self.full(folder), self.full(other))
-        self._touch(folder)
-        self._touch(other)
+        self.touch(folder)
+        self.touch(other)
         for path in list(self._walk(folders=False, below=other)):
             self._moved(os.path.join(folder, os.path.relpath(path, other)), path, before)
 
     def _chmod(self) -> None:
-        path = self._some_file()
+        path = self.some_file()
         os.chmod(self.full(path), self.dice.choice((0o755, 0o644)))
-        self._touch(path)
+        self.touch(path)
 
     def _make_link(self) -> None:
         """A symbolic link that leads nowhere, in the place of a file or beside."""
-        path = self.dice.choice((self._some_path(), self._some_file(links=True)))
+        path = self.dice.choice((self.some_path(), self.some_file(links=True)))
         os.makedirs(os.path.dirname(self.full(path)), exist_ok=True)
         if os.path.lexists(self.full(path)):
             self._delete(path)
-        target = self._mark("nowhere")
+        target = self.mark("nowhere")
         os.symlink(os.fsdecode(target), self.full(path))
         self._wrote(os.lstat(self.full(path)).st_ino, path, target, "link")
 
     def _file_to_folder(self) -> None:
-        path = self._some_file(links=True)
+        path = self.some_file(links=True)
         self._delete(path)
         os.makedirs(self.full(path))
         self._truncate(path + "/in", self._fresh(), "file to folder")
@@ -340,7 +347,7 @@ class Person:
     # programs that keep a file open
 
     def _open(self) -> None:
-        path = self._some_file()
+        path = self.some_file()
         file = os.open(self.full(path), os.O_RDWR | os.O_NOFOLLOW)
         status = os.fstat(file)
         self.oracle.destroyed.discard(status.st_ino)
@@ -370,7 +377,7 @@ class Person:
                 self._close(handle)
             return
         self.oracle.overwritten(status.st_ino, before, content(handle.file))
-        mark = self._mark("late")
+        mark = self.mark("late")
         mapped = handle.map is not None and status.st_size == len(handle.map) >= len(mark)
         if mapped and handle.map is not None:
             handle.map[: len(mark)] = mark
@@ -392,52 +399,25 @@ class Person:
         if handle.map is not None:
             handle.map.close()
         os.close(handle.file)
-        self._touch(handle.path)
-
-    # the person's own git
-
-    def _stage_one(self) -> None:
-        self._git("add", "--", self._some_file(links=True))
-
-    def _stage_all(self) -> None:
-        self._git("add", "-A")
-
-    def _commit(self) -> None:
-        if self.dice.random() < 0.7:
-            self._git("add", "--", self._some_file(links=True))
-        subject = self._mark("own commit").decode()
-        all_of_it = ("-a",) if self.dice.random() < 0.3 else ()
-        if self._git("commit", "-q", *all_of_it, "-m", subject):
-            self.subjects.append(subject)
-
-    def _git(self, *arguments: str) -> bool:
-        done = subprocess.run(
-            ["git", *arguments],
-            cwd=self.root,
-            env=self.environment,
-            capture_output=True,
-            check=False,
-            timeout=60,
-        )
-        return done.returncode == 0
+        self.touch(handle.path)
 
     # what the oracle and a watcher are told
 
-    def _mark(self, word: str) -> bytes:
+    def mark(self, word: str) -> bytes:
         self.count += 1
         bits = self.dice.getrandbits(40)
         return f"{word} {self.name} {self.count} {bits:x}".encode()
 
-    def _touch(self, path: str) -> None:
+    def touch(self, path: str) -> None:
         self.touched[path] = time.monotonic()
 
     def _wrote(self, inode: int, path: str, data: bytes, how: str) -> None:
         self.oracle.wrote(inode, path, data, how)
-        self._touch(path)
+        self.touch(path)
 
     def _moved(self, path: str, other: str, before: float) -> None:
-        self._touch(path)
-        self._touch(other)
+        self.touch(path)
+        self.touch(other)
         inode = os.lstat(self.full(other)).st_ino
         self.oracle.moved(inode, other, before)
         for handle in self.handles:
@@ -445,7 +425,7 @@ class Person:
                 handle.path = other
 
     @contextlib.contextmanager
-    def _displacing(self, path: str) -> Iterator[None]:
+    def displacing(self, path: str) -> Iterator[None]:
         """Whatever is at the path loses its name by what is done inside; find out which inode."""
         try:
             file = os.open(self.full(path), os.O_PATH | os.O_NOFOLLOW)

@@ -6,6 +6,7 @@ import statistics
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 from autosyncd.vcs.git.lease import ignore_breaks
@@ -21,12 +22,20 @@ LONG = 50
 
 
 def inprocess(
-    folder: Path, hosts: int, rounds: int, seed: int, judge_every: int, *, calm: bool = False
+    folder: Path,
+    hosts: int,
+    rounds: int,
+    seed: int,
+    judge_every: int,
+    *,
+    calm: bool = False,
+    unusual: bool = False,
 ) -> Report:
-    """The verbs are called here, in random order, while people act."""
+    """The verbs are called here, in random order, while people act; `unusual`: with their git, too, in
+    ways that rewrite, take back or go away."""
     ignore_breaks()
     report = Report(seed)
-    world = World(folder, hosts, seed, calm=calm)
+    world = World(folder, hosts, seed, calm=calm, unusual=unusual)
     for host in world.hosts:
         host.start()
     try:
@@ -110,7 +119,7 @@ def realtime(folder: Path, hosts: int, rounds: int, seed: int, _: int) -> Report
     return report
 
 
-MODES = {"inprocess": inprocess, "daemons": daemons, "realtime": realtime}
+MODES = {"inprocess": inprocess, "killed": killed, "daemons": daemons, "realtime": realtime}
 
 
 def main() -> int:
@@ -122,6 +131,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=1, help="so many runs, one seed after another")
     parser.add_argument("--mode", choices=list(MODES), default="inprocess")
     parser.add_argument("--calm", action="store_true", help="nobody waits for real seconds to pass")
+    parser.add_argument("--unusual", action="store_true", help="people use their git in all ways")
     parser.add_argument("--kill", action="store_true", help="kill workers at any instant")
     parser.add_argument("--without-maps", action="store_true", help="nobody maps files")
     parser.add_argument("--judge-every", type=int, default=10, metavar="ROUNDS")
@@ -134,7 +144,9 @@ def main() -> int:
     for seed in range(options.seed, options.seed + options.seeds):
         folder = Path(tempfile.mkdtemp(prefix=f"convergence-{seed}-", dir=options.folder))
         began = time.monotonic()
-        play = killed if options.kill else MODES[options.mode]
+        play = MODES["killed" if options.kill else options.mode]
+        if play is inprocess:
+            play = partial(inprocess, calm=options.calm, unusual=options.unusual)
         report = play(folder, options.hosts, options.rounds, seed, options.judge_every)
         print(f"{report.line()} ({time.monotonic() - began:.0f} s)", flush=True)
         for note in report.notes:

@@ -14,7 +14,9 @@ from tests.convergence.judge import Judge
 class World:
     """A hub and its hosts in one folder."""
 
-    def __init__(self, folder: Path, hosts: int, seed: int, *, calm: bool = False) -> None:
+    def __init__(
+        self, folder: Path, hosts: int, seed: int, *, calm: bool = False, unusual: bool = False
+    ) -> None:
         self.folder, self.dice = folder, random.Random(seed)
         self.calm = calm
         """A single verb in most rounds, on one machine, and the hub is always there."""
@@ -27,6 +29,7 @@ class World:
             self._git("clone", "-q", "./hub.git", root.name)
             self._git("remote", "set-url", "origin", "../hub.git", cwd=root)
             self.hosts.append(Host(root, self.dice, self.environment, folder / "gates"))
+            self.hosts[-1].person.unusual = unusual
         self.judge = Judge(self.hub, self.hosts, self.environment)
 
     def _git(self, *arguments: str, cwd: Path | None = None) -> None:
