@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -14,16 +15,15 @@ from autosyncd.control.clone import folder_of
 from autosyncd.control.local import LOCAL
 from autosyncd.control.survey import File, Survey, as_json, size_text, some, text
 from autosyncd.control.verb import DONE, NOT_REACHABLE, PROBLEM_FOUND, WRONG_USAGE, WrongUsage
-from autosyncd.link.outside import (
-    Asked,
-)
+from autosyncd.link.outside import Asked
 from autosyncd.vcs.changes import EVERYTHING
 from autosyncd.vcs.git.driver import GitDriver
-from autosyncd.vcs.orders import CommitOrder
+from autosyncd.vcs.orders import CommitOrder, SyncOrder
 from autosyncd.vcs.outcomes import CommitMade, Question, Ready
 from autosyncd.worker import safety
 from autosyncd.worker.main import machine_id
 from tests.buses import private_bus, running_messenger
+from tests.testbed import CHECKOUT
 from tests.waiting import eventually
 
 
@@ -344,6 +344,41 @@ def test_clone_then_add(person):
     assert "nothing new would be committed" in person.out
     assert person.types("clone", "hub.git", "seed", "--yes", "--name", "x") == PROBLEM_FOUND
     assert "exists and is not empty" in person.err
+
+
+def from_one_machine_to_the_next() -> list[list[str]]:
+    """The commands that the front door names for that, word by word."""
+    text = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+    section = text.split("\n## From one machine to the next\n")[1].split("\n## ")[0]
+    block = re.search(r"^```sh\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
+    assert block
+    return [line.partition(" #")[0].split() for line in block[1].splitlines()]
+
+
+def test_the_readme_leads_from_one_machine_to_the_next(person, monkeypatch):
+    make, name, clone = from_one_machine_to_the_next()
+    nas, next_home = person.folder("nas", "disk"), person.home / "next"
+    assert make[:2] == ["ssh", "nas"]
+    subprocess.run(make[2:], cwd=nas, check=True, capture_output=True)
+
+    def typed(words: list[str], home: Path) -> list[str]:
+        return [word.replace("nas:", f"{nas}/").replace("~", str(home)) for word in words]
+
+    path = person.folder("notes", "todo.md")
+    assert person.types("add", "notes", "--yes") == DONE
+    person.git(*typed(name, person.home)[1:])
+    driver, _ = driver_for(path)
+    driver.inspect()
+    driver.commit(CommitOrder(EVERYTHING))
+    driver.sync(SyncOrder(fetch=True))
+    driver.close()
+
+    next_home.mkdir()
+    monkeypatch.setenv("HOME", str(next_home))
+    program, *words = typed(clone, next_home)
+    assert program == "autosyncctl"
+    assert person.types(*words, "--yes") == DONE
+    assert (next_home / "notes/todo.md").read_text() == "todo.md\n"
 
 
 def test_a_clone_of_nothing_says_what_git_said(person):
