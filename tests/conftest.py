@@ -4,8 +4,11 @@ import gc
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+from tests.trees import World, make_world
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # a shell starts what runs in its background so, and our children would never hear Ctrl-C
@@ -38,17 +41,27 @@ SLOW_MODULES = {
     "test_vcs_crash",
     "test_vcs_heal",
     "test_vcs_housekeep",
+    "test_vcs_incoming",
     "test_vcs_leftout",
     "test_vcs_person",
     "test_vcs_remote",
+    "test_vcs_rewritten",
     "test_vcs_sameness",
     "test_vcs_special",
     "test_vcs_stale",
     "test_vcs_sync",
+    "test_vcs_tips",
     "test_vcs_unpush",
+    "test_vcs_whereto",
     "test_watch_random",
 }
 """Whole daemons, real git by the hundred: for script/test."""
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """A hub, of which a test makes as many clones as it needs."""
+    return make_world(tmp_path, monkeypatch)
 
 
 @pytest.fixture(scope="module", autouse=True)

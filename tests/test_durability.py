@@ -14,13 +14,8 @@ from autosyncd.vcs.outcomes import CommitMade, Failed, Ready, Synced
 from tests.bench.bench_powercuts import measure
 from tests.testbed import Disk, require
 from tests.testbed.recorded_disk import RecordedDisk, run
-from tests.trees import Clone, World, make_world
+from tests.trees import Clone, World
 from tests.waiting import eventually
-
-
-@pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    return make_world(tmp_path, monkeypatch)
 
 
 def clone_on(world: World, folder: Path) -> Clone:

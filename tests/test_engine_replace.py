@@ -607,11 +607,6 @@ def test_a_large_file_is_let_go_of_for_who_wants_to_write(
 # whole updates, with what git does to files on their way
 
 
-@pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    return make_world(tmp_path, monkeypatch)
-
-
 @pytest.mark.parametrize("depth", [1, 12])
 def test_more_folders_than_stay_open_at_once_where_two_names_can_not_be_swapped(
     world: World, monkeypatch: pytest.MonkeyPatch, depth: int

@@ -16,15 +16,10 @@ from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.indexfile import IndexFile
 from autosyncd.vcs.outcomes import CommitMade, Waiting, Why
 from tests.test_vcs_quick import Ways, refuse_the_quick_way, settled, tree_of_everything
-from tests.trees import Clone, World, make_world
+from tests.trees import Clone, World
 from tests.waiting import eventually
 
 FILES = ("a.txt", "notes/b.txt", "notes/deep/c.txt", "other/d.txt", "other/e.txt")
-
-
-@pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    return make_world(tmp_path, monkeypatch)
 
 
 @pytest.fixture

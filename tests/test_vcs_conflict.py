@@ -277,11 +277,6 @@ def test_both_versions_are_kept_whoever_merges(
     assert "<<<<<<<" not in first.git("grep", "-h", "<<<<<<<", "HEAD", status=None)
 
 
-@pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    return make_world(tmp_path, monkeypatch)
-
-
 def clash(world: World, laptop: str, desktop: str, name: str = "f.txt") -> Synced:
     """The desktop pushes first, the laptop merges; what that came to."""
     for machine, content in (("desktop", desktop), ("laptop", laptop)):

@@ -29,7 +29,7 @@ from autosyncd.vcs.outcomes import (
     Waiting,
 )
 from autosyncd.vcs.session import boot_id
-from tests.trees import Clone, World, make_world
+from tests.trees import Clone, World
 from tests.waiting import eventually, ready
 
 
@@ -169,11 +169,6 @@ def rounds_of_kills(world: World, rounds: int, *, seed: int) -> None:
         missing = [text for text in set(stood) if blob(clone, text) not in known]
         assert missing == []
     assert laptop.files() == desktop.files()
-
-
-@pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    return make_world(tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -9,7 +9,7 @@ import pytest
 
 from autosyncd.vcs.git.healing import heal, mark, torn
 from autosyncd.vcs.outcomes import CommitMade, NothingToCommit, Ready, Synced
-from tests.trees import Clone, World, make_world
+from tests.trees import Clone, World
 
 Damage = Callable[[str], None]
 
@@ -42,11 +42,6 @@ def _write(path: str, data: bytes) -> None:
     os.chmod(path, 0o644)
     with open(path, "wb") as file:  # the same inode: nothing but its content tells
         file.write(data)
-
-
-@pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    return make_world(tmp_path, monkeypatch)
 
 
 @pytest.fixture

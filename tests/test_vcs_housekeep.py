@@ -21,15 +21,10 @@ from autosyncd.vcs.git.verbs.housekeep import (
 )
 from autosyncd.vcs.outcomes import Ready, Synced
 from autosyncd.vcs.priority import NICENESS
-from tests.trees import Clone, World, make_world
+from tests.trees import Clone, World
 from tests.waiting import eventually
 
 NOW = 1_700_000_000.0
-
-
-@pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    return make_world(tmp_path, monkeypatch)
 
 
 @pytest.fixture

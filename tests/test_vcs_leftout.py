@@ -16,11 +16,6 @@ from tests.trees import Clone, World, make_world
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    return make_world(tmp_path, monkeypatch)
-
-
-@pytest.fixture
 def laptop(world: World) -> Clone:
     laptop = world.clone("laptop")
     laptop.edit("a.txt", "one\n")

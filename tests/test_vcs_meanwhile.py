@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from io import FileIO
-from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -13,14 +12,9 @@ from autosyncd.vcs.git.updating import update
 from autosyncd.vcs.git.verbs.commit import TRIES
 from autosyncd.vcs.outcomes import CommitMade, Dirty, NothingToCommit, Synced, Waiting, Why
 from tests.test_vcs_filters import program
-from tests.trees import Clone, World, make_world
+from tests.trees import Clone, World
 
 OLD = "".join(f"old {number}\n" for number in range(9))
-
-
-@pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    return make_world(tmp_path, monkeypatch)
 
 
 def between(

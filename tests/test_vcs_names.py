@@ -1,17 +1,8 @@
 """Files whose names mean something else to git as well: HEAD, a branch, the id of a commit."""
 
-from pathlib import Path
-
-import pytest
-
 from autosyncd.model import Safety
 from autosyncd.vcs.outcomes import Synced
-from tests.trees import Clone, World, make_world
-
-
-@pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    return make_world(tmp_path, monkeypatch)
+from tests.trees import Clone, World
 
 
 def synced(clone: Clone) -> Synced:

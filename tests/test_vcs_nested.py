@@ -2,17 +2,11 @@
 published, also where something in them is tracked here."""
 
 import shutil
-from pathlib import Path
 
 import pytest
 
 from autosyncd.vcs.outcomes import CommitMade, NothingToCommit, Synced
-from tests.trees import Clone, World, make_world
-
-
-@pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    return make_world(tmp_path, monkeypatch)
+from tests.trees import Clone, World
 
 
 def becomes_a_repository(clone: Clone, folder: str) -> None:

@@ -23,11 +23,6 @@ from tests.trees import Clone, World, make_world
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    return make_world(tmp_path, monkeypatch)
-
-
-@pytest.fixture
 def laptop(world: World) -> Clone:
     """Two commits on main; `side` changed a.txt in another way."""
     laptop = world.clone("laptop")

@@ -28,12 +28,7 @@ from autosyncd.vcs.outcomes import (
     Why,
 )
 from autosyncd.vcs.partner import Partner, PartnerFailed, lines
-from tests.trees import Clone, World, make_world
-
-
-@pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    return make_world(tmp_path, monkeypatch)
+from tests.trees import Clone, World
 
 
 @pytest.fixture

@@ -20,22 +20,13 @@ from autosyncd.vcs.git.remotes.answer import PushVerdict, push_answer
 from autosyncd.vcs.git.sshcommand import quiet_ssh
 from autosyncd.vcs.git.surroundings import readable
 from autosyncd.vcs.outcomes import Aborted, AtHead, Away, AwayKind, Question, Ready, Synced
-from tests.trees import Clone, World, make_world
+from tests.trees import Clone, World, ahead
 from tests.waiting import eventually
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    return make_world(tmp_path, monkeypatch)
-
-
-@pytest.fixture
 def laptop(world: World) -> Clone:
-    """One commit here and on the hub, one more only here."""
-    (laptop,) = world.share({"a.txt": "one\n"}, "laptop")
-    laptop.edit("a.txt", "two\n")
-    laptop.committed()
-    return laptop
+    return ahead(world)
 
 
 # another remote

@@ -11,7 +11,7 @@ from autosyncd.vcs.git.lifesigns import Lifesigns
 from autosyncd.vcs.git.silence import ANSWER_LIMIT, HOOK_LIMIT, NO_ANSWER, SILENT, Signs, Silence
 from autosyncd.vcs.outcomes import Away, Synced
 from tests.testbed import GitServers
-from tests.trees import Clone, World, make_world
+from tests.trees import Clone, World, ahead
 
 NOTHING = Signs()
 LITTLE = Signs(moved=5)
@@ -21,17 +21,8 @@ SENT = b"Total 3 (delta 0), reused 0 (delta 0), pack-reused 0\n"
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    return make_world(tmp_path, monkeypatch)
-
-
-@pytest.fixture
 def laptop(world: World) -> Clone:
-    """One commit here and on the hub, one more only here."""
-    (laptop,) = world.share({"a.txt": "one\n"}, "laptop")
-    laptop.edit("a.txt", "two\n")
-    laptop.committed()
-    return laptop
+    return ahead(world)
 
 
 def lasts(signs: Callable[[float], Signs], *, push: bool = True, said: bytes = b"") -> Silence:

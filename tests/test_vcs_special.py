@@ -25,12 +25,7 @@ from autosyncd.vcs.outcomes import (
     Why,
 )
 from autosyncd.vcs.process import Runner
-from tests.trees import MACHINE, Clone, World, make_world
-
-
-@pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    return make_world(tmp_path, monkeypatch)
+from tests.trees import MACHINE, Clone, World
 
 
 def pushed(clone: Clone) -> None:

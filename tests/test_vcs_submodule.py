@@ -1,20 +1,14 @@
 """Submodules: their links are synced, what is checked out in them is the person's own affair."""
 
 import subprocess
-from pathlib import Path
 
 import pytest
 
 from autosyncd.vcs.outcomes import CommitMade, NothingToCommit, Synced
-from tests.trees import Clone, World, make_world
+from tests.trees import Clone, World
 
 ALLOWED = ("-c", "protocol.file.allow=always")
 """git refuses to clone a submodule from a folder otherwise (CVE-2022-39253)."""
-
-
-@pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    return make_world(tmp_path, monkeypatch)
 
 
 @pytest.fixture

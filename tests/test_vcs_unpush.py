@@ -15,14 +15,9 @@ from autosyncd.vcs.git.remotes.answer import named_blobs, named_paths
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.outcomes import CommitMade, NothingToCommit, Synced
 from autosyncd.vcs.process import Runner
-from tests.trees import MACHINE, Clone, World, make_world
+from tests.trees import MACHINE, Clone, World
 
 SECRET = "token = abcdef\n"
-
-
-@pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    return make_world(tmp_path, monkeypatch)
 
 
 @pytest.fixture

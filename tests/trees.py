@@ -20,6 +20,7 @@ from autosyncd.vcs.outcomes import (
     NothingToCommit,
     Question,
     Ready,
+    Synced,
     SyncOutcome,
 )
 from autosyncd.worker import message, safety
@@ -287,3 +288,21 @@ def make_world(folder: Path, monkeypatch: pytest.MonkeyPatch, *, author: bool = 
         check=True,
     )
     return world
+
+
+def ahead(world: World) -> Clone:
+    """A clone with one commit here and on the hub, and one more only here."""
+    (clone,) = world.share({"a.txt": "one\n"}, "laptop")
+    clone.edit("a.txt", "two\n")
+    clone.committed()
+    return clone
+
+
+def push_from(clone: Clone, name: str, content: str) -> str:
+    """Another machine edits, commits and pushes; the new head."""
+    clone.edit(name, content)
+    made = clone.committed()
+    outcome = clone.sync()
+    assert isinstance(outcome, Synced)
+    assert outcome.pushed
+    return made.head.commit
