@@ -17,8 +17,14 @@ CODE = sorted(
     for path in (ROOT / "autosyncd").rglob("*.py")
     if path.name != "__init__.py"
 )
-TABLES = (schema.MAIN, schema.REPOSITORY, schema.SAFETY, schema.FANOUT)
+TABLES = (
+    *(schema.MAIN, schema.REPOSITORY, schema.SAFETY),
+    *(schema.FANOUT, schema.XMPP, schema.ALERTS),
+)
 KEYS = sorted({name for table in TABLES for name in table.keys})
+DEFAULTS = sorted(
+    {(name, key.default) for table in TABLES for name, key in table.keys.items() if key.default}
+)
 
 
 def page_name(page: Path) -> str:
@@ -49,12 +55,25 @@ def test_the_map_has_the_section_that_the_layers_test_names() -> None:
     assert "\n## Layers\n" in prose(ROOT / "docs/architecture.md")
 
 
+def manual() -> str:
+    return prose(ROOT / "docs/man/autosync.yaml.5").replace("\\(dq", '"')
+
+
+def sample() -> str:
+    return prose(ROOT / "config/autosync.yaml")
+
+
 @pytest.mark.parametrize("key", KEYS)
 def test_every_key_is_in_the_manual_and_the_sample(key: str) -> None:
-    manual = (ROOT / "docs/man/autosync.yaml.5").read_text(encoding="utf-8")
-    sample = (ROOT / "config/autosync.yaml").read_text(encoding="utf-8")
-    assert re.search(rf"^\.It Ic {key}\b", manual, re.MULTILINE)
-    assert re.search(rf"^#?[ #-]*{key}:", sample, re.MULTILINE)
+    assert re.search(rf"^\.It Ic {key}\b", manual(), re.MULTILINE)
+    assert re.search(rf"^#?[ #-]*(or )?{key}:", sample(), re.MULTILINE)
+
+
+@pytest.mark.parametrize(("key", "default"), DEFAULTS)
+def test_every_default_is_in_the_manual_and_the_sample(key: str, default: str) -> None:
+    text = re.escape(default)
+    assert re.search(rf"^\.It Ic {key} Pq default: Ic {text}$", manual(), re.MULTILINE)
+    assert re.search(rf"^#[ #-]*{key}: {text}( |$)", sample(), re.MULTILINE)
 
 
 def links(page: Path) -> Iterator[str]:
