@@ -46,3 +46,15 @@ def test_a_bus_that_refuses_us_is_tried_ever_more_seldom(monkeypatch):
         user = asyncio.run(refused(there.address))
     assert user.tries[-1] - user.tries[-2] >= 0.4
     assert set(user.reasons) == {"by policy"}
+
+
+def test_the_session_bus_is_where_the_environment_says_or_in_the_runtime_folder(
+    tmp_path, monkeypatch
+):
+    monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS", raising=False)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    assert bus.session_address() is None
+    (tmp_path / "bus").touch()
+    assert bus.session_address() == f"unix:path={tmp_path}/bus"
+    monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/elsewhere")
+    assert bus.session_address() == "unix:path=/elsewhere"

@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -287,6 +288,14 @@ def test_fat_which_knows_neither_modes_nor_links(tmp_path: Path) -> None:
 # an upgrade
 
 
+def copied(folder: Path) -> None:
+    """A version of autosyncd in the folder that may be replaced."""
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(
+        Path(__file__).parent.parent / "autosyncd", folder / "autosyncd", ignore=ignored
+    )
+
+
 def newer(folder: Path) -> None:
     """Another version takes the place of ours; its messenger needs what the old one's files lack."""
     shutil.copytree(folder / "autosyncd", folder / "new")
@@ -297,14 +306,16 @@ def newer(folder: Path) -> None:
     (folder / "new").rename(folder / "autosyncd")
 
 
+def kill_messenger(machine: Daemon) -> None:
+    names = machine.workers()
+    os.kill(next(pid for name, pid in names.items() if name[:4] == "mess"), 9)
+
+
 @pytest.mark.parametrize("cause", ["killed", "configured"])
 def test_after_an_upgrade_a_new_messenger_comes_with_a_new_daemon(
     tmp_path: Path, cause: str
 ) -> None:
-    ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(
-        Path(__file__).parent.parent / "autosyncd", tmp_path / "autosyncd", ignore=ignored
-    )
+    copied(tmp_path)
     tree = one_tree(tmp_path)
     with daemon(tmp_path, PYTHONPATH=str(tmp_path)) as machine:
         machine.configure({"path": str(tree)})
@@ -313,8 +324,7 @@ def test_after_an_upgrade_a_new_messenger_comes_with_a_new_daemon(
         newer(tmp_path)
         works(machine, tree)
         if cause == "killed":
-            names = machine.workers()
-            os.kill(next(pid for name, pid in names.items() if name[:4] == "mess"), 9)
+            kill_messenger(machine)
         else:
             machine.configure({"path": str(tree)}, fanout=9)
         machine.says("autosyncd was upgraded; it starts anew.")
@@ -330,6 +340,28 @@ def test_after_an_upgrade_a_new_messenger_comes_with_a_new_daemon(
         assert machine.text().count("upgraded") == 1
         assert "bug" not in machine.text()
         assert machine.stop() == 0
+
+
+def test_a_new_version_that_can_not_be_started_ends_it_with_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied(tmp_path)
+    python = tmp_path / "venv/bin/python"
+    python.parent.mkdir(parents=True)
+    for name in ("lib", "pyvenv.cfg"):
+        (tmp_path / "venv" / name).symlink_to(Path(sys.prefix) / name)
+    python.symlink_to(os.path.realpath(sys.executable))
+    monkeypatch.setattr(sys, "executable", str(python))
+    with daemon(tmp_path, PYTHONPATH=str(tmp_path)) as machine:
+        machine.configure({"path": str(one_tree(tmp_path))})
+        machine.start().says("[notes] idle", 60)
+        newer(tmp_path)
+        python.unlink()
+        kill_messenger(machine)
+        assert machine.process is not None
+        assert machine.process.wait(30) == 1
+        machine.says("The new version of autosyncd can't be started")
+        assert machine.processes() == []
 
 
 # signals

@@ -329,7 +329,9 @@ def test_a_refused_push_is_told_in_the_servers_words_and_tried_slowly() -> None:
             break
     pushes = [verb for verb in seen if isinstance(verb, SyncOrder) and verb.push]
     assert 3 <= len(pushes) <= 6
-    assert all(verb.fetch for verb in seen if isinstance(verb, SyncOrder) and not verb.push)
+    pulls = [verb.fetch for verb in seen if isinstance(verb, SyncOrder) and not verb.push]
+    assert pulls
+    assert all(pulls)
 
 
 def test_a_push_that_is_announced_twice_is_fetched_once() -> None:
