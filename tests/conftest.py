@@ -28,6 +28,7 @@ SLOW_MODULES = {
     "test_engine_latewrites",
     "test_engine_replace",
     "test_engine_saves",
+    "test_engine_updates",
     "test_messenger_loop",
     "test_messenger_writing",
     "test_old_peer",

@@ -13,7 +13,6 @@ from autosyncd.vcs.git.command import Git
 from autosyncd.vcs.git.disk import Hasher, Place, Version
 from autosyncd.vcs.git.finding import open_repository
 from autosyncd.vcs.git.indexes import put
-from autosyncd.vcs.git.lease import ignore_breaks
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.step import Step
 from autosyncd.vcs.git.updating import apply, batch, replace
@@ -22,15 +21,9 @@ from autosyncd.vcs.git.updating.batch import Batch, stage
 from autosyncd.vcs.git.updating.sweep import sweep_all
 from autosyncd.vcs.outcomes import CommitMade, NothingToCommit, Ready, Synced
 from autosyncd.vcs.process import Runner
-from tests.trees import MACHINE, Clone, World, make_world
+from tests.trees import MACHINE, Clone, World
 
 OLD, NEW, MINE = b"old\n" * 300, b"new\n" * 400, b"mine\n"
-
-
-@pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    ignore_breaks()
-    return make_world(tmp_path, monkeypatch)
 
 
 @pytest.fixture

@@ -15,7 +15,6 @@ from autosyncd.vcs.changes import EVERYTHING, NOTHING_CHANGED, Scope
 from autosyncd.vcs.git import held
 from autosyncd.vcs.git.history import make_commit
 from autosyncd.vcs.git.indexes import tree_with
-from autosyncd.vcs.git.lease import ignore_breaks
 from autosyncd.vcs.git.lock import IndexLock
 from autosyncd.vcs.git.updating import slippedin, update
 from autosyncd.vcs.outcomes import (
@@ -27,16 +26,10 @@ from autosyncd.vcs.outcomes import (
     Synced,
     Waiting,
 )
-from tests.trees import Clone, World, make_world
+from tests.trees import Clone, World
 
 OLD = "".join(f"old line {number}\n" for number in range(8))
 THEIRS = OLD.replace("old line 0", "edited elsewhere")
-
-
-@pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    ignore_breaks()
-    return make_world(tmp_path, monkeypatch)
 
 
 LOGGER = """

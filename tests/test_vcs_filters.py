@@ -1,20 +1,12 @@
 """Filters of the person's that fail, or never say the same twice: each keeps only its own file back."""
 
 import os
-from pathlib import Path
 
 import pytest
 
 from autosyncd.vcs.changes import EVERYTHING, NOTHING_CHANGED
-from autosyncd.vcs.git.lease import ignore_breaks
 from autosyncd.vcs.outcomes import CommitMade, NothingToCommit, Synced
-from tests.trees import Clone, World, make_world
-
-
-@pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    ignore_breaks()
-    return make_world(tmp_path, monkeypatch)
+from tests.trees import Clone, World
 
 
 def program(world: World, name: str, script: str) -> str:

@@ -11,6 +11,7 @@ import pytest
 from autosyncd.model import Head, RepoConfig
 from autosyncd.vcs.changes import EVERYTHING, ChangeSet, Scope
 from autosyncd.vcs.git.driver import GitDriver
+from autosyncd.vcs.git.lease import ignore_breaks
 from autosyncd.vcs.orders import CommitOrder, Stage, SyncOrder
 from autosyncd.vcs.outcomes import (
     CommitMade,
@@ -268,6 +269,7 @@ class World:
 
 def make_world(folder: Path, monkeypatch: pytest.MonkeyPatch, *, author: bool = True) -> World:
     """An empty hub in `folder`/world, and a person of whom git knows nothing else."""
+    ignore_breaks()  # as a worker does
     home = folder / "home"
     home.mkdir()
     if author:
