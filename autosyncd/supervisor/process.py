@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 from autosyncd.link.channel import Link, pair
 from autosyncd.link.lifeline import end_with_parent
+from autosyncd.supervisor.descriptors import give_back
 from autosyncd.supervisor.signals import HANDLED, nothing
 
 COMM_LIMIT = 15
@@ -170,6 +171,7 @@ def _settle(name: str, link: Link, parent: int, mask: Iterable[int]) -> None:
         signal.signal(number, nothing)
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     _keep_only({link.inbox.fileno(), link.outbox.fileno()})
+    give_back()
     _call_yourself(name)
     gc.enable()
 

@@ -6,6 +6,7 @@ it, there is never a second worker for one path.
 
 import logging
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from math import inf
 
 from autosyncd import clock
@@ -24,6 +25,7 @@ from autosyncd.supervisor.leads import Leads
 from autosyncd.supervisor.news import PROCESS, View
 from autosyncd.supervisor.record import Record
 from autosyncd.supervisor.requests import order_of
+from autosyncd.supervisor.room import REASON, Room
 from autosyncd.supervisor.summary import Line
 from autosyncd.supervisor.whereabouts import WorkerEntry
 
@@ -49,6 +51,9 @@ class Repositories:
         self._leads = Leads()
         self._beginning = Beginning(children, entry, limits, self._around)
         self._record = Record()
+        self._room = Room(herald)
+        self._without: frozenset[str] = frozenset()
+        """Those that there is no room for: they have a row and no worker."""
 
     @property
     def answered(self) -> bool:
@@ -80,6 +85,8 @@ class Repositories:
         # what failed for the sake of another entry may go on when that is gone
         names = {path: config.name for path, config in by_path.items()}
         again = {path for path, why in failed.items() if self._leads.objection(path, names) != why}
+        before, self._without = self._without, self._room.without(list(by_path.values()))
+        again |= before ^ self._without
         fresh = [c for path, c in by_path.items() if old.get(path) != c or path in again]
         for name in {c.name for c in old.values()} - {c.name for c in by_path.values()}:
             self._herald.gone(name)
@@ -101,7 +108,7 @@ class Repositories:
         """A worker's report. The last words of one that was replaced or removed count too."""
         self._dispatch.reported(path, report)
         view = self._views.get(path)
-        if view is None:
+        if view is None or path in self._without:
             return
         name = view.config.name
         self._record.of_worker(name, report, clock.now())
@@ -120,7 +127,7 @@ class Repositories:
     def turned(self, path: str, before: Child, after: Child) -> None:
         """A change in the life of a worker's process."""
         view = self._views.get(path)
-        if view is None:
+        if view is None or path in self._without:
             self._sweep(path)
             return
         self._dispatch.turned(path, after)
@@ -151,6 +158,8 @@ class Repositories:
             log.warning("%r was asked for, which nobody here can do.", request.verb)
             return
         for path, view in self._views.items():
+            if path in self._without:
+                continue
             if request.repository in ("", view.config.name):
                 self._dispatch.asked(path, order)
 
@@ -173,10 +182,18 @@ class Repositories:
         self._record.flush()
 
     def _anew(self, config: RepoConfig) -> None:
-        """Its next worker, by all that is known now."""
-        self._views[config.path] = View(config, clock.wall())
+        """Its next worker, by all that is known now; or none, if there is no room for it."""
+        view = View(config, clock.wall())
+        if config.path in self._without:
+            self._views[config.path] = replace(
+                view, status=Status.FAILED, reason=REASON, answered=True
+            )
+            self._herald.withdraw_all(config.name)
+            self._end(config.path)
+        else:
+            self._views[config.path] = view
+            self._beginning.add(config)
         self._show(config.path)
-        self._beginning.add(config)
 
     def _names(self) -> dict[str, str]:
         return {path: view.config.name for path, view in self._views.items()}

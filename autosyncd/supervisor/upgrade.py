@@ -12,6 +12,7 @@ import sys
 
 import autosyncd
 from autosyncd.service.notify import Notifier
+from autosyncd.supervisor.descriptors import give_back
 
 
 def _stamp() -> tuple[int, int, int] | None:
@@ -48,4 +49,5 @@ class Program:
         with contextlib.suppress(OSError):
             os.chdir(self._folder)
         environment = {**os.environ, **notifier.told}
+        give_back()
         os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)  # noqa: S606
