@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from autosyncd import __version__
+from autosyncd.service.streams import make_usable
 
 
 def parser() -> argparse.ArgumentParser:
@@ -31,6 +32,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read the command line and run the supervisor; the exit status."""
+    make_usable()
     given = parser().parse_args(arguments)
     from autosyncd.supervisor.main import Options, run  # after the answer to --help
 

@@ -196,6 +196,74 @@ def test_check_says_where_each_setting_was_made(home):
         assert line in ended.stdout.splitlines()
 
 
+def through_shell(home: Path, script: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """`script` in a shell, in which "$@" is autosyncd."""
+    return subprocess.run(
+        ["bash", "-c", script, "sh", sys.executable, "-P", "-m", "autosyncd"],
+        env=environment(home, **more),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=home,
+    )
+
+
+@pytest.mark.parametrize("option", ["", "--json"])
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ("| :", ""),
+        (">/dev/full", "What was found can't be written (No space left on device).\n"),
+    ],
+)
+def test_a_check_that_can_not_be_written_says_so(home, option, where, said):
+    many = "".join(f"  - path: {home}/r{number}\n" for number in range(200))
+    (home / "main.yaml").write_text("repositories:\n" + many)
+    script = f'"$@" --check {option} --config main.yaml {where}; exit "${{PIPESTATUS[0]}}"'
+    done = through_shell(home, script)
+    assert (done.returncode, done.stderr) == (1, said)
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_check_needs_no_stream(home, closed):
+    (home / "main.yaml").write_text(f"repositories:\n  - path: {home}/notes\n")
+    done = through_shell(home, f'"$@" --check --config main.yaml {closed}')
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_check_is_shown_in_any_encoding(home):
+    (home / "main.yaml").write_text(f"repositories:\n  - path: {home}/日本\n", "utf-8")
+    done = through_shell(home, '"$@" --check --config main.yaml', PYTHONIOENCODING="latin-1")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("repository \\u65e5\\u672c (")
+
+
+def test_it_runs_without_any_standard_stream(home):
+    """What is opened first must not get the numbers that children are given as their streams."""
+    (home / "tree").mkdir()
+    subprocess.run(["git", "init", "-q", str(home / "tree")], check=True)
+    (home / "main.yaml").write_text(f"repositories:\n  - path: {home}/tree\n")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(home / "notify"))
+        systemd.settimeout(30)
+        script = 'exec "$0" -P -m autosyncd --config "$1" <&- >&- 2>&-'
+        daemon = subprocess.Popen(
+            ["sh", "-c", script, sys.executable, str(home / "main.yaml")],
+            env=environment(home, NOTIFY_SOCKET=str(home / "notify")),
+        )
+        try:
+            while "in sync" not in systemd.recv(4096).decode():
+                pass
+            here = f"/proc/{daemon.pid}/fd"
+            assert [os.readlink(f"{here}/{number}") for number in range(3)] == [os.devnull] * 3
+            daemon.send_signal(signal.SIGTERM)
+            assert daemon.wait(15) == 0
+        finally:
+            daemon.kill()
+            daemon.wait()
+
+
 @pytest.mark.parametrize("option", ["--origin", "--json"])
 def test_what_only_a_check_can_say_is_refused_without_one(home, option):
     assert autosyncd(home, option).returncode == 2

@@ -3,8 +3,6 @@
 Exit status: 0 done, 1 a problem was found, 2 wrong usage, 3 the daemon is not reachable.
 """
 
-import io
-import os
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Sequence
@@ -14,6 +12,7 @@ from autosyncd.control.local import LOCAL
 from autosyncd.control.render import duration
 from autosyncd.control.verb import NOT_REACHABLE, PROBLEM_FOUND, WRONG_USAGE, Verb, WrongUsage
 from autosyncd.errors import AutosyncError, NotReachable
+from autosyncd.service.streams import leave_output, make_usable
 
 INTERRUPTED = 130
 """What a shell reports of a program that SIGINT has ended."""
@@ -82,9 +81,7 @@ def parser() -> ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; the exit status."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+    make_usable()
     options = parser().parse_args(arguments)
     try:
         status = _run(options)
@@ -92,8 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # the reader has seen enough (`| head`); what is still buffered would complain at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        leave_output()  # the reader has seen enough (`| head`)
         return PROBLEM_FOUND
     return status
 

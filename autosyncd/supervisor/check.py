@@ -10,15 +10,32 @@ from autosyncd.config.load import with_links
 from autosyncd.config.settings import Configuration
 from autosyncd.errors import ConfigError
 from autosyncd.service.journal import printable
+from autosyncd.service.streams import leave_output
 from autosyncd.supervisor.reading import read
 
 EX_CONFIG = 78
 """Exit status: the configuration is at fault (sysexits.h); systemd does not try again."""
+EX_UNWRITTEN = 1
+"""Exit status: what was found could not be written."""
 
 
 def check(main_file: str | None, etc: str, *, origin: bool = False, in_json: bool = False) -> int:
     """Show every problem of the configuration, and which repositories it comes to; with `origin`
     where each setting was made."""
+    try:
+        status = _checked(main_file, etc, origin=origin, in_json=in_json)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough (`| head`)
+        leave_output()
+        return EX_UNWRITTEN
+    except OSError as reason:
+        leave_output()
+        sys.stderr.write(f"What was found can't be written ({reason.strerror}).\n")
+        return EX_UNWRITTEN
+    return status
+
+
+def _checked(main_file: str | None, etc: str, *, origin: bool, in_json: bool) -> int:
     try:
         config = with_links(read(main_file, etc, None))
     except ConfigError as reason:
