@@ -264,6 +264,16 @@ def test_it_runs_without_any_standard_stream(home):
             daemon.wait()
 
 
+@pytest.mark.root
+@pytest.mark.parametrize("option", ["", "--check"])
+def test_a_user_without_a_home_is_told_what_is_missing(home, option):
+    script = f'unset HOME XDG_CONFIG_HOME; exec setpriv --reuid 61234 --clear-groups "$@" {option}'
+    done = through_shell(home, script)
+    text = "No home folder is known: $HOME is not set, and the system doesn't know user 61234"
+    assert done.returncode == 78
+    assert done.stderr.removeprefix("error: ") == f"{text}; set HOME=.\n"
+
+
 @pytest.mark.parametrize("option", ["--origin", "--json"])
 def test_what_only_a_check_can_say_is_refused_without_one(home, option):
     assert autosyncd(home, option).returncode == 2

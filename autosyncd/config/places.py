@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from autosyncd.config.choice import inside
 from autosyncd.config.given import ConfigProblem, Given
 from autosyncd.config.values import Mistake, shown
+from autosyncd.errors import ConfigError
 
 _VARIABLE = re.compile(r"\$(?:(\$)|(\w+)|\{(\w+)\})", re.ASCII)
 _LINKS_LIMIT = 40
@@ -59,9 +60,15 @@ def state_home(environment: Mapping[str, str]) -> str:
 
 
 def home(environment: Mapping[str, str]) -> str:
-    """The home of the user that runs the service."""
+    """The home of the user that runs the service. ConfigError where nobody knows it."""
     given = environment.get("HOME", "")
-    return given if os.path.isabs(given) else pwd.getpwuid(os.geteuid()).pw_dir
+    if os.path.isabs(given):
+        return given
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_dir
+    except KeyError:
+        text = "No home folder is known: $HOME is not set, and the system doesn't know user"
+        raise ConfigError(f"{text} {os.geteuid()}; set HOME=.") from None
 
 
 def is_drop_in(name: str) -> bool:

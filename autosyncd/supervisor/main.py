@@ -50,21 +50,17 @@ def run(options: Options) -> int:
     notifier, program = Notifier(), Program()
     os.chdir("/")
     take = partial(alone.take, main_file, os.environ)
-    if notifier.is_heard:
-        lock = alone.wait(take, notifier)
-        if lock is None:
-            return 0
-    else:
-        lock = alone.at_once(take)
-        if lock is None:
-            return EX_FAILED
     try:
-        return serve(main_file, options.etc, notifier, program)
+        lock = alone.wait(take, notifier) if notifier.is_heard else alone.at_once(take)
+        if lock is None:
+            return 0 if notifier.is_heard else EX_FAILED
+        try:
+            return serve(main_file, options.etc, notifier, program)
+        finally:
+            os.close(lock)
     except ConfigError as reason:
         log.error("%s", reason, extra=journal.fields(event=journal.Event.CONFIG_PROBLEM))
         return EX_CONFIG
-    finally:
-        os.close(lock)
 
 
 def serve(main_file: str | None, etc: str, notifier: Notifier, program: Program) -> int:
