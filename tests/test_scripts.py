@@ -216,11 +216,20 @@ def test_packages_uses_sudo_where_it_asks_nothing(tmp_path: Path) -> None:
     [
         (["--prefix", "here"], "must begin with /"),
         (["--prefix", "/opt/a b"], "letters, digits"),
+        (["--prefix", "//"], "can't be / itself"),
+        (["--prefix", "/opt/.."], "can't be / itself"),
+        (["--prefix", "/usr//"], "is for Debian packages"),
+        (["--prefix", "/opt/../usr/."], "is for Debian packages"),
         (["--everything"], "unknown argument"),
     ],
 )
-def test_install_refuses_what_it_does_not_understand(arguments: list[str], said: str) -> None:
-    done = execute([SCRIPTS / "install", *arguments], check=False)
+def test_install_refuses_what_it_does_not_understand(
+    arguments: list[str], said: str, tmp_path: Path
+) -> None:
+    env = with_programs(
+        tmp_path, id="echo 1000"
+    )  # whatever it takes for right, nothing is installed
+    done = execute([SCRIPTS / "install", *arguments], check=False, env=env)
     assert done.returncode != 0
     assert said in done.stderr
 
