@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from autosyncd.service.notify import Notifier
 from autosyncd.supervisor import descriptors
 from autosyncd.supervisor.descriptors import EACH, OWN, give_back, room_for
+from autosyncd.supervisor.upgrade import Program
 from tests.daemons import Daemon, clone, git, hub
 from tests.waiting import eventually
 
@@ -132,3 +134,16 @@ def test_what_was_raised_is_given_back_and_nothing_else(limits, monkeypatch):
     assert resource.getrlimit(resource.RLIMIT_NOFILE) == (OWN + 60 * EACH, hard)
     give_back()
     assert resource.getrlimit(resource.RLIMIT_NOFILE) == (200, hard)
+
+
+def test_an_upgrade_begins_with_what_the_service_was_started_with(limits, monkeypatch, tmp_path):
+    monkeypatch.setattr(descriptors, "FIRST", 200)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (200, limits[1]))
+    monkeypatch.chdir(tmp_path)
+    begun = []
+    monkeypatch.setattr(
+        os, "execve", lambda *_: begun.append(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    )
+    assert room_for(60) == 60
+    Program().start_anew(Notifier())
+    assert begun == [200]
