@@ -25,6 +25,7 @@ TESTS = {
     "config_write": ("yaml",),
     "control_interface": ("dbus_fast",),
     "desktop_alerts": ("dbus_fast",),
+    "desktop_bus": ("dbus_fast",),
     "desktop_session": ("dbus_fast",),
     "service_notify": ("sdnotify",),
     "daemon_servers": tuple(PACKAGES),

@@ -23,6 +23,7 @@ ANSWER_WITHIN = 25.0
 """Seconds; what libdbus takes by default too."""
 RETRY_FIRST = 1.0
 RETRY_EVERY = 60.0
+LOST = "the connection to the bus was lost"
 BUS = "org.freedesktop.DBus"
 BUS_PATH = "/org/freedesktop/DBus"
 
@@ -85,9 +86,28 @@ async def connect(address: str | None) -> MessageBus:
 
 
 class _Bus(MessageBus):
-    """A MessageBus whose login ends when the other end hangs up (1.84 would read for ever)."""
+    """A MessageBus that takes it when the other end hangs up."""
+
+    def send(self, msg: Message) -> "asyncio.Future[None]":  # type: ignore[override]
+        """Write it in the loop's next turn: where that fails the library ends the connection on the
+        spot, and whoever has just said something over it gets an error of its inner works."""
+        if not msg.serial:
+            msg.serial = self.next_serial()
+        written: asyncio.Future[None] = self._loop.create_future()
+        # nobody has to ask: that the connection is lost is told by its end
+        written.add_done_callback(lambda done: done.cancelled() or done.exception())
+        self._loop.call_soon(self._write, msg, written)
+        return written
+
+    def _write(self, msg: Message, written: "asyncio.Future[None]") -> None:
+        if self.connected and self._writer is not None:
+            with suppress(OSError):  # 5 watches the descriptor that it has just closed
+                self._writer.schedule_write(msg, written)
+        else:
+            written.cancel()
 
     async def _auth_readline(self) -> str:
+        """One line of the login, which ends with the connection (1.84 would read for ever)."""
         if self._sock is None:
             raise AuthError("there is no connection")
         line = b""
@@ -112,6 +132,8 @@ async def call(
     """The answer of one method call. `to` is (bus name, object path, interface), `returns` the
     answer's signature; `start` lets the bus start who owns the name. CallFailed: an error, another
     kind of answer, or none within ANSWER_WITHIN."""
+    if not bus.connected:  # the library would wait for an answer all the same
+        raise CallFailed(f"{BUS}.Error.Disconnected", LOST)
     message = Message(
         destination=to[0],
         path=to[1],
@@ -124,10 +146,15 @@ async def call(
     try:
         async with asyncio.timeout(ANSWER_WITHIN):
             reply = await bus.call(message)
-    except (OSError, EOFError, DBusError, TimeoutError) as reason:
+    except TimeoutError:
+        late = f"no answer came within {ANSWER_WITHIN:.0f} s"
+        raise CallFailed(f"{BUS}.Error.NoReply", late) from None
+    except (OSError, EOFError):
+        raise CallFailed(f"{BUS}.Error.Disconnected", LOST) from None
+    except DBusError as reason:
         raise CallFailed(f"{BUS}.Error.NoReply", f"no answer came: {reason}") from None
     if reply is None:
-        raise CallFailed(f"{BUS}.Error.Disconnected", "the connection to the bus was lost")
+        raise CallFailed(f"{BUS}.Error.Disconnected", LOST)
     if reply.message_type is MessageType.ERROR:
         text = reply.body[0] if reply.signature[:1] == "s" else "no reason given"
         raise CallFailed(reply.error_name or "", text)
@@ -188,7 +215,7 @@ async def _serve(bus: MessageBus, users: Sequence[BusUser]) -> bool:
             await user.attach(bus)
         attached = True
         await disconnection(bus)
-        reason = "the connection to the bus was lost"
+        reason = LOST
     except (CallFailed, NotReachable) as refused:
         reason = str(refused)
     finally:
