@@ -17,7 +17,7 @@ from autosyncd.link.outside import (
     Withdraw,
 )
 from autosyncd.model import AlertKind, Channel, PushNotice, Status, TreeId
-from autosyncd.supervisor.herald import SAID_AFTER, TOLD_AGAIN_FOR, Herald
+from autosyncd.supervisor.herald import CONFLICTS_KEPT, SAID_AFTER, TOLD_AGAIN_FOR, Herald
 
 PROBLEM = Alert("notes", AlertKind.PROBLEM, "push", "notes: a problem", "No.")
 
@@ -152,6 +152,18 @@ def test_what_happens_while_nobody_is_there_is_told_once_the_newest_last(stage):
     assert stage.heard() == [conflicts[1], conflicts[0], pulled]
     stage.herald.renew()
     assert stage.heard() == []
+
+
+def test_while_nobody_is_there_for_long_the_newest_conflicts_wait_and_all_else(stage):
+    pulled = Alert("notes", AlertKind.PULLED, "pulled", "notes: pulled", "1 file updated")
+    conflicts = [RepositoryConflict("notes", (str(n),)) for n in range(CONFLICTS_KEPT + 5)]
+    stage.there = False
+    stage.herald.alert(pulled)
+    for conflict in conflicts:
+        stage.herald.conflict(conflict)
+    stage.there = True
+    stage.herald.renew()
+    assert stage.heard() == [pulled, *conflicts[5:]]
 
 
 def test_a_state_is_told_when_it_changes(stage):

@@ -32,6 +32,10 @@ waits for more first, and for the minute between two letters."""
 TOLD_AGAIN_FOR = 60.0
 """Seconds for which a notice is told to a new messenger, too; whoever has its head does nothing."""
 
+CONFLICTS_KEPT = 100
+"""Conflicts that wait while there is no messenger; of more, the oldest are not signalled any more. All
+else that waits is one of each kind and repository."""
+
 
 class Herald:
     """All that goes to the messenger goes through here; `post` is False if nobody is there."""
@@ -127,3 +131,6 @@ class Herald:
             key = (type(message), message.subject)
             self._waiting.pop(key, None)
             self._waiting[key] = message
+            conflicts = [key for key in self._waiting if key[0] is RepositoryConflict]
+            for old in conflicts[:-CONFLICTS_KEPT]:
+                del self._waiting[old]
