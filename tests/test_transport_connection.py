@@ -69,9 +69,9 @@ CONVERSATIONS: dict[str, Conversation] = {
     ],
     "a server that accepts and says nothing": [
         (0, Start(), (Connect(),), 30),
-        (30, Tick(), gone("no answer within 30 s"), 31),
+        (30, Tick(), gone("no answer in time"), 31),
         (31, Tick(), (Connect(),), 61),
-        (61, Tick(), gone("no answer within 30 s"), 62),
+        (61, Tick(), gone("no answer in time"), 62),
     ],
     "back-off doubles to 40 s": [
         (0, Start(), (Connect(),), 30),
@@ -225,7 +225,7 @@ CONVERSATIONS: dict[str, Conversation] = {
         (0, Start(), (Connect(),), 30),
         (0, Underway(65), (), 65),
         (60, Underway(30), (), 90),
-        (90, Tick(), gone("no answer within 30 s"), 91),
+        (90, Tick(), gone("no answer in time"), 91),
         (91, Underway(30), (), 91),
     ],
     "what comes after the end does not count": [

@@ -78,7 +78,7 @@ BEFORE_LOGIN = {
         TransportState.BACKOFF,
         False,
     ),
-    Lie.SILENCE: ("no answer within", TransportState.BACKOFF, False),
+    Lie.SILENCE: ("no answer in time", TransportState.BACKOFF, False),
     Lie.GARBAGE: ("what it sent can't be understood", TransportState.BACKOFF, False),
     Lie.CLOSED: ("", TransportState.BACKOFF, False),
     Lie.CONFLICT_FIRST: ("it ended the connection: conflict", TransportState.BACKOFF, False),

@@ -160,8 +160,8 @@ def _while_connecting(
         again, commands = _connect(connection, now=now)
         return again, (Disconnect(), *commands)
     if _is_due(connection, event, now):
-        reason = f"no answer within {CONNECT_WITHIN:.0f} s"
-        return _back_off(connection, reason, now=now, jitter=jitter)
+        # how long that was depends on how many servers were tried, and the same reason is told once
+        return _back_off(connection, "no answer in time", now=now, jitter=jitter)
     return connection, ()
 
 
