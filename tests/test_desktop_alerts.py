@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from dbus_fast import Message, MessageType
 from dbus_fast.aio import MessageBus
+from dbus_fast.errors import DBusError
 from dbus_fast.service import ServiceInterface, method, signal
 
-from autosyncd.desktop.alerts import KEPT, SERVER, SERVER_PATH, Alerts
+from autosyncd.desktop.alerts import KEPT, SERVER, SERVER_PATH, TRIES, Alerts
 from autosyncd.desktop.bus import connect, leave
 from autosyncd.link.outside import (
     Alert,
@@ -32,6 +33,7 @@ class Server(ServiceInterface):
         self.capabilities = list(capabilities)
         self.shown: list[tuple[Any, ...]] = []
         self.closed: list[int] = []
+        self.refused: list[str] = []
         self.may_answer = asyncio.Event()
         self.may_answer.set()
 
@@ -51,6 +53,9 @@ class Server(ServiceInterface):
         hints: "a{sv}",  # noqa: F722
         expires: "i",  # noqa: F821
     ) -> "u":  # noqa: F821
+        if summary.startswith("refuse"):
+            self.refused.append(summary)
+            raise DBusError(f"{SERVER}.Error.Refused", "not this one")
         self.shown.append((app, replaces, summary, body, hints["urgency"].value))
         number = replaces or len(self.shown)
         await self.may_answer.wait()
@@ -59,6 +64,8 @@ class Server(ServiceInterface):
     @method()
     def CloseNotification(self, number: "u"):  # noqa: F821
         self.closed.append(number)
+        if number > 90:
+            raise DBusError("org.freedesktop.DBus.Error.Failed", "")
 
     @signal()
     def NotificationClosed(self, number, reason) -> "uu":  # noqa: F821
@@ -149,7 +156,7 @@ def test_a_bubble_the_person_has_closed_is_made_anew(bus: Bus):
     async def scenario(alerts: Alerts) -> None:
         async with serving(bus) as server:
             alerts.show(KEY, "notes", "one", 1)
-            await soon(lambda: server.shown)
+            await soon(lambda: alerts._shown)
             server.NotificationClosed(1, 2)
             await soon(lambda: not alerts._shown)
             alerts.show(KEY, "notes", "two", 1)
@@ -204,6 +211,34 @@ def test_a_server_that_refuses_ends_nothing(bus: Bus):
         await leave(connection)
         async with serving(bus) as server:
             await soon(lambda: [shown[3] for shown in server.shown] == ["one"])
+
+    with_alerts(bus, scenario)
+
+
+def test_a_bubble_that_is_refused_keeps_none_back_and_is_given_up(bus: Bus):
+    async def scenario(alerts: Alerts) -> None:
+        async with serving(bus) as server:
+            alerts.show(KEY, "refuse this", "one", 2)
+            for number in range(TRIES + 1):
+                alerts.show((f"r{number}", "problem"), f"r{number}", "b", 0)
+                await soon(lambda: not {*alerts._wanted} - {KEY})
+            assert [shown[2] for shown in server.shown] == [f"r{n}" for n in range(TRIES + 1)]
+            assert server.refused == ["refuse this"] * TRIES
+            assert not alerts._wanted
+
+    with_alerts(bus, scenario)
+
+
+def test_one_that_is_gone_already_keeps_none_back(bus: Bus):
+    async def scenario(alerts: Alerts) -> None:
+        async with serving(bus) as server:
+            alerts.show(KEY, "notes", "one", 2)
+            await soon(lambda: alerts._shown)
+            alerts._shown[KEY] = 99  # as if its end were still on the way to us
+            alerts.close(KEY)
+            alerts.show(("a", "pulled"), "a", "b", 0)
+            await soon(lambda: [shown[2] for shown in server.shown] == ["notes", "a"])
+            assert server.closed == [99]
 
     with_alerts(bus, scenario)
 

@@ -20,6 +20,12 @@ APPLICATION = "autosync"
 DEFAULT_EXPIRY = -1
 KEPT = 20
 """Bubbles that wait for a notification server at most; the oldest go first."""
+TRIES = 3
+"""How often a server is asked to show one and does not, until it is no longer asked. Some refuse one
+because there were many just now, and take it later."""
+
+SILENT = (f"{BUS}.Error.NoReply", f"{BUS}.Error.Disconnected")
+"""Names of the errors by which a server that was there says nothing any more."""
 
 Key = tuple[str, str]
 Wanted = tuple[str, str, int]
@@ -33,6 +39,8 @@ class Alerts:
         self._bus: MessageBus | None = None
         self._wanted: dict[Key, Wanted | None] = {}
         """What is not shown yet; None: to be closed."""
+        self._tried: dict[Key, int] = {}
+        """How often, where a server was there and did not take it."""
         self._shown: dict[Key, int] = {}
         self._telling: Key | None = None
         """What the server is being told of just now: it may be shown a moment later."""
@@ -50,6 +58,7 @@ class Alerts:
             self._want(key, None)
         else:
             self._wanted.pop(key, None)
+            self._tried.pop(key, None)
 
     async def attach(self, bus: MessageBus) -> None:
         """Use this connection (desktop/bus.py: BusUser)."""
@@ -73,25 +82,46 @@ class Alerts:
 
     def _want(self, key: Key, wanted: Wanted | None) -> None:
         self._wanted.pop(key, None)
+        self._tried.pop(key, None)
         self._wanted[key] = wanted
         while len(self._wanted) > KEPT:
             del self._wanted[next(iter(self._wanted))]
         self._changed.set()
 
     async def _hand_over(self) -> None:
-        while self._bus and self._wanted:
-            key, wanted = next(iter(self._wanted.items()))
+        """All that waits, in order; what is not taken waits behind it for the next change."""
+        put_off: set[Key] = set()
+        while self._bus and (waiting := [key for key in self._wanted if key not in put_off]):
+            key = waiting[0]
+            wanted = self._wanted[key]
             self._telling = key
             try:
                 await self._tell(self._bus, key, wanted)
-            except CallFailed:
-                # no server: what can wait waits for NameOwnerChanged
-                self._wanted = {k: w for k, w in self._wanted.items() if w and w[2] > 0}
-                return
+            except CallFailed as failed:
+                put_off.add(key)
+                if self._wanted.get(key) is wanted:
+                    self._not_taken(key, wanted)
+                if self._markup is None or failed.name in SILENT:
+                    # no server: what can wait waits for NameOwnerChanged
+                    self._wanted = {k: w for k, w in self._wanted.items() if w and w[2] > 0}
+                    return
+            else:
+                if self._wanted.get(key) is wanted:  # else something newer came meanwhile
+                    self._done(key)
             finally:
                 self._telling = None
-            if self._wanted.get(key) is wanted:  # else something newer came meanwhile
-                del self._wanted[key]
+
+    def _not_taken(self, key: Key, wanted: Wanted | None) -> None:
+        """What a server did not take goes behind the others, and waits no more after some TRIES."""
+        tries = self._tried.get(key, 0)
+        if wanted is None or tries:
+            del self._wanted[key]
+        if wanted is not None and 0 < tries < TRIES:
+            self._wanted[key] = wanted
+
+    def _done(self, key: Key) -> None:
+        del self._wanted[key]
+        self._tried.pop(key, None)
 
     async def _tell(self, bus: MessageBus, key: Key, wanted: Wanted | None) -> None:
         if wanted is None:
@@ -106,6 +136,7 @@ class Alerts:
         hints = {"urgency": Variant("y", urgency), "desktop-entry": Variant("s", APPLICATION)}
         arguments = [APPLICATION, self._shown.get(key, 0), "", title, body, [], hints]
         arguments.append(DEFAULT_EXPIRY)
+        self._tried[key] = self._tried.get(key, 0) + 1
         (self._shown[key],) = await call(
             bus, NOTIFICATIONS, "Notify", "susssasa{sv}i", arguments, returns="u"
         )
