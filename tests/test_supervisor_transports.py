@@ -143,3 +143,16 @@ def test_one_transport_does_not_hush_another(lines: list[Line]) -> None:
     assert transports.away() == ["messenger: it died"]
     transports.lives("messenger")
     assert transports.away() == []
+
+
+def test_the_last_words_of_a_messenger_do_not_outlive_it() -> None:
+    transports = Transports()
+    transports.forget()  # by the new configuration there is no XMPP any more
+    transports.changed(lost(), 1.0)
+    transports.begins("messenger")
+    assert transports.away() == []
+    transports.died("messenger", "its process ended")
+    transports.begins("messenger")
+    assert transports.away() == ["messenger: its process ended"]
+    transports.lives("messenger")
+    assert transports.away() == []

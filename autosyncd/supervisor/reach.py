@@ -68,6 +68,7 @@ class Reach:
     def turned(self, after: Child) -> None:
         """A change in the life of the messenger's process."""
         if after.life is Life.STARTING:
+            self._transports.begins(MESSENGER)
             self._herald.renew()
         elif after.life is Life.RUNNING:
             self._transports.lives(MESSENGER)

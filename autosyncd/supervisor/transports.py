@@ -68,6 +68,11 @@ class Transports:
         """The messenger is gone, and with it all that was known."""
         self._away = {messenger: text}
 
+    def begins(self, messenger: str) -> None:
+        """Another one begins, and will tell of its own transports: the last words of the one before
+        were about those that it had, perhaps by another configuration."""
+        self._away = {name: why for name, why in self._away.items() if name == messenger}
+
     def lives(self, messenger: str) -> None:
         """It is there again."""
         self._away.pop(messenger, None)
