@@ -59,6 +59,14 @@ def test_without_any_bus_it_says_so_once_and_takes_every_order():
         assert messenger.log.count("\n") == 1
 
 
+def test_a_bug_over_an_order_ends_it_so_that_it_is_started_again():
+    with running_messenger() as messenger:
+        messenger.reported(Alive())
+        messenger.order(Summary(None))  # type: ignore[arg-type]
+        assert messenger.process.wait(5) == 1
+        assert "because of a bug" in messenger.log
+
+
 def test_a_thousand_orders_are_taken_in_order():
     with running_messenger() as messenger:
         for number in range(1000):

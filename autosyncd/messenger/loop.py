@@ -105,13 +105,12 @@ class Messenger:
 
     async def run(self) -> None:
         """Until the link ends or Shutdown comes. A bug in any part ends it all."""
-        loop = asyncio.get_running_loop()
-        loop.add_reader(self._link.inbox.fileno(), self._receive)
         self._tick()
         on_session: list[BusUser] = [self._control, self._alerts]
         async with asyncio.TaskGroup() as group:
             talking = [group.create_task(transport.run()) for transport in self._transports]
             beside = [
+                group.create_task(self._receive()),
                 group.create_task(hold(session_address, on_session)),
                 group.create_task(hold(system_address, [self._session])),
                 group.create_task(self._alerts.run()),
@@ -119,7 +118,6 @@ class Messenger:
                 group.create_task(self._addresses.run()),
             ]
             await self._ended.wait()
-            loop.remove_reader(self._link.inbox.fileno())
             for transport in self._transports:
                 transport.stop()
             if talking:
@@ -134,12 +132,22 @@ class Messenger:
             self._perform(command)
         self._set_timer()
 
-    def _receive(self) -> None:
+    async def _receive(self) -> None:
+        """Obey the supervisor until cancelled. A task, since a bug in what the loop calls by itself
+        would be logged, and the rest of the orders lost."""
+        come = asyncio.Event()
+        loop, inbox = asyncio.get_running_loop(), self._link.inbox
+        loop.add_reader(inbox.fileno(), come.set)
         try:
-            for message in self._link.inbox.receive():
-                self.feed(message)
+            while not self._ended.is_set():
+                await come.wait()
+                come.clear()
+                for message in inbox.receive():
+                    self.feed(message)
         except LinkClosed:
             self._ended.set()
+        finally:
+            loop.remove_reader(inbox.fileno())
 
     def _perform(self, command: Command) -> None:
         match command:
