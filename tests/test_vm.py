@@ -1,62 +1,10 @@
 """The service under a memory limit, in a virtual machine that knows such. script/test-vm runs it."""
 
-import os
-import subprocess
 from pathlib import Path
 
-import pytest
+from tests.vm import MARKS, run
 
-from tests.testbed import CHECKOUT
-
-FOLDER = os.environ.get("VM_FOLDER", "")
-"""Where tests/testbed/vm has built a machine on which autosyncd is installed."""
-
-pytestmark = [
-    pytest.mark.root,
-    pytest.mark.slow,
-    pytest.mark.skipif(not FOLDER, reason="boots a virtual machine; script/test-vm runs it"),
-    pytest.mark.timeout(1600),
-]
-
-BEGIN = """#!/bin/bash
-set -eu
-until_true() { # SECONDS COMMAND..
-    local end=$((SECONDS + $1)); shift
-    until "$@"; do
-        if [ $SECONDS -ge $end ]; then
-            echo "not within the time: $*"
-            autosyncctl status || true
-            journalctl --user -u autosyncd -o cat | tail -n 30
-            exit 1
-        fi
-        sleep 0.5
-    done
-}
-is_committed() { git -C ~/notes log --format= --name-only 2>/dev/null | grep -qx "$1"; }
-status_says() { autosyncctl status 2>/dev/null | grep -qi "$1"; }
-git config --global user.name Alice
-git config --global user.email alice@example.org
-git init -q -b main ~/notes
-mkdir -p ~/.config/autosync
-cat >~/.config/autosync/autosync.yaml <<YAML
-repositories:
-  - {path: ~/notes, commit_after: 500ms, large_file: 0}
-YAML
-"""
-
-
-def run(folder: Path, script: str) -> str:
-    """What a script says that runs in a fresh machine."""
-    file = folder / "script"
-    file.write_text(BEGIN + script)
-    done = subprocess.run(
-        [CHECKOUT / "tests/testbed/vm", "run", FOLDER, "--seconds", "1400", file],
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+pytestmark = MARKS
 
 
 def test_a_git_that_is_killed_for_want_of_memory_is_one_failed_verb(tmp_path: Path) -> None:
@@ -65,6 +13,10 @@ def test_a_git_that_is_killed_for_want_of_memory_is_one_failed_verb(tmp_path: Pa
     said = run(
         tmp_path,
         """
+        cat >~/.config/autosync/autosync.yaml <<YAML
+repositories:
+  - {path: ~/notes, commit_after: 500ms, large_file: 0}
+YAML
         mkdir -p ~/.config/systemd/user/autosyncd.service.d
         printf '[Service]\\nMemoryMax=96M\\nMemorySwapMax=0\\n' \
             >~/.config/systemd/user/autosyncd.service.d/memory.conf
