@@ -9,6 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from autosyncd.vcs.git.merging import merge
 from autosyncd.vcs.git.merging.conflict import conflict_name, host_slug, is_conflict_name
 from autosyncd.vcs.git.repository import OWN_INDEXES
 from autosyncd.vcs.outcomes import Synced
@@ -569,6 +570,40 @@ def test_attributes_that_the_sides_have_not_in_common_have_no_say(
         assert b"f.txt" in outcome.conflicts
         trees.add(second.tree())
     assert len(trees) == 1
+
+
+@pytest.mark.parametrize("by_path", [False, True], ids=["by git", "by path"])
+@pytest.mark.parametrize("base", ["*.o\n", None], ids=["edited", "new"])
+def test_rules_that_both_have_added_hold_both(
+    world: World,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    base: str | None,
+    *,
+    by_path: bool,
+) -> None:
+    """One that gave way to a conflict copy would hold no longer: what it keeps private would be
+    committed next, and a filter that encrypts would not run any more."""
+    if by_path:
+        monkeypatch.setattr(merge, "merge_by_git", lambda *_: None)
+    names = (".gitignore", "below/.gitattributes")
+    laptop, desktop = world.share({"a.txt": "one\n"} | ({name: base for name in names if base}))
+    for clone in (laptop, desktop):
+        for name in names:
+            clone.edit(name, f"{base or ''}{clone.root.name}.txt\n")
+        clone.edit(f"{clone.root.name}.txt", f"private to {clone.root.name}\n")
+        clone.committed()
+    other = world.copy(tmp_path / "other").clones
+    for first, second in ((laptop, desktop), (other["desktop"], other["laptop"])):
+        for clone in (first, second, first):
+            outcome = clone.sync()
+            assert isinstance(outcome, Synced)
+            assert outcome.conflicts == ()
+        for clone in (first, second):
+            clone.has_nothing_to_commit()
+            for name in names:
+                assert {b"laptop.txt", b"desktop.txt"} <= set(clone.read(name).split())
+    assert desktop.tree() == other["laptop"].tree()
 
 
 def test_a_merge_that_was_killed_is_no_obstacle(world: World) -> None:

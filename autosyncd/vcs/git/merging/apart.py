@@ -4,6 +4,9 @@ A merge goes by attributes, and those come from files that only one machine may 
 `.gitattributes`, `info/attributes`, drivers in somebody's settings. So these commands run in a git
 directory of their own that has the repository's objects and nothing else. Attributes are those of
 `.gitattributes` at the top, if both tips have the same one; drivers are those that git has built in.
+
+Rule files (`.gitignore`, `.gitattributes`) are merged by union unless those say otherwise. A rule that
+gave way to a conflict copy would hold no longer, and what it keeps private here would be committed next.
 """
 
 import os
@@ -18,6 +21,9 @@ NEEDED = (
     r"^(extensions\.(objectformat|partialclone)|remote\..*\.(url|promisor|partialclonefilter))$"
 )
 """Settings without which the objects could not be read (partial clones fetch what is missing)."""
+
+RULES = (b".gitignore", b".gitattributes")
+"""Files of which each line is a rule of its own."""
 
 
 class Apart:
@@ -52,18 +58,20 @@ class Apart:
         timeout: float = QUICK,
     ) -> Result:
         """A local command. Raises GitFailed if its status is not in `ok`."""
-        there = ("-C", str(self._work_tree), "-c", "core.attributesFile=/dev/null")
+        there = ("-C", str(self._work_tree), "-c", f"core.attributesFile={self._folder}/attributes")
         environment = self._environment
         return self._git(
             *there, *arguments, stdin=stdin, ok=ok, environment=environment, timeout=timeout
         )
 
     def _make(self) -> None:
-        """The git directory, made anew: it holds four small files."""
+        """The git directory, made anew: it holds five small files."""
         shutil.rmtree(self._folder, ignore_errors=True)
         for name in ("refs", "tree"):
             (self._folder / name).mkdir(parents=True)
         (self._folder / "HEAD").write_text("ref: refs/heads/none\n")
+        by_union = b"".join(name + b" merge=union\n" for name in RULES)
+        (self._folder / "attributes").write_bytes(by_union)
         lines = ["[core]", "repositoryformatversion = 1", "bare = false"]
         said = self._git("config", "--local", "-z", "--get-regexp", NEEDED, ok=(0, 1))
         for record in said.records:
