@@ -116,6 +116,44 @@ def test_a_file_that_is_made_where_a_locked_key_kept_one_out_is_a_file_like_any(
     assert {b"Of the laptop\n", b"Of the desktop\n"} <= set(laptop.files().values())
 
 
+def test_a_filter_of_which_nothing_is_said_is_required(trees: tuple[Clone, Clone, Key]) -> None:
+    """By itself git takes the file as it is where a filter fails: plain text that was to be encrypted
+    would be pushed, and what could not be decrypted would come back as another file, for all."""
+    laptop, desktop, key = trees
+    for clone in (laptop, desktop):
+        clone.git("config", "--unset", "filter.swap.required")
+    laptop.edit("c.up", "From elsewhere\n")
+    laptop.committed()
+    laptop.sync()
+    key.file.unlink()
+    desktop.edit("a.up", "Private\n")
+    desktop.edit("new.up", "Private too\n")
+    assert isinstance(desktop.commit("a.up"), NothingToCommit)
+    assert isinstance(desktop.commit(), NothingToCommit)
+    outcome = desktop.sync()
+    assert isinstance(outcome, Synced)
+    assert len(outcome.held) == 1
+    assert isinstance(desktop.commit(), NothingToCommit)
+    key.file.touch()
+    desktop.sync()
+    desktop.committed()
+    for clone in (desktop, laptop):
+        clone.sync()
+    assert not any(map(laptop.history_has, ("Private\n", "Private too\n", "From elsewhere\n")))
+    assert laptop.files() == desktop.files()
+    assert laptop.read("a.up") == b"Private\n"
+    assert desktop.read("c.up") == b"From elsewhere\n"
+
+
+def test_a_filter_that_is_said_to_be_optional_is(trees: tuple[Clone, Clone, Key]) -> None:
+    laptop, _, key = trees
+    laptop.git("config", "filter.swap.required", "false")
+    key.file.unlink()
+    laptop.edit("a.up", "Public\n")
+    assert isinstance(laptop.commit(), CommitMade)
+    assert laptop.history_has("Public\n")
+
+
 def test_a_locked_key_in_a_sparse_checkout(trees: tuple[Clone, Clone, Key], world: World) -> None:
     laptop, desktop, key = trees
     laptop.edit("outside/c.up", "Outside\n")

@@ -3,6 +3,11 @@
 They are read when the tree is opened, and anew before a verb if a file that says so has changed since.
 A pattern that is written while the tree is being worked in holds for the next verb, as it holds for
 `git status`. That costs a stat(2) for each such file.
+
+Where a filter that changes a file both ways fails, git takes the file as it is, unless that filter is
+`required`: what is to be encrypted goes into history as plain text, and what could not be decrypted
+comes out of the next commit as another file. A person sees git's warning; here nobody does. So it is
+required unless they say that it is not.
 """
 
 from autosyncd.model import RepoConfig
@@ -22,4 +27,5 @@ def follow(repository: Repository, config: RepoConfig) -> None:
     excludes.install(repository, config)
     off = "core.filemode" in configuration.values and not configuration.is_on("core.filemode")
     repository.file_modes = not off
+    repository.git.required_filters = configuration.lenient_filters
     repository.settings = known
