@@ -259,6 +259,25 @@ def test_the_index_of_a_sparse_checkout_stays_sparse(laptop: Clone) -> None:
     assert not os.path.exists(laptop.path("d"))
 
 
+def test_the_index_of_a_sparse_checkout_whose_filter_fails(laptop: Clone) -> None:
+    """A key is often locked when the machine has just started."""
+    laptop.edit(".gitattributes", "*.up filter=locked\n")
+    laptop.edit("a.up", "encrypted\n")
+    laptop.committed()
+    laptop.git("sparse-checkout", "set", "--no-cone", "/*", "!/d/")
+    for name, value in (("clean", "false"), ("smudge", "false"), ("required", "true")):
+        laptop.git("config", f"filter.locked.{name}", value)
+    laptop.reopen()
+    power_cut(laptop)
+    zeros(laptop.path(".git/index"))
+    assert isinstance(laptop.reopen(), Ready)
+    assert "S d/b.txt" in laptop.git("ls-files", "-t")
+    assert not os.path.exists(laptop.path("d"))
+    laptop.edit("after.txt", "the next commit\n")
+    assert isinstance(laptop.commit(), CommitMade)
+    assert {b"d/b.txt", b"a.up", b"after.txt"} <= laptop.tracked()
+
+
 @pytest.mark.parametrize("damage", [zeros, half])
 @pytest.mark.parametrize("ends", [".pack", ".idx"])
 def test_a_pack(laptop: Clone, ends: str, damage: Damage) -> None:

@@ -101,6 +101,28 @@ def test_another_commit_there_is_an_edit(trees: tuple[Clone, Clone]) -> None:
     assert link(laptop) == link(desktop) == mine
 
 
+def test_a_sparse_checkout_leaves_submodules_alone(trees: tuple[Clone, Clone]) -> None:
+    """Also where the person has git go into submodules (submodule.recurse)."""
+    laptop, desktop = trees
+    desktop.git("sparse-checkout", "set", "--no-cone", "/a.txt", "/library")
+    desktop.git("config", "submodule.recurse", "true")
+    inside(desktop).edit("code.py", "not committed\n")
+    before = (
+        inside(desktop).git("rev-parse", "HEAD"),
+        inside(desktop).git("config", "core.worktree"),
+    )
+    inside(laptop).git("switch", "-qc", "other")
+    move_on(laptop, "two\n")
+    inside(laptop).git("push", "-q", "origin", "other")
+    inside(desktop).git("fetch", "-q", "origin")
+    laptop.committed("library")
+    sync(laptop, desktop)
+    after = inside(desktop).git("rev-parse", "HEAD"), inside(desktop).git("config", "core.worktree")
+    assert after == before
+    assert desktop.read("library/code.py") == b"not committed\n"
+    desktop.has_nothing_to_commit()
+
+
 def test_links_that_both_moved(trees: tuple[Clone, Clone]) -> None:
     """One of them stays, on both machines; the other is in history. None lies beside it, where
     nobody could clone it."""

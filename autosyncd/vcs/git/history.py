@@ -152,7 +152,7 @@ def _catch_up(repository: Repository, lock: IndexLock, old: str | None, new: str
         return
     indexes.copy_own(repository)
     if repository.sparse:
-        indexes.merge_sparse(repository, index, before, indexes.tree_with(repository, before, late))
+        indexes.read_sparse(repository, index, before, indexes.tree_with(repository, before, late))
     else:
         skipped, assumed = indexes.flagged(repository, index, late)
         indexes.put(repository, index, late)

@@ -211,14 +211,15 @@ def restore_flags(
             )
 
 
-def merge_sparse(repository: Repository, index: bytes, old: str, new: str) -> None:
-    """Bring an index from one tree to another; what the person has staged elsewhere stays. git marks
-    what lies outside a sparse checkout, but only where it writes files: so it writes them into a
-    folder that is thrown away, without filters."""
+def read_sparse(repository: Repository, index: bytes, *trees: str) -> None:
+    """Make an index that of a tree, or bring it from one to another; what the person has staged
+    elsewhere stays. git marks what lies outside a sparse checkout, but only where it writes files: so it
+    writes them into a folder that is thrown away, without filters, and without submodules: it would move
+    those of the person (git-config(1), submodule.recurse)."""
     with tempfile.TemporaryDirectory(dir=os.fsdecode(repository.state)) as folder:
         elsewhere = {"GIT_WORK_TREE": folder, "GIT_DIR": os.fsdecode(repository.git_dir)}
         off = [word for name in filters.configured(repository) for word in filters.without(name)]
-        arguments = (*off, "read-tree", "-m", "-u", old, new)
+        arguments = (*off, "read-tree", "--no-recurse-submodules", "-m", "-u", *trees)
         repository.git(*arguments, index=index, environment=elsewhere, timeout=LONG)
 
 

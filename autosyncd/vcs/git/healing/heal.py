@@ -14,11 +14,10 @@ After a clean end, and no boot since, nothing is looked at (mark.py).
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from autosyncd.vcs.git import history
+from autosyncd.vcs.git import history, indexes
 from autosyncd.vcs.git.command import LONG
 from autosyncd.vcs.git.healing import mark, torn
 from autosyncd.vcs.git.healing.aside import Aside
@@ -158,7 +157,7 @@ class Healing:
         repository = self._repository
         self._aside.take(repository.index)
         if repository.head is not None and repository.sparse:
-            self._read_sparse()
+            indexes.read_sparse(repository, repository.index, "HEAD")
         elif repository.head is not None:
             repository.git("read-tree", "HEAD", timeout=LONG)
         self._told.append("the index was made anew")
@@ -177,14 +176,6 @@ class Healing:
             if tree == written:
                 history.write_journal(repository, commit, head)
                 return
-
-    def _read_sparse(self) -> None:
-        """git marks what is left out only where it writes files: into a folder that is thrown away."""
-        repository = self._repository
-        with tempfile.TemporaryDirectory(dir=os.fsdecode(repository.state)) as folder:
-            elsewhere = {"GIT_WORK_TREE": folder, "GIT_DIR": os.fsdecode(repository.git_dir)}
-            read = ("read-tree", "-m", "-u", "HEAD")
-            repository.git(*read, environment=elsewhere, timeout=LONG)
 
 
 def _where(name: str, target: str | None) -> str:

@@ -37,7 +37,7 @@ def prepare(
     ForbiddenName: without that entry the index would look as if somebody had staged its deletion."""
     index = repository.private_index
     if repository.sparse:
-        indexes.merge_sparse(repository, index, *trees)
+        indexes.read_sparse(repository, index, *trees)
         return indexes.flagged(repository, index, {*changed, *steps})
     skipped, assumed = _marked(repository, index, changed, steps)
     entries = {path: pair[1] for path, pair in changed.items()}
