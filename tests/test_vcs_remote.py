@@ -478,6 +478,24 @@ def test_a_hub_that_wants_pushes_signed_is_heard(world: World, laptop: Clone) ->
     assert outcome.refused.endswith(": not signed")
 
 
+@pytest.mark.parametrize("first", ["hub.git", "mirror.git"])
+def test_a_second_place_that_is_pushed_to_is_behind(world: World, first: str) -> None:
+    """As a disk at home is while somebody is away, or when others push to the hub alone."""
+    laptop, desktop = world.share({"a.txt": "one\n"})
+    laptop.git("clone", "-q", "--bare", "../hub.git", "../mirror.git")
+    for name in sorted(("hub.git", "mirror.git"), key=lambda name: name != first):
+        laptop.git("config", "--add", "remote.origin.pushurl", f"../{name}")
+    desktop.edit("b.txt", "from elsewhere\n")
+    desktop.committed()
+    desktop.sync()
+    laptop.edit("a.txt", "two\n")
+    laptop.committed()
+    assert isinstance(laptop.sync(), Synced)
+    for name in ("hub.git", "mirror.git"):
+        there = laptop.git("ls-remote", f"../{name}", "refs/heads/main").split()[0]
+        assert there == laptop.git("rev-parse", "HEAD")
+
+
 def test_push_options_go_along_where_the_hub_takes_them(world: World, laptop: Clone) -> None:
     laptop.git("config", "push.pushOption", "ci.skip")
     world.hub_git("config", "receive.advertisePushOptions", "true")

@@ -101,10 +101,16 @@ class Publisher:
 
     def _lease(self, tip: str, known: str | None) -> tuple[str, ...]:
         """Push only from where we know the branch to be (git-push(1)): one that was set back would take
-        all that was removed again. The tip contains that, so nothing is ever forced."""
-        if known is None or not self.repository.contains(tip, known):
+        all that was removed again. The tip contains that, so nothing is ever forced. Where a push goes
+        to several places only one is known: any other would be refused as soon as it is behind."""
+        if known is None or not self.repository.contains(tip, known) or self._goes_to_several():
             return ()
         return (f"--force-with-lease=refs/heads/{self.repository.memory.branch}:{known}",)
+
+    def _goes_to_several(self) -> bool:
+        """Whether the remote has more than one `pushurl` (git-remote(1))."""
+        ask = ("remote", "get-url", "--push", "--all", self.remote)
+        return "\n" in self.repository.git(*ask, ok=(0, 2, 128)).text
 
     def _way_out(self, words: str, complaint: str) -> str:
         """The server's words; and where they name a file of ours, the command that helps."""
