@@ -139,6 +139,48 @@ def test_a_branch_that_was_set_back_is_followed_by_the_command_that_is_named(
     desktop.is_clean()
 
 
+@pytest.mark.parametrize("answer", ["go on", "the command that is named"])
+def test_a_branch_that_was_set_back_is_asked_about_also_if_another_machine_was_first(
+    world: World, answer: str
+) -> None:
+    """It had not got that far yet, so it knows nothing of what was lost, and just pushes."""
+    laptop, desktop = world.share({"a.txt": "one\n"})
+    push_from(desktop, "a.txt", "two\n")
+    push_from(desktop, "new.txt", "lost\n")
+    world.hub_git("update-ref", "refs/heads/main", "main~2")
+    laptop.edit("c.txt", "from elsewhere\n")
+    laptop.git("add", "c.txt")
+    laptop.git("commit", "-qm", "Elsewhere", "--date=2026-01-01T00:00:00Z")
+    assert isinstance(laptop.sync(), Synced)
+    for _ in range(2):
+        question = desktop.sync()
+        assert isinstance(question, Question), question
+        assert question.kind == "rewritten-history"
+        assert desktop.read("new.txt") == b"lost\n"
+    if answer == "go on":
+        assert isinstance(desktop.sync(allowed=frozenset({question.kind})), Synced)
+        wanted = {b"a.txt": b"two\n", b"new.txt": b"lost\n"}
+    else:
+        command = shlex.split(question.text.rpartition("since: ")[2])
+        subprocess.run(command, env=desktop.environment, check=True, capture_output=True)
+        wanted = {b"a.txt": b"one\n"}
+    for clone in (desktop, laptop, desktop):
+        assert isinstance(clone.sync(), Synced)
+    assert laptop.files() == desktop.files() == wanted | {b"c.txt": b"from elsewhere\n"}
+
+
+def test_a_squashed_history_is_followed(world: World) -> None:
+    laptop, desktop = world.share({"a.txt": "one\n"})
+    push_from(laptop, "a.txt", "two\n")
+    push_from(laptop, "b.txt", "b\n")
+    desktop.sync()
+    laptop.git("reset", "-q", "--soft", "HEAD~2")
+    laptop.git("commit", "-qm", "Both", "--date=2020-01-01T00:00:00Z")
+    laptop.git("push", "-qf", "origin", "main")
+    assert isinstance(desktop.sync(), Synced)
+    assert desktop.git("rev-parse", "HEAD") == laptop.git("rev-parse", "HEAD")
+
+
 def test_an_edit_meanwhile_is_carried_over_to_the_rewritten_history(world: World) -> None:
     laptop, desktop = rewritten(world, "desktop")
     desktop.edit("gone.txt", "edited just now\n")

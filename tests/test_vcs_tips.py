@@ -82,8 +82,10 @@ def test_a_request_for_help_that_has_served_brings_nothing_back(world: World) ->
     for clone in (laptop, desktop, other):
         assert isinstance(clone.sync(), Synced)
     ask_for_help(desktop)
-    laptop.git("reset", "-q", "--hard", "HEAD~1")
-    laptop.commit_by_hand("b.txt", "b\n")
+    laptop.git("rm", "-q", "password.txt")
+    laptop.edit("b.txt", "b\n")
+    laptop.git("add", "b.txt")
+    laptop.git("commit", "-q", "--amend", "-m", "Without it")
     laptop.git("push", "-q", "-f", "origin", "main")
     for clone in (other, laptop, other):
         assert isinstance(clone.sync(), Synced)
@@ -104,8 +106,10 @@ def test_a_request_for_help_on_a_history_that_was_left_is_its_owners_to_decide(
     desktop.edit("b.txt", "too slow\n")
     desktop.committed()
     ask_for_help(desktop)  # and goes to sleep
-    laptop.git("reset", "-q", "--hard", "HEAD~1")
-    laptop.commit_by_hand("c.txt", "c\n")
+    laptop.git("rm", "-q", "password.txt")
+    laptop.edit("c.txt", "c\n")
+    laptop.git("add", "c.txt")
+    laptop.git("commit", "-q", "--amend", "-m", "Without it")
     laptop.git("push", "-q", "-f", "origin", "main")
     for clone in (other, laptop, other):
         outcome = clone.sync()

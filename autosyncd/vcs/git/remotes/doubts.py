@@ -8,6 +8,7 @@ from enum import Enum
 from autosyncd.vcs.git import ownrefs, refs
 from autosyncd.vcs.git.command import LONG
 from autosyncd.vcs.git.merging.join import Joiner
+from autosyncd.vcs.git.merging.merge import merge
 from autosyncd.vcs.git.remotes import place
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.outcomes import Question
@@ -23,9 +24,11 @@ class Rewriting(Enum):
     NONE = "none"
     """Nothing that was taken away there would come back from here."""
     FOLLOWED = "followed"
-    """All that is here was there once: it can be left, and is kept beside."""
+    """All that is here was there once, and was made anew: it can be left, and is kept beside."""
     SET_BACK = "set back"
     """Commits have gone, and nothing came: somebody took them out, or it lost them (a backup)."""
+    PASSED_OVER = "passed over"
+    """The same, and another machine, which had not got that far, has pushed since."""
     ASKED = "asked"
     """Here is something that was never there: a person must say."""
 
@@ -60,7 +63,21 @@ def rewriting(
         return Rewriting.NONE
     if repository.contains(seen, there):
         return Rewriting.SET_BACK
-    return Rewriting.FOLLOWED if repository.contains(seen, here) else Rewriting.ASKED
+    if not repository.contains(seen, here):
+        return Rewriting.ASKED
+    anew = _made_anew(repository, there, seen)
+    return Rewriting.FOLLOWED if anew else Rewriting.PASSED_OVER
+
+
+def _made_anew(repository: Repository, there: str, seen: str) -> bool:
+    """Whether `there` stands for what it is without of `seen`: a commit of that was amended, rebased or
+    filtered, which leaves who wrote it and when; or nothing of its content is missing (squashed)."""
+    form = "--format=%an%x00%ae%x00%at"
+    gone, came = (
+        set(repository.git("log", form, new, f"^{old}", "--", timeout=LONG).out.splitlines())
+        for new, old in ((seen, there), (there, seen))
+    )
+    return bool(gone & came) or merge(repository, seen, there).tree == repository.tree_of(there)
 
 
 def _elsewhere(repository: Repository, here: str, there: str) -> Rewriting:
@@ -147,13 +164,14 @@ def rewritten(repository: Repository, remote: str, found: Rewriting) -> Question
             f"{remote} leads to another place now, and {branch} there went another way than here; "
             "going on merges both, which brings back what may have been removed there."
         )
-    elif found is Rewriting.SET_BACK:
+    elif found in (Rewriting.SET_BACK, Rewriting.PASSED_OVER):
         root, there = os.fsdecode(repository.root), f"{remote}/{branch}"
         out = ("git", "-C", root, "rebase", "--onto", there, seen_ref(repository))
+        instead = "nothing" if found is Rewriting.SET_BACK else "others, not made of them,"
         text = (
-            f"{remote} has lost the newest commits of {branch} and got nothing instead, as by a backup "
-            "that was put back; going on pushes them again. If they were removed on purpose, take them "
-            f"out here as well, and keep what was made here since: {shlex.join(out)}"
+            f"{remote} has lost the newest commits of {branch} and got {instead} instead, as by a "
+            "backup that was put back; going on pushes them again. If they were removed on purpose, "
+            f"take them out here as well, and keep what was made here since: {shlex.join(out)}"
         )
     else:
         text = (
