@@ -78,7 +78,7 @@ cd
 for kind in $others; do
     comes "$kind: the rest comes in" holds /media/$kind/notes/plain.txt plain
     comes "$kind: both cases are there" both_cases /media/$kind/notes
-    [ $kind = nfs ] || comes "$kind: a refused name is told" is_told $kind a:b
+    [ $kind = nfs ] || comes "$kind: a refused name is told" is_told $kind "it can't be put there"
     echo later >/media/$kind/notes/later-$kind.txt
     comes "$kind: the rest goes out" holds ~/notes/later-$kind.txt later
     comes "$kind: what it can't have stays" holds ~/notes/a:b colon
@@ -103,6 +103,8 @@ done
 # of this the client's inotify does not hear
 echo server >/srv/nfs/notes/behind.txt
 comes "nfs: what the server changes is found" holds ~/notes/behind.txt server
+# a name whose last dot FAT leaves away is no second file, also after a look through the whole tree
+comes "all: a dot at the end makes no second file" test ! -e ~/notes/end
 journalctl --user -u autosyncd -o cat
 autosyncctl status
 for folder in ~ /media/*; do ls -lbA $folder/notes; done
@@ -134,6 +136,7 @@ def test_what_it_can_not_have_keeps_nothing_else_back(said: str, kind: str) -> N
     came(said, kind, "the rest comes in", "both cases are there", "the rest goes out")
     came(said, kind, "what it can't have stays")
     came(said, "all", "both cases are there", "modes and links stay", "a link stays one")
+    came(said, "all", "a dot at the end makes no second file")
     if kind != "nfs":
         came(said, kind, "a refused name is told")
 

@@ -71,6 +71,17 @@ class OpenFolders:
             if known:
                 os.close(self._open.pop(known))
 
+    def keeps_names(self, path: bytes) -> bool:
+        """Whether each name on the way to what is there is on disk as it is written: FAT and exFAT leave
+        dots at the end of a name away, so that two names may be one file."""
+        parts = path.split(b"/")
+        for number, name in enumerate(parts):
+            if name.endswith(b"."):
+                above = self.folder(b"/".join(parts[:number]))
+                if name not in map(os.fsencode, os.listdir(above)):
+                    return False
+        return True
+
     def remove_empty(self, path: bytes) -> None:
         """rmdir(2) of the folders above `path` that are empty now."""
         parent = path.rpartition(b"/")[0]

@@ -55,12 +55,16 @@ class Replacer:
     def put(self, step: Step, spot: bytes) -> StepResult:
         """Bring `step.new`, staged at `spot`, into the tree."""
         try:
-            source = self._staged.place(spot)
+            source = self._staged.place(spot, make=True)  # says which folder can't be here
             staged = source.stat()
         except OSError as problem:
             return self._refused(step, problem)
         if staged is None:
-            return StepResult.HELD  # git could not write it: a filter failed
+            return self._not_staged(step, source)
+        if not self._staged.keeps_names(spot):
+            source.unlink()  # under the name that it has, no sweep would know it
+            self.problems[step.path] = "the file system here takes the dot off its name"
+            return StepResult.HELD
         for _ in range(TRIES):
             try:
                 target = self._tree.place(step.path, make=True)
@@ -99,6 +103,16 @@ class Replacer:
         if result is StepResult.DONE:
             self._tree.remove_empty(step.path)
         return result
+
+    def _not_staged(self, step: Step, source: Place) -> StepResult:
+        """Git could not write it: a filter failed, or the name can't be here; that is tried."""
+        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
+        try:
+            os.close(os.open(source.name, flags, 0o600, dir_fd=source.folder))
+            source.unlink()
+        except OSError as problem:
+            return self._refused(step, problem)
+        return StepResult.HELD
 
     def _refused(self, step: Step, problem: OSError) -> StepResult:
         """Another file system, a folder that is not ours, a name that can't be here: this path
