@@ -346,6 +346,34 @@ def test_clone_then_add(person):
     assert "exists and is not empty" in person.err
 
 
+def hub_that_names_no_branch_of_its(person, *branches: str) -> None:
+    """As `git init --bare` makes it where that says master, and machines push others."""
+    person.git("init", "-q", "--bare", "-b", "master", "hub.git")
+    person.repository("seed", "a")
+    identity = ("-c", "user.name=a", "-c", "user.email=a@b")
+    person.git("-C", "seed", "add", ".")
+    person.git("-C", "seed", *identity, "commit", "-q", "-m", "a")
+    for branch in branches:
+        person.git("-C", "seed", "push", "-q", "../hub.git", f"HEAD:refs/heads/{branch}")
+
+
+def test_a_clone_takes_the_branch_that_there_is(person):
+    hub_that_names_no_branch_of_its(person, "main")
+    assert person.types("clone", "hub.git", "--yes") == DONE
+    assert (person.home / "hub/a").read_text() == "a\n"
+    head = (person.home / "hub/.git/HEAD").read_text()
+    assert head == "ref: refs/heads/main\n"
+
+
+def test_a_clone_does_not_guess_between_several_branches(person):
+    hub_that_names_no_branch_of_its(person, "main", "work")
+    assert person.types("clone", "hub.git", "--yes") == PROBLEM_FOUND
+    target = person.home / "hub"
+    assert f"(main, work); git switch to one in {target}, then: autosyncctl add" in person.err
+    person.git("-C", "hub", "switch", "-q", "work")
+    assert person.types("add", "hub", "--yes") == DONE
+
+
 def from_one_machine_to_the_next() -> list[list[str]]:
     """The commands that the front door names for that, word by word."""
     text = (CHECKOUT / "README.md").read_text(encoding="utf-8")

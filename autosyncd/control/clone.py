@@ -27,6 +27,7 @@ def clone(options: Namespace) -> int:
     with as_sentences():
         plan(target, options)  # whatever forbids it is said before anything is fetched
         _fetch(options.url, target)
+        _choose_branch(target)
         status = adopt(target, options)
     if status != DONE:
         sys.stdout.write(plain(f"The clone stays in {target}.") + "\n")
@@ -65,3 +66,21 @@ def _fetch(url: str, target: str) -> None:
     reason = away("\n".join(lines), shown)
     again = "it is tried again by itself"
     raise AutosyncError(reason.text.replace(again, "nothing was cloned"))
+
+
+def _choose_branch(target: str) -> None:
+    """A bare repository may name a branch that nobody has (`git init --bare` said master, machines push
+    main): the clone would begin a branch of its own and never meet the others. AutosyncError: it
+    can't be told which one is meant."""
+    git = Git(os.fsencode(target), Shown(), os.environ)
+    if git("rev-parse", "--verify", "--quiet", "HEAD", ok=(0, 1)).code == 0:
+        return
+    listed = git("for-each-ref", "--format=%(refname:lstrip=3)", "refs/remotes/origin")
+    branches = [name for name in listed.text.splitlines() if name != "HEAD"]
+    if len(branches) == 1:
+        git("switch", "--quiet", branches[0])
+    elif branches:
+        raise AutosyncError(
+            f"The remote does not say which of its branches is to be synced ({', '.join(branches)}); "
+            f"git switch to one in {target}, then: autosyncctl add {target}"
+        )
