@@ -356,9 +356,8 @@ def test_an_edit_of_it_brings_nothing_back_that_was_rewritten_away(
         logger.close()
     desktop.commit()
     desktop.git("rm", "-q", "password.txt")
-    tree = desktop.git("write-tree")
-    without = desktop.git("commit-tree", tree, "-p", "HEAD~2", "-m", "Without the password")
-    desktop.git("reset", "-q", "--soft", without)
+    desktop.git("reset", "-q", "--soft", "HEAD~1")
+    desktop.git("commit", "-q", "--amend", "-m", "Without the password")
     desktop.git("push", "-q", "-f", "origin", "main")
     exchange(desktop, laptop)
     if not closed:

@@ -83,11 +83,18 @@ def test_a_disk_at_work_does_not_hang() -> None:
     assert looks(Hanging(), 0.0, 300.0) is None
 
 
+def sleeps(shell: int) -> bool:
+    """It has begun what it waits for: until then vfork(2) keeps it as a hung disk would."""
+    begun = Path(f"/proc/{shell}/task/{shell}/children").read_text()
+    return bool(begun) and Path(f"/proc/{shell}/stat").read_text().rpartition(")")[2].split()[0] == "S"
+
+
 def test_a_long_hook_does_not_hang() -> None:
     hook = subprocess.Popen(["sh", "-c", "sleep 300; true"], process_group=0)
     waiting = threading.Thread(target=hook.wait)
     waiting.start()
     try:
+        eventually(lambda: sleeps(hook.pid))
         assert looks(Hanging(), 0.0, 300.0) is None
     finally:
         os.killpg(hook.pid, signal.SIGKILL)
