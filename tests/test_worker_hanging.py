@@ -86,7 +86,9 @@ def test_a_disk_at_work_does_not_hang() -> None:
 def sleeps(shell: int) -> bool:
     """It has begun what it waits for: until then vfork(2) keeps it as a hung disk would."""
     begun = Path(f"/proc/{shell}/task/{shell}/children").read_text()
-    return bool(begun) and Path(f"/proc/{shell}/stat").read_text().rpartition(")")[2].split()[0] == "S"
+    return (
+        bool(begun) and Path(f"/proc/{shell}/stat").read_text().rpartition(")")[2].split()[0] == "S"
+    )
 
 
 def test_a_long_hook_does_not_hang() -> None:
