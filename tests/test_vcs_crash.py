@@ -299,6 +299,32 @@ def test_a_lock_that_is_provably_ours_is_removed(world: World) -> None:
     laptop.is_clean()
 
 
+def test_a_lock_of_ours_that_could_not_be_removed_is_known_at_the_next_start(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that fails for a moment; what is tried until then does not forget whose the lock is."""
+    (laptop,) = world.share({"a.txt": "one\n"}, "laptop")
+    laptop.edit("a.txt", "two\n")
+    left = os.fsencode(laptop.path(".git/index.lock"))
+
+    def failing(real: Callable[..., None]) -> Callable[..., None]:
+        def call(*paths: bytes) -> None:
+            if paths[-1] == left:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            real(*paths)
+
+        return call
+
+    with monkeypatch.context() as broken:
+        broken.setattr(lock.os, "unlink", failing(os.unlink))
+        broken.setattr(lock.os, "rename", failing(os.rename))
+        laptop.commit()
+    assert os.path.exists(left)
+    assert isinstance(laptop.commit(), Waiting)
+    recover(laptop)
+    laptop.is_clean()
+
+
 @pytest.mark.parametrize("instant", ["link", "rename", "unlink"])
 def test_a_kill_at_each_step_of_the_lock(
     world: World, monkeypatch: pytest.MonkeyPatch, instant: str

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from autosyncd.vcs.git.healing import heal, mark, torn
-from autosyncd.vcs.outcomes import CommitMade, NothingToCommit, Ready, Synced
+from autosyncd.vcs.outcomes import CommitMade, NothingToCommit, Ready, Synced, Waiting
 from tests.trees import Clone, World
 
 Damage = Callable[[str], None]
@@ -447,6 +447,32 @@ def test_an_index_that_had_not_come_along_is_no_way_back(laptop: Clone) -> None:
     laptop.is_clean()
     laptop.has_nothing_to_commit()
     assert laptop.commits() == count
+
+
+def test_an_index_behind_is_found_though_somebody_has_its_lock(laptop: Clone) -> None:
+    """git takes that lock even to say which tree an index stands for: one that was killed in the
+    middle of it left a lock that was nobody's, and nothing was committed any more."""
+    before = Path(laptop.path(".git/index")).read_bytes()
+    laptop.edit("a.txt", "the last edit\n")
+    laptop.committed()
+    power_cut(laptop)
+    _write(laptop.path(".git/index"), before)
+    laptop.edit(".git/index.lock", "")
+    assert isinstance(laptop.reopen(), Ready)
+    laptop.delete(".git/index.lock")
+    laptop.has_nothing_to_commit()
+    laptop.is_clean()
+
+
+def test_a_torn_index_waits_for_its_lock(laptop: Clone) -> None:
+    power_cut(laptop)
+    zeros(laptop.path(".git/index"))
+    laptop.edit(".git/index.lock", "")
+    waiting = laptop.reopen()
+    assert isinstance(waiting, Waiting)
+    assert "rm " + laptop.path(".git/index.lock") in waiting.text
+    laptop.delete(".git/index.lock")
+    assert "index was made anew" in healed(laptop)
 
 
 def test_a_torn_commit_of_the_person_leaves_what_was_reported(laptop: Clone) -> None:

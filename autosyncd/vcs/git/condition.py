@@ -131,6 +131,11 @@ def rewritten(repository: Repository, before: str | None, now: str | None) -> Di
     return Dirty("The branch was rewritten meanwhile.")
 
 
+def busy(repository: Repository) -> Waiting:
+    """index.lock was somebody else's when it was wanted; it may be free again by now."""
+    return locked(repository) or Waiting(Why.LOCKED, "Another git command is running.")
+
+
 def locked(repository: Repository) -> Waiting | None:
     """Somebody else's index.lock: never removed by its age, its holder is named if there is one."""
     lock = repository.index + b".lock"

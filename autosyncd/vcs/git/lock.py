@@ -43,8 +43,9 @@ class IndexLock:
 
     def __enter__(self) -> "IndexLock":
         """Raises IndexBusy."""
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._made)
+        if os.path.lexists(self._lock):
+            raise IndexBusy  # without a word on the record: it may be about this very lock
+        _unlink(self._made)
         handle = os.open(self._made, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
         self._mark = _Mark.of(os.fstat(handle))
         os.close(handle)
@@ -99,8 +100,11 @@ class IndexLock:
             self._forget()
 
     def _forget(self) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(self._record)
+        """Unless the lock could not be taken away, which the next start tries again."""
+        with contextlib.suppress(OSError):
+            if self._mark.is_on(os.stat(self._lock), same_boot=True):
+                return
+        _unlink(self._record)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from autosyncd.vcs.git.healing import mark, torn
 from autosyncd.vcs.git.healing.aside import Aside
 from autosyncd.vcs.git.healing.objects import Objects
 from autosyncd.vcs.git.healing.tornrefs import Refs
+from autosyncd.vcs.git.lock import IndexLock
 from autosyncd.vcs.git.memory import MEMORY, stored
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.statefile import replace
@@ -153,21 +154,28 @@ class Healing:
             objects.count_missing(tips)
 
     def _make_index_anew(self) -> None:
-        """From HEAD. Where the checkout is sparse git marks what is left out."""
-        repository = self._repository
+        """From HEAD. Where the checkout is sparse git marks what is left out. Raises IndexBusy."""
+        repository, index = self._repository, indexes.empty(self._repository, "index")
         self._aside.take(repository.index)
-        if repository.head is not None and repository.sparse:
-            indexes.read_sparse(repository, repository.index, "HEAD")
-        elif repository.head is not None:
-            repository.git("read-tree", "HEAD", timeout=LONG)
+        if repository.head is not None:
+            if repository.sparse:
+                indexes.read_sparse(repository, index, "HEAD")
+            else:
+                repository.git("read-tree", "HEAD", index=index, timeout=LONG)
+            with IndexLock(repository) as lock:
+                lock.publish(index)
         self._told.append("the index was made anew")
 
     def _note_index_behind(self) -> None:
         """An index of an earlier commit had not come along on the disk. It would look as if the person
-        had staged the way back; written down as a move, it is brought along (history.settle())."""
-        repository = self._repository
+        had staged the way back; written down as a move, it is brought along (history.settle()).
+
+        It is asked of a copy: git takes index.lock even to write a tree (git-write-tree(1)), and that
+        of a git that is killed with us would be nobody's."""
+        repository, index = self._repository, self._repository.private_index
         head = repository.head
-        written = repository.git("write-tree", ok=(0, 128), timeout=LONG).text
+        indexes.copy_own(repository)
+        written = repository.git("write-tree", index=index, ok=(0, 128), timeout=LONG).text
         if head is None or not written or written == repository.tree_of(head):
             return
         listed = repository.git("log", "-n", str(FAR_BEHIND), "--format=%H %T", head, "--").text

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from autosyncd.vcs.changes import Scope
 from autosyncd.vcs.git import held, indexes, submodules
 from autosyncd.vcs.git.committing.attempt import Committer
-from autosyncd.vcs.git.condition import locked, obstacle, rewritten, staged
+from autosyncd.vcs.git.condition import busy, obstacle, rewritten, staged
 from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.entries import Pairs, entries_between, is_gitlink, steps_of
 from autosyncd.vcs.git.history import advance, published
@@ -32,7 +32,7 @@ from autosyncd.vcs.git.updating.remaining import Remaining
 from autosyncd.vcs.git.updating.slippedin import absorb, still_held
 from autosyncd.vcs.git.updating.standing import Standing
 from autosyncd.vcs.orders import SyncOrder
-from autosyncd.vcs.outcomes import Dirty, Failed, Question, Waiting, Why
+from autosyncd.vcs.outcomes import Dirty, Failed, Question, Waiting
 
 ROUNDS = 30
 """How often the person may be faster before we let go and come back later."""
@@ -87,7 +87,7 @@ class Update:
             with IndexLock(self.repository) as lock:
                 outcome = self._settle(lock, base, target)
         except IndexBusy:
-            return locked(self.repository) or Waiting(Why.LOCKED, "Another git command is running.")
+            return busy(self.repository)
         except nextindex.ForbiddenName as problem:
             return Failed("forbidden-name", FORBIDDEN.format(problem))
         if isinstance(outcome, Updated):

@@ -11,7 +11,7 @@ import logging
 from autosyncd.vcs.git.committing import bypaths, wholeindex
 from autosyncd.vcs.git.committing.attempt import Attempt, Committer
 from autosyncd.vcs.git.committing.draft import Doubtful
-from autosyncd.vcs.git.condition import locked, obstacle
+from autosyncd.vcs.git.condition import busy, obstacle
 from autosyncd.vcs.git.lock import IndexBusy
 from autosyncd.vcs.git.permission import refused, untakeable
 from autosyncd.vcs.git.repository import Repository
@@ -46,7 +46,7 @@ def _commit(repository: Repository, committer: Committer, order: CommitOrder) ->
         try:
             outcome = _run(attempt)
         except IndexBusy:
-            return locked(repository) or Waiting(Why.LOCKED, "Another git command is running.")
+            return busy(repository)
         if outcome is not None:
             return outcome
     return Waiting(Why.LOCKED, "The repository keeps changing under us; it is tried again soon.")

@@ -10,7 +10,7 @@ from autosyncd import clock
 from autosyncd.model import RepoConfig
 from autosyncd.vcs.git import excludes, held, history, leftlocks, lock, otherbranch
 from autosyncd.vcs.git.committing import hooks
-from autosyncd.vcs.git.condition import current_branch
+from autosyncd.vcs.git.condition import busy, current_branch
 from autosyncd.vcs.git.disk import Hasher
 from autosyncd.vcs.git.finding import NotARepository, open_repository
 from autosyncd.vcs.git.healing import heal, mark
@@ -111,7 +111,10 @@ class Opening:
             return Unfit(f"Another autosyncd already works in {path}; it goes on when that ends.")
         self.runner.ledger = ledger(repository)
         known = mark.read(repository.state)
-        healed = self._recover(repository, known, begun)
+        try:
+            healed = self._recover(repository, known, begun)
+        except lock.IndexBusy:
+            return busy(repository)
         unfit = self._adopt_branch(repository)
         if unfit is not None:
             return unfit
