@@ -145,6 +145,40 @@ def test_a_filter_of_which_nothing_is_said_is_required(trees: tuple[Clone, Clone
     assert desktop.read("c.up") == b"From elsewhere\n"
 
 
+@pytest.mark.parametrize("named", [True, False], ids=["known paths", "everything"])
+def test_a_filter_whose_commands_have_gone_lets_nothing_through(
+    trees: tuple[Clone, Clone, Key], named: bool
+) -> None:
+    """`git-crypt lock` takes them out of the configuration; git then stores a file as it is."""
+    laptop, desktop, _ = trees
+    swap = desktop.git("config", "filter.swap.clean")
+    desktop.git("config", "--remove-section", "filter.swap")
+    laptop.edit("plain.txt", "two\n")
+    laptop.committed()
+    laptop.sync()
+    desktop.edit("a.up", "Private\n")
+    desktop.edit("new.up", "Private too\n")
+    desktop.edit("other.txt", "not private\n")
+    made = desktop.commit(*(("a.up", "new.up", "other.txt") if named else ()))
+    assert isinstance(made, CommitMade)
+    assert {one.path for one in made.left_out} >= {b"a.up", b"new.up"}
+    assert not {one.path for one in made.left_out} & {b"other.txt", b"plain.txt"}
+    for _ in range(2):
+        assert isinstance(desktop.sync(), Synced)
+        assert isinstance(desktop.commit(), NothingToCommit)
+    assert desktop.read("plain.txt") == b"two\n"
+    desktop.reopen()
+    assert isinstance(desktop.commit(), NothingToCommit)
+    for setting in ("clean", "smudge"):
+        desktop.git("config", f"filter.swap.{setting}", swap)
+    desktop.committed()
+    for clone in (desktop, laptop):
+        clone.sync()
+    assert not any(map(laptop.history_has, ("Private\n", "Private too\n")))
+    assert laptop.files() == desktop.files()
+    assert laptop.read("new.up") == b"Private too\n"
+
+
 def test_a_filter_that_is_said_to_be_optional_is(trees: tuple[Clone, Clone, Key]) -> None:
     laptop, _, key = trees
     laptop.git("config", "filter.swap.required", "false")

@@ -27,6 +27,8 @@ class TreeMemory:
     """Where the remote led (remotes/place.py) when both last agreed; empty: they have not yet."""
     roots: list[str] = field(default_factory=list)
     """The branch's first commits; none: they are still to be asked for."""
+    filters: list[str] = field(default_factory=list)
+    """Names of filters that changed files both ways here, once (verbs/settings.py)."""
 
 
 def stored(state: bytes) -> dict[str, object] | None:

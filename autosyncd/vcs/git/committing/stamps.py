@@ -64,17 +64,19 @@ class Settings:
         return names - {b"lfs"}
 
     @property
-    def lenient_filters(self) -> tuple[str, ...]:
-        """The names of filters that change a file both ways, and of which nothing says whether they are
-        `required`."""
-        ends = {"clean", "smudge"}
+    def two_way_filters(self) -> frozenset[str]:
+        """The names of filters that change a file both ways."""
         set_of: dict[str, set[str]] = {}
         for key, value in self.values.items():
             if key.startswith("filter.") and value:
                 name, _, end = key.removeprefix("filter.").rpartition(".")
                 set_of.setdefault(name, set()).add(end)
-        unsaid = (name for name in set_of if f"filter.{name}.required" not in self.values)
-        return tuple(sorted(name for name in unsaid if ends <= set_of[name] and "=" not in name))
+        both = (name for name, ends in set_of.items() if {"clean", "smudge"} <= ends)
+        return frozenset(name for name in both if "=" not in name)
+
+    def says_whether_required(self, name: str) -> bool:
+        """Whether the person has set `required` for a filter, one way or the other."""
+        return f"filter.{name}.required" in self.values
 
     @property
     def has_filters_out(self) -> bool:

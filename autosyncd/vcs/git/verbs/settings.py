@@ -7,12 +7,13 @@ A pattern that is written while the tree is being worked in holds for the next v
 Where a filter that changes a file both ways fails, git takes the file as it is, unless that filter is
 `required`: what is to be encrypted goes into history as plain text, and what could not be decrypted
 comes out of the next commit as another file. A person sees git's warning; here nobody does. So it is
-required unless they say that it is not.
+required unless they say that it is not. So it is when its commands have gone (`git-crypt lock` takes
+them out of the configuration): git then does as if nothing was to be done to its files.
 """
 
 from autosyncd.model import RepoConfig
 from autosyncd.vcs.git import excludes
-from autosyncd.vcs.git.committing.stamps import read_configuration, stamp
+from autosyncd.vcs.git.committing.stamps import Settings, read_configuration, stamp
 from autosyncd.vcs.git.repository import Repository
 
 
@@ -27,5 +28,14 @@ def follow(repository: Repository, config: RepoConfig) -> None:
     excludes.install(repository, config)
     off = "core.filemode" in configuration.values and not configuration.is_on("core.filemode")
     repository.file_modes = not off
-    repository.git.required_filters = configuration.lenient_filters
+    repository.git.required_filters = _required_filters(repository, configuration)
     repository.settings = known
+
+
+def _required_filters(repository: Repository, configuration: Settings) -> tuple[str, ...]:
+    """Those of now and of before of which nothing is said."""
+    memory, now = repository.memory, configuration.two_way_filters
+    if not now <= set(memory.filters):
+        memory.filters = sorted(now.union(memory.filters))
+        repository.remember()
+    return tuple(name for name in memory.filters if not configuration.says_whether_required(name))
