@@ -163,6 +163,7 @@ def test_a_filter_whose_commands_have_gone_lets_nothing_through(
     assert isinstance(made, CommitMade)
     assert {one.path for one in made.left_out} >= {b"a.up", b"new.up"}
     assert not {one.path for one in made.left_out} & {b"other.txt", b"plain.txt"}
+    assert "git config filter.swap.required false" in made.left_out[0].text
     for _ in range(2):
         assert isinstance(desktop.sync(), Synced)
         assert isinstance(desktop.commit(), NothingToCommit)

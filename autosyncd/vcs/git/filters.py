@@ -37,11 +37,17 @@ def compare(
         try:
             return repository.git(*off, *arguments, stdin=stdin, index=index, ok=ok, timeout=LONG)
         except GitFailed as problem:
-            failed = _FAILED.search(problem.complaint)
-            more = without(failed[1]) if failed else []
+            name = failing(problem.complaint)
+            more = without(name) if name else []
             if not more or more[1] in off or len(off) >= MOST * len(more):
                 raise
             off += more
+
+
+def failing(complaint: str) -> str | None:
+    """The name of the filter that failed, by git's words."""
+    found = _FAILED.search(complaint)
+    return found[1] if found else None
 
 
 def failed_on(complaint: str) -> str | None:

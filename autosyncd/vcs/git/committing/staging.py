@@ -54,8 +54,7 @@ def _stage(repository: Repository, index: bytes, paths: Sequence[bytes]) -> list
     if len(paths) == 1 and said.code == -signal.SIGKILL:
         return [LeftOut(paths[0], KILLED, "takes more memory than there is; it waits")]
     if len(paths) == 1:
-        why = said.complaint or "the disk does not give its content (see journalctl -k)"
-        return [LeftOut(paths[0], "unreadable", f"can't be taken by git: {why}")]
+        return [LeftOut(paths[0], "unreadable", _why(repository, said.complaint))]
     named = _UNTAKEABLE.search(said.complaint)
     bad = [path for path in paths if named and readable(path) == named[1].strip()]
     if bad:
@@ -63,6 +62,18 @@ def _stage(repository: Repository, index: bytes, paths: Sequence[bytes]) -> list
         return _stage(repository, index, bad) + _stage(repository, index, rest)
     middle = len(paths) // 2
     return _stage(repository, index, paths[:middle]) + _stage(repository, index, paths[middle:])
+
+
+def _why(repository: Repository, complaint: str) -> str:
+    """What keeps one file out."""
+    name = filters.failing(complaint)
+    if name in repository.git.required_filters:
+        return (
+            f"needs the filter {name}, which fails or is not set up here; it waits for that, or for: "
+            f"git config filter.{name}.required false"
+        )
+    said = complaint or "the disk does not give its content (see journalctl -k)"
+    return f"can't be taken by git: {said}"
 
 
 def _add(repository: Repository, index: bytes, paths: Sequence[bytes]) -> Result:
