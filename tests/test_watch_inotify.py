@@ -880,7 +880,7 @@ def in_own_namespace(script: str, tmp_path: Path, *options: str) -> None:
 HEAD = """
 import os, subprocess, sys
 from unittest import mock
-from autosyncd.watch import watches
+from autosyncd.watch import walk
 from autosyncd.watch.treechanges import TreeChanges
 from autosyncd.watch.inotify import TreeWatch
 root = os.fsencode(sys.argv[1]) + b"/tree"
@@ -947,11 +947,11 @@ open(root + b"/closed/in/f", "w").close()
 assert watch.read().changed == {b"closed/in/f"}
 os.makedirs(root + b"/top/late/in")
 watch.read()
-def close_first(folder, names=watches.folder_names):
+def close_first(folder, names=walk.folder_names):
     if folder.endswith(b"/late"):
         os.chmod(folder, 0)
     return names(folder)
-with mock.patch.object(watches, "folder_names", close_first):
+with mock.patch.object(walk, "folder_names", close_first):
     watch.judged((), watch.judged((), {b"top"}).new_folders)
 os.chmod(root + b"/top/late", 0o755)
 assert watch.read().new_folders == {b"top/late"}

@@ -260,7 +260,7 @@ class Histories(RuleBasedStateMachine):
     def hand_over(self) -> None:
         """As between two shifts of a worker: the watches go on, all else is made anew."""
         watch = self.follower.watch
-        stays = {"instance": watch._watches.instance, "tick": watch._watches._tick}
+        stays = {"instance": watch._watches.instance, "tick": watch._watches.tick}
         self.follower.watch = unpack(pack(watch, stays), stays)
 
     @rule()

@@ -14,6 +14,7 @@ from autosyncd.watch.instance import Instance, Refusal
 from autosyncd.watch.limits import files_left, instance_shortage, read_limits, watch_shortage
 from autosyncd.watch.listing import GIT, join
 from autosyncd.watch.treechanges import Findings, TreeChanges
+from autosyncd.watch.walk import walk
 from autosyncd.watch.watches import ARRIVAL, DEPARTURE, NO_ROOT, Watches
 
 RULE_NAMES = frozenset({b".gitignore", b".gitattributes"})
@@ -95,7 +96,7 @@ class TreeWatch:
             for path in _normal(ignored):
                 watches.drop_path(path)
             known, watches.not_entered.nested = watches.not_entered.nested, set()
-            watches.walk(watches.tree.root, found, _normal(ignored))
+            walk(watches, watches.tree.root, found, _normal(ignored))
             watches.visit_all(found)
             self.settle()
             found.nested = [path for path in found.nested if path not in known]
@@ -140,7 +141,7 @@ class TreeWatch:
                 continue
             self._unjudged.discard(wd)
             if wd in watches.unwalked:
-                watches.walk(wd, found, ignored)
+                walk(watches, wd, found, ignored)
                 if wd in watches.tree and wd not in watches.nested:
                     found.changed.add(path)
         watches.visit_all(found)

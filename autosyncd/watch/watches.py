@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Collection, Iterable
 
 from autosyncd.watch.instance import ATTRIB, CREATE, DELETE, MOVED_FROM, MOVED_TO, Instance, Refusal
-from autosyncd.watch.listing import GIT, TICK_EVERY, count_folders, folder_names, join
+from autosyncd.watch.listing import GIT, count_folders, join
 from autosyncd.watch.notentered import NotEntered
 from autosyncd.watch.tree import WatchTree
 from autosyncd.watch.treechanges import Findings
@@ -32,7 +32,7 @@ class Watches:
         instance: Instance,
         tick: Callable[[int], None],
     ) -> None:
-        self.instance = instance
+        self.root, self.instance, self.tick = root, instance, tick
         self.tree = WatchTree(NO_ROOT)
         self.not_entered = NotEntered(ignored)
         self.unwalked: set[int] = set()
@@ -46,8 +46,6 @@ class Watches:
         self.unwatched = 0
         self.full = False
         """Whether it was the kernel's limit that left folders unwatched."""
-        self._root = root
-        self._tick = tick
 
     # the root
 
@@ -56,7 +54,7 @@ class Watches:
         self.unwatched, self.full = 0, False
         if not self.instance.open():
             return True
-        wd = self.instance.add(self._root)
+        wd = self.instance.add(self.root)
         if wd == self.tree.root:
             return True
         for old in self.tree:
@@ -64,12 +62,12 @@ class Watches:
         self.leaving, self.unwalked, self.nested = set(), set(), set()
         self.tree = WatchTree(NO_ROOT if isinstance(wd, Refusal) else wd)
         if isinstance(wd, Refusal):
-            self._refused(wd, b"")
+            self.refused(wd, b"")
         return wd is not Refusal.ABSENT
 
     def root_is_there(self) -> bool:
         """Whether the watched root is still what its path leads to."""
-        wd = self.instance.add(self._root)
+        wd = self.instance.add(self.root)
         if not isinstance(wd, Refusal) and wd != self.tree.root and wd not in self.shared:
             self.instance.remove(wd)
         return wd == self.tree.root or wd in (Refusal.UNREADABLE, Refusal.FAULT)
@@ -93,18 +91,18 @@ class Watches:
         known = self.tree.child(parent, name)
         if known is None and mask & DEPARTURE and not mask & ARRIVAL:
             return
-        wd = self.instance.add(join(self._root, path))
+        wd = self.instance.add(join(self.root, path))
         if isinstance(wd, Refusal):
             found.missed |= wd is Refusal.ABSENT and bool(mask & ARRIVAL)
-            self._refused(wd, path, known)
+            self.refused(wd, path, known)
             return
         found.asked_anew |= wd == known and bool(mask & ATTRIB)  # it may be readable again
-        news = self._place(parent, name, wd, found)
+        news = self.place(parent, name, wd, found)
         if wd in found.seen and (news or mask & MOVED_TO):
             self.unwalked.add(wd)
             found.fresh.add(wd)
 
-    def _place(self, parent: int, name: bytes, wd: int, found: Findings) -> bool:
+    def place(self, parent: int, name: bytes, wd: int, found: Findings) -> bool:
         """The kernel says that this folder is here. Returns whether that is news."""
         tree = self.tree
         here = tree.child(parent, name)
@@ -133,15 +131,15 @@ class Watches:
 
     def _still_there(self, wd: int) -> bool:
         path = self.tree.path(wd)
-        return path is not None and self.instance.add(join(self._root, path)) == wd
+        return path is not None and self.instance.add(join(self.root, path)) == wd
 
-    def _refused(self, refusal: Refusal, path: bytes, known: int | None = None) -> None:
+    def refused(self, refusal: Refusal, path: bytes, known: int | None = None) -> None:
         """Nothing new is watched at a place where `known` was. That one needs no room to be watched
         once more, so what the kernel has no room for is another folder."""
         if known is not None and refusal in (Refusal.ABSENT, Refusal.NO_ROOM):
             self._detach(known)
         if refusal in (Refusal.NO_ROOM, Refusal.FAULT):
-            self.unwatched += count_folders(self._root, path, self.not_entered.ignored, self._tick)
+            self.unwatched += count_folders(self.root, path, self.not_entered.ignored, self.tick)
             self.full |= refusal is Refusal.NO_ROOM
 
     # what leaves
@@ -179,15 +177,15 @@ class Watches:
         path = self.tree.path(wd)
         if path is None:
             return
-        if os.path.lexists(join(join(self._root, path), GIT)):
-            self._close_nested(wd, path, found)
+        if os.path.lexists(join(join(self.root, path), GIT)):
+            self.close_nested(wd, path, found)
         elif wd in self.nested:
             self.nested.discard(wd)
             self.not_entered.nested.discard(path)
             self.unwalked.add(wd)
             found.fresh.add(wd)
 
-    def _close_nested(self, wd: int, path: bytes, found: Findings) -> None:
+    def close_nested(self, wd: int, path: bytes, found: Findings) -> None:
         """The folder turns out to be a repository of its own."""
         for name in self.tree.names(wd):
             child = self.tree.child(wd, name)
@@ -214,60 +212,3 @@ class Watches:
         self.not_entered.forget_below(self.tree.path(wd))
         self.tree.detach(wd)
         self.leaving.add(wd)
-
-    # many places
-
-    def walk(self, top: int, found: Findings, ignored: Collection[bytes] = ()) -> None:
-        """Watch all below a folder that is watched itself: first each watch, then the listing, so
-        that what comes into being meanwhile is in one of the two."""
-        found.seen.add(top)
-        stack = [top]
-        walked = 0
-        while stack:
-            wd = stack.pop()
-            path = self.tree.path(wd)
-            if path is None:
-                continue
-            walked += 1
-            if walked % TICK_EVERY == 0:
-                self._tick(walked)
-            names = self._names(wd, path, found)
-            if GIT in names and wd != self.tree.root:
-                self._close_nested(wd, path, found)
-                continue
-            self.nested.discard(wd)
-            for name in names:
-                child = join(path, name)
-                if child in ignored:
-                    self.not_entered.ignored.add(child)
-                elif name != GIT and child not in self.not_entered:
-                    self._enter(wd, name, child, found, stack)
-
-    def _names(self, wd: int, path: bytes, found: Findings) -> list[bytes]:
-        """What to enter below; what the map has and the listing has not is to be looked at again. A
-        folder that can't be listed now stays unwalked: if it was renamed or becomes readable, an
-        event brings us back."""
-        try:
-            names = folder_names(join(self._root, path))
-        except OSError:
-            self.unwatched += 1
-            names = None
-        if names is None:
-            self.unwalked.add(wd)
-            return []
-        self.unwalked.discard(wd)
-        for name in set(self.tree.names(wd)).difference(names):
-            found.visit(wd, name)
-        return names
-
-    def _enter(
-        self, parent: int, name: bytes, path: bytes, found: Findings, stack: list[int]
-    ) -> None:
-        wd = self.instance.add(join(self._root, path))
-        if isinstance(wd, Refusal):
-            self._refused(wd, path, self.tree.child(parent, name))
-        elif self._place(parent, name, wd, found):
-            found.fresh.add(wd)
-            stack.append(wd)
-        elif wd == self.tree.child(parent, name):
-            stack.append(wd)
