@@ -41,17 +41,12 @@ from autosyncd.worker.keeper import START_OVER
 from autosyncd.worker.machine import deadline, step
 from autosyncd.worker.memory import MemoryFile
 from autosyncd.worker.reports import Reports
+from autosyncd.worker.rest import WORTH_RESTING, Rest, next_sees_all
 from autosyncd.worker.state import NEVER, State
 from autosyncd.worker.watching import Watching
 
 END_QUICKLY = 0.5
 """Seconds for the engine to end when there is no supervisor any more, before it is asked again."""
-LINGER = 5.0
-"""Seconds without anything to do after which a shift ends."""
-WORTH_RESTING = 5.0
-"""Seconds; what is due sooner is waited for."""
-FOLDERS_TO_HAND_OVER = 5000
-"""A larger tree's map would take longer to hand over than its memory is worth."""
 
 log = logging.getLogger("autosyncd")
 
@@ -80,7 +75,7 @@ class Worker:
         self._state = State()
         self._watching = Watching(os.fsencode(config.path), instance, self._tick)
         self._memory = MemoryFile(config.name)
-        self._rest_due = NEVER
+        self._rest = Rest()
         self._grace_ends = NEVER
         self._quit = self._alone = self._elsewhere = False
         self._crash: BaseException | None = None
@@ -96,7 +91,7 @@ class Worker:
             self._turn(ev.Tick())
             while not self._quit and not self._alone:
                 self._wait()
-                if clock.now() >= self._rest_due:
+                if clock.now() >= self._rest.due:
                     return self._hand_over()
         except LinkClosed:
             self._alone = True
@@ -138,9 +133,8 @@ class Worker:
         return (
             not busy
             and due - now > WORTH_RESTING
-            and self._grace_ends == self._watching.patience == NEVER
-            and self._watching.fileno() in (None, self._watch_fd)
-            and self._watching.folders <= FOLDERS_TO_HAND_OVER
+            and self._grace_ends == NEVER
+            and next_sees_all(self._watching, self._watch_fd)
         )
 
     def _terminated(self, _number: int, _frame: FrameType | None) -> None:
@@ -167,15 +161,12 @@ class Worker:
                 key.data()
         self._pass_time()
         now = clock.now()
-        if not self._restful(now):
-            self._rest_due = NEVER
-        elif ready or self._rest_due == NEVER:
-            self._rest_due = now + LINGER
+        self._rest.look(now, may_end=self._restful(now), stirred=bool(ready))
 
     def _timeout(self) -> float:
         now = clock.now()
         due = min(deadline(self._state, now=now, policy=self._config), self._reports.due)
-        due = min(due, self._grace_ends, self._rest_due, now + self._watching.patience)
+        due = min(due, self._grace_ends, self._rest.due, now + self._watching.patience)
         return max(0.0, due - now)
 
     def _pass_time(self) -> None:
