@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from autosyncd.config import schema
+from autosyncd.vcs.git.repository import OWN_INDEXES
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -76,16 +77,22 @@ def test_every_default_is_in_the_manual_and_the_sample(key: str, default: str) -
     assert re.search(rf"^#[ #-]*{key}: {text}( |$)", sample(), re.MULTILINE)
 
 
-def links(page: Path) -> Iterator[str]:
-    for target in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
-        if "://" not in target and not target.startswith("#"):
-            yield target.partition("#")[0]
+def headings(page: Path) -> set[str]:
+    """As the anchors of a link name them."""
+    titles = re.findall(r"^#+ (.*)$", prose(page), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def leads_somewhere(page: Path, link: str) -> bool:
+    target, _, anchor = link.partition("#")
+    there = page.parent / target if target else page
+    return there.exists() and (not anchor or anchor in headings(there))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=page_name)
 def test_every_relative_link_leads_somewhere(page: Path) -> None:
-    lost = [target for target in links(page) if not (page.parent / target).exists()]
-    assert lost == []
+    links = re.findall(r"\]\(([^)\s]+)\)", prose(page))
+    assert [link for link in links if "://" not in link and not leads_somewhere(page, link)] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=page_name)
@@ -128,6 +135,21 @@ def test_what_is_said_to_be_in_a_file_of_the_code_is_defined_there(page: Path) -
     pairs = re.findall(r"`([\w/]+\.py)`\s+`([A-Za-z_][\w.]*)(?:\(\))?`", prose(page))
     lost = [f"{file} {name}" for file, name in pairs if name not in names_in(file)]
     assert lost == []
+
+
+def kept() -> set[str]:
+    """The names, below the state folder of a tree, of which the page on places tells."""
+    table = prose(ROOT / "docs/places.md").split("\n| file | meaning |\n")[1].split("\n\n")[0]
+    firsts = "".join(row.split("|")[1] for row in table.splitlines()[1:])
+    return {name.partition("/")[0] for name in re.findall(r"`([^`]+)`", firsts)}
+
+
+def test_the_files_that_are_kept_are_those_of_the_code() -> None:
+    code = "".join(prose(ROOT / "autosyncd" / name) for name in CODE)
+    assert {name for name in kept() if not re.search(rf"[\"/]{re.escape(name)}\"", code)} <= {
+        "*.new"
+    }
+    assert set(OWN_INDEXES) <= kept()
 
 
 def commands() -> set[str]:
