@@ -39,6 +39,23 @@ def goes_on(clone: Clone) -> None:
     assert list(clone.root.joinpath(".git").rglob("*.lock")) == []
 
 
+@pytest.fixture
+def in_memory() -> Iterator[Path]:
+    """A folder on no disk: what a test breaks there is nobody else's."""
+    folder = Path("/dev/shm", f"durability-{os.getpid()}")
+    folder.mkdir()
+    yield folder
+    shutil.rmtree(folder)
+
+
+def with_quotas(disk: RecordedDisk) -> Path:
+    """A subvolume of a disk with btrfs; what it may hold is limited by qgroups."""
+    home = disk.path / "home"
+    run("btrfs", "subvolume", "create", home)
+    run("btrfs", "quota", "enable", disk.path)
+    return home
+
+
 PROGRAMS = {"ext4": "e2fsprogs", "xfs": "xfsprogs", "btrfs": "btrfs-progs"}
 """What makes a file system: Debian's package of it."""
 
@@ -115,115 +132,91 @@ def test_a_disk_that_was_made_read_only(world: World, tmp_path: Path) -> None:
 
 
 @pytest.mark.root
-def test_a_disk_that_no_longer_takes_writes(world: World) -> None:
+def test_a_disk_that_no_longer_takes_writes(world: World, in_memory: Path) -> None:
     """EIO from the device itself; afterwards the file system is mounted again, as after a boot."""
     require(root=True, programs={"mkfs.ext4": "e2fsprogs", "losetup": "mount"})
-    folder = Path("/dev/shm", f"durability-{os.getpid()}")
-    folder.mkdir()
-    try:
-        with RecordedDisk(folder, "ext4") as disk:
-            clone = clone_on(world, disk.path)
-            clone.edit("a.txt", "two\n")
-            reported = clone.committed().head.commit
-            clone.edit("a.txt", "three\n")
-            disk.break_down("write")
-            failed = clone.commit()
-            clone.driver.close()
-            disk.remount()
-            assert isinstance(failed, Failed), failed
-            assert failed.kind == "disk-error", failed
-            ready = clone.reopen()
-            assert isinstance(ready, Ready), ready
-            assert reported in clone.git("rev-list", "HEAD").split()
-            clone.edit("b.txt", "after\n")
-            goes_on(clone)
-            clone.driver.close()
-    finally:
-        shutil.rmtree(folder)
+    with RecordedDisk(in_memory, "ext4") as disk:
+        clone = clone_on(world, disk.path)
+        clone.edit("a.txt", "two\n")
+        reported = clone.committed().head.commit
+        clone.edit("a.txt", "three\n")
+        disk.break_down("write")
+        failed = clone.commit()
+        clone.driver.close()
+        disk.remount()
+        assert isinstance(failed, Failed), failed
+        assert failed.kind == "disk-error", failed
+        ready = clone.reopen()
+        assert isinstance(ready, Ready), ready
+        assert reported in clone.git("rev-list", "HEAD").split()
+        clone.edit("b.txt", "after\n")
+        goes_on(clone)
+        clone.driver.close()
 
 
 @pytest.mark.root
-def test_a_quota(world: World) -> None:
+def test_a_quota(world: World, in_memory: Path) -> None:
     require(root=True, programs={"mkfs.btrfs": "btrfs-progs", "losetup": "mount"})
-    folder = Path("/dev/shm", f"durability-{os.getpid()}")
-    folder.mkdir()
-    try:
-        with RecordedDisk(folder, "btrfs") as disk:
-            home = disk.path / "home"
-            run("btrfs", "subvolume", "create", home)
-            run("btrfs", "quota", "enable", disk.path)
-            clone = clone_on(world, home)
-            clone.edit("b.bin", os.urandom(3_000_000))
-            run("sync", "-f", home)
-            run("btrfs", "qgroup", "limit", "4M", home)
-            failed = clone.commit()
-            assert isinstance(failed, Failed), failed
-            assert failed.kind == "disk-full"
-            run("btrfs", "qgroup", "limit", "none", home)
-            goes_on(clone)
-            clone.driver.close()
-    finally:
-        shutil.rmtree(folder)
+    with RecordedDisk(in_memory, "btrfs") as disk:
+        home = with_quotas(disk)
+        clone = clone_on(world, home)
+        clone.edit("b.bin", os.urandom(3_000_000))
+        run("sync", "-f", home)
+        run("btrfs", "qgroup", "limit", "4M", home)
+        failed = clone.commit()
+        assert isinstance(failed, Failed), failed
+        assert failed.kind == "disk-full"
+        run("btrfs", "qgroup", "limit", "none", home)
+        goes_on(clone)
+        clone.driver.close()
 
 
 @pytest.mark.root
-def test_a_quota_where_the_hub_is(world: World) -> None:
+def test_a_quota_where_the_hub_is(world: World, in_memory: Path) -> None:
     require(root=True, programs={"mkfs.btrfs": "btrfs-progs", "losetup": "mount"})
-    folder = Path("/dev/shm", f"durability-{os.getpid()}")
-    folder.mkdir()
-    try:
-        with RecordedDisk(folder, "btrfs") as disk:
-            home = disk.path / "home"
-            run("btrfs", "subvolume", "create", home)
-            run("btrfs", "quota", "enable", disk.path)
-            run("git", "init", "-q", "--bare", home / "hub.git")
-            (clone,) = world.share({"a.txt": "one\n"}, "laptop")
-            clone.git("remote", "set-url", "origin", str(home / "hub.git"))
-            assert isinstance(clone.sync(), Synced)
-            run("sync", "-f", home)
-            run("btrfs", "qgroup", "limit", "2M", home)
-            clone.edit("b.bin", os.urandom(4_000_000))
-            clone.committed()
-            outcome = clone.sync()
-            assert isinstance(outcome, Synced), outcome
-            assert "quota" in outcome.full
-            run("btrfs", "qgroup", "limit", "none", home)
-            clone.edit("c.txt", "after\n")
-            goes_on(clone)
-    finally:
-        shutil.rmtree(folder)
+    with RecordedDisk(in_memory, "btrfs") as disk:
+        home = with_quotas(disk)
+        run("git", "init", "-q", "--bare", home / "hub.git")
+        (clone,) = world.share({"a.txt": "one\n"}, "laptop")
+        clone.git("remote", "set-url", "origin", str(home / "hub.git"))
+        assert isinstance(clone.sync(), Synced)
+        run("sync", "-f", home)
+        run("btrfs", "qgroup", "limit", "2M", home)
+        clone.edit("b.bin", os.urandom(4_000_000))
+        clone.committed()
+        outcome = clone.sync()
+        assert isinstance(outcome, Synced), outcome
+        assert "quota" in outcome.full
+        run("btrfs", "qgroup", "limit", "none", home)
+        clone.edit("c.txt", "after\n")
+        goes_on(clone)
 
 
 @pytest.mark.root
-def test_a_file_that_the_disk_can_not_give_back(world: World) -> None:
+def test_a_file_that_the_disk_can_not_give_back(world: World, in_memory: Path) -> None:
     """git, which has mapped it, dies by SIGBUS."""
     require(root=True, programs={"mkfs.ext4": "e2fsprogs", "losetup": "mount"})
-    folder = Path("/dev/shm", f"durability-{os.getpid()}")
-    folder.mkdir()
-    try:
-        with RecordedDisk(folder, "ext4") as disk:
-            clone = clone_on(world, disk.path)
-            clone.edit("big.bin", os.urandom(3_000_000))
-            clone.driver.close()
-            disk.remount()
-            assert isinstance(clone.reopen(), Ready)
-            for number in range(3):  # what git itself needs is read by then
-                clone.edit("a.txt", f"{number}\n")
-                assert isinstance(clone.commit("a.txt"), CommitMade)
-            clone.edit("a.txt", "three\n")
-            disk.break_down("read")
-            made = clone.commit()
-            clone.driver.close()
-            disk.remount()
-            assert isinstance(made, CommitMade), made
-            assert [(one.path, one.kind) for one in made.left_out] == [(b"big.bin", "unreadable")]
-            assert "journalctl -k" in made.left_out[0].text
-            assert clone.git("show", "HEAD:a.txt") == "three"
-            assert isinstance(clone.reopen(), Ready)
-            goes_on(clone)
-            clone.driver.close()
-    finally:
-        shutil.rmtree(folder)
+    with RecordedDisk(in_memory, "ext4") as disk:
+        clone = clone_on(world, disk.path)
+        clone.edit("big.bin", os.urandom(3_000_000))
+        clone.driver.close()
+        disk.remount()
+        assert isinstance(clone.reopen(), Ready)
+        for number in range(3):  # what git itself needs is read by then
+            clone.edit("a.txt", f"{number}\n")
+            assert isinstance(clone.commit("a.txt"), CommitMade)
+        clone.edit("a.txt", "three\n")
+        disk.break_down("read")
+        made = clone.commit()
+        clone.driver.close()
+        disk.remount()
+        assert isinstance(made, CommitMade), made
+        assert [(one.path, one.kind) for one in made.left_out] == [(b"big.bin", "unreadable")]
+        assert "journalctl -k" in made.left_out[0].text
+        assert clone.git("show", "HEAD:a.txt") == "three"
+        assert isinstance(clone.reopen(), Ready)
+        goes_on(clone)
+        clone.driver.close()
 
 
 @pytest.fixture

@@ -115,6 +115,15 @@ def their_edit(laptop: Clone) -> None:
     exchange(laptop)
 
 
+@pytest.fixture
+def waits(trees: tuple[Clone, Clone], logger: Logger) -> tuple[Clone, Clone]:
+    """Both, once an edit of the laptop has come to the desktop: there it waits for the logger."""
+    laptop, desktop = trees
+    their_edit(laptop)
+    exchange(desktop)
+    return trees
+
+
 def test_everything_else_arrives(trees: tuple[Clone, Clone], logger: Logger) -> None:
     laptop, desktop = trees
     their_edit(laptop)
@@ -128,11 +137,9 @@ def test_everything_else_arrives(trees: tuple[Clone, Clone], logger: Logger) -> 
 
 
 def test_a_snapshot_has_what_is_appended_to_a_held_file(
-    trees: tuple[Clone, Clone], logger: Logger, world: World
+    waits: tuple[Clone, Clone], logger: Logger, world: World
 ) -> None:
-    laptop, desktop = trees
-    their_edit(laptop)
-    exchange(desktop)
+    _, desktop = waits
     logger.append("appended here\n")
     assert desktop.driver.snapshot().new
     ref = world.hub_git("for-each-ref", "--format=%(refname)", "refs/autosync/wip")
@@ -201,11 +208,9 @@ def test_who_has_it_mapped_is_named_too(trees: tuple[Clone, Clone]) -> None:
 
 
 def test_its_own_appends_go_out_and_nothing_is_reverted(
-    trees: tuple[Clone, Clone], logger: Logger
+    waits: tuple[Clone, Clone], logger: Logger
 ) -> None:
-    laptop, desktop = trees
-    their_edit(laptop)
-    exchange(desktop)
+    laptop, desktop = waits
     for number in range(3):
         logger.append(f"append {number}\n")
         exchange(desktop, laptop, desktop)
@@ -287,23 +292,17 @@ def test_a_copy_that_somebody_has_touched_stays_as_it_is(
     assert laptop.files() == desktop.files()
 
 
-def test_nothing_is_committed_while_nobody_writes(
-    trees: tuple[Clone, Clone], logger: Logger
-) -> None:
-    laptop, desktop = trees
-    their_edit(laptop)
-    exchange(desktop)
+def test_nothing_is_committed_while_nobody_writes(waits: tuple[Clone, Clone]) -> None:
+    laptop, desktop = waits
     before = laptop.git("rev-parse", "origin/main")
     exchange(desktop, laptop, desktop, times=2)
     assert laptop.git("rev-parse", "origin/main") == before
     assert desktop.git("rev-parse", "HEAD") == before
 
 
-def test_closed_and_edited_while_a_sync_runs(trees: tuple[Clone, Clone], logger: Logger) -> None:
+def test_closed_and_edited_while_a_sync_runs(waits: tuple[Clone, Clone], logger: Logger) -> None:
     """The edit that the update finds is merged in the same one, and the next edit is made on it."""
-    laptop, desktop = trees
-    their_edit(laptop)
-    exchange(desktop)
+    laptop, desktop = waits
     logger.append("appended here\n")
     logger.close()
     synced = desktop.sync()
@@ -319,11 +318,9 @@ def test_closed_and_edited_while_a_sync_runs(trees: tuple[Clone, Clone], logger:
 
 @pytest.mark.parametrize("restart", [False, True])
 def test_both_are_merged_when_it_is_closed(
-    trees: tuple[Clone, Clone], logger: Logger, restart: bool
+    waits: tuple[Clone, Clone], logger: Logger, restart: bool
 ) -> None:
-    laptop, desktop = trees
-    their_edit(laptop)
-    exchange(desktop)
+    laptop, desktop = waits
     logger.append("append\n")
     exchange(desktop)
     if restart:
@@ -337,7 +334,7 @@ def test_both_are_merged_when_it_is_closed(
     wanted = THEIRS + "append\n" + ("after the restart\n" if restart else "") + "last\n"
     assert desktop.read("app.log").decode() == laptop.read("app.log").decode() == wanted
     assert set(desktop.files()) == {b"app.log", b"other", b"new/file"}
-    for clone in trees:
+    for clone in waits:
         clone.is_clean()
 
 
@@ -375,12 +372,10 @@ def test_an_edit_of_it_brings_nothing_back_that_was_rewritten_away(
 
 
 def test_an_edit_that_is_closed_at_once_stays_in_its_file(
-    trees: tuple[Clone, Clone], logger: Logger
+    waits: tuple[Clone, Clone], logger: Logger
 ) -> None:
     """The commit beside the branch is one to be pushed, and a look at held files alone merges it."""
-    laptop, desktop = trees
-    their_edit(laptop)
-    exchange(desktop)
+    laptop, desktop = waits
     logger.append("append\n")
     logger.close()
     made = desktop.commit("app.log")
@@ -424,13 +419,11 @@ def test_an_edit_that_an_update_finds_brings_nothing_back_that_was_taken_back(
 
 @pytest.mark.parametrize("pending", ["everything", "the held file", "nothing"])
 def test_it_stays_on_record_when_an_update_looks_at_it_and_breaks_off(
-    trees: tuple[Clone, Clone], logger: Logger, monkeypatch: pytest.MonkeyPatch, pending: str
+    waits: tuple[Clone, Clone], logger: Logger, monkeypatch: pytest.MonkeyPatch, pending: str
 ) -> None:
     """Within an update what lies on disk counts as unchanged; so does a held file, and is held all the
     same."""
-    laptop, desktop = trees
-    their_edit(laptop)
-    exchange(desktop)
+    laptop, desktop = waits
     laptop.edit("other", "laptop\n")
     exchange(laptop)
     desktop.edit("other", "desktop\n")
@@ -448,12 +441,10 @@ def test_it_stays_on_record_when_an_update_looks_at_it_and_breaks_off(
 @pytest.mark.parametrize("alone", [True, False])
 @pytest.mark.parametrize("more", ["", "append\n"])
 def test_all_is_staged_while_it_is_held_and_committed_by_us_in_the_end(
-    trees: tuple[Clone, Clone], logger: Logger, more: str, *, alone: bool
+    waits: tuple[Clone, Clone], logger: Logger, more: str, *, alone: bool
 ) -> None:
     """`git add -A` stages what lies on disk; what waits for it is taken back for nobody."""
-    laptop, desktop = trees
-    their_edit(laptop)
-    exchange(desktop)
+    laptop, desktop = waits
     if not alone:
         desktop.edit("other", "3\n")
     if more:
@@ -483,10 +474,8 @@ def test_what_was_put_aside_is_held_until_it_is_not(trees: tuple[Clone, Clone]) 
     assert laptop.files() == desktop.files()
 
 
-def test_freed_by_a_look_at_held_files_alone(trees: tuple[Clone, Clone], logger: Logger) -> None:
-    laptop, desktop = trees
-    their_edit(laptop)
-    exchange(desktop)
+def test_freed_by_a_look_at_held_files_alone(waits: tuple[Clone, Clone], logger: Logger) -> None:
+    _, desktop = waits
     logger.close()
     synced = desktop.sync(local=True)
     assert isinstance(synced, Synced)
@@ -683,12 +672,10 @@ def test_a_file_that_takes_the_place_of_a_folder_where_something_comes_in_is_com
 @pytest.mark.parametrize("named", [True, False])
 @pytest.mark.parametrize("local", [True, False])
 def test_deleted_here(
-    trees: tuple[Clone, Clone], logger: Logger, *, named: bool, local: bool
+    waits: tuple[Clone, Clone], logger: Logger, *, named: bool, local: bool
 ) -> None:
     """An edit against a deletion: the edit is kept, since nobody here had seen it."""
-    laptop, desktop = trees
-    their_edit(laptop)
-    exchange(desktop)
+    laptop, desktop = waits
     desktop.delete("app.log")
     logger.close()
     assert isinstance(desktop.commit(*["app.log"] * named), NothingToCommit)
@@ -809,12 +796,10 @@ def test_its_folder_is_moved_by_the_persons_git_and_a_link_put_there(
 
 
 def test_deleted_when_what_is_merged_is_what_was_deleted(
-    trees: tuple[Clone, Clone], logger: Logger
+    waits: tuple[Clone, Clone], logger: Logger
 ) -> None:
     """No commit was told of that deletion, and none will be: it comes back like any that waits."""
-    laptop, desktop = trees
-    their_edit(laptop)
-    exchange(desktop)
+    laptop, desktop = waits
     desktop.edit("app.log", THEIRS)  # the same edit, and one more
     logger.append("append\n")
     desktop.commit("app.log")
@@ -829,11 +814,9 @@ def test_deleted_when_what_is_merged_is_what_was_deleted(
     assert laptop.files() == desktop.files()
 
 
-def test_deleted_when_nothing_waits_any_more(trees: tuple[Clone, Clone], logger: Logger) -> None:
+def test_deleted_when_nothing_waits_any_more(waits: tuple[Clone, Clone], logger: Logger) -> None:
     """What came in was taken back elsewhere: the deletion is one like any."""
-    laptop, desktop = trees
-    their_edit(laptop)
-    exchange(desktop)
+    laptop, desktop = waits
     laptop.edit("app.log", OLD)
     exchange(laptop)
     logger.append("append\n")
@@ -849,12 +832,10 @@ def test_deleted_when_nothing_waits_any_more(trees: tuple[Clone, Clone], logger:
 
 @pytest.mark.parametrize("by_hand", [True, False])
 def test_taken_out_by_the_persons_git(
-    trees: tuple[Clone, Clone], logger: Logger, *, by_hand: bool
+    waits: tuple[Clone, Clone], logger: Logger, *, by_hand: bool
 ) -> None:
     """Whoever says that to git means it."""
-    laptop, desktop = trees
-    their_edit(laptop)
-    exchange(desktop)
+    laptop, desktop = waits
     desktop.git("rm", "-qf", "app.log")
     logger.close()
     if by_hand:
@@ -862,7 +843,7 @@ def test_taken_out_by_the_persons_git(
     else:
         assert isinstance(desktop.commit(ignore_staged=True), CommitMade)
     exchange(desktop, laptop, desktop)
-    for clone in trees:
+    for clone in waits:
         assert not os.path.exists(clone.path("app.log"))
         clone.is_clean()
     assert not held_here(desktop)
@@ -871,12 +852,10 @@ def test_taken_out_by_the_persons_git(
 @pytest.mark.parametrize("by_hand", [True, False])
 @pytest.mark.parametrize("open_still", [True, False])
 def test_moved_by_the_persons_git(
-    trees: tuple[Clone, Clone], logger: Logger, *, by_hand: bool, open_still: bool
+    waits: tuple[Clone, Clone], logger: Logger, *, by_hand: bool, open_still: bool
 ) -> None:
     """It waits under its new name, where git has put the version that came in."""
-    laptop, desktop = trees
-    their_edit(laptop)
-    exchange(desktop)
+    laptop, desktop = waits
     desktop.git("mv", "app.log", "moved.log")
     if not open_still:
         logger.close()
@@ -894,17 +873,15 @@ def test_moved_by_the_persons_git(
     assert set(desktop.files()) == {b"moved.log", b"other", b"new/file"}
     assert laptop.files() == desktop.files()
     assert not held_here(desktop)
-    for clone in trees:
+    for clone in waits:
         clone.is_clean()
 
 
 @pytest.mark.parametrize("looked_at", ["by a commit", "by a sync"])
 def test_looked_at_between_the_two_renames_of_an_editor(
-    trees: tuple[Clone, Clone], logger: Logger, looked_at: str
+    waits: tuple[Clone, Clone], logger: Logger, looked_at: str
 ) -> None:
-    laptop, desktop = trees
-    their_edit(laptop)
-    exchange(desktop)
+    laptop, desktop = waits
     desktop.move("app.log", "app.log~")
     if looked_at == "by a commit":
         desktop.commit()
@@ -923,12 +900,10 @@ def test_looked_at_between_the_two_renames_of_an_editor(
 
 @pytest.mark.parametrize("commits", [0, 1, 2])
 def test_a_folder_of_the_persons_in_its_place(
-    trees: tuple[Clone, Clone], logger: Logger, commits: int
+    waits: tuple[Clone, Clone], logger: Logger, commits: int
 ) -> None:
     """What is in it is no edit of what comes in either: both are there in the end."""
-    laptop, desktop = trees
-    their_edit(laptop)
-    exchange(desktop)
+    laptop, desktop = waits
     desktop.delete("app.log")
     logger.close()
     for number in range(2):
@@ -947,14 +922,12 @@ def test_a_folder_of_the_persons_in_its_place(
     assert THEIRS.encode() in laptop.files().values()
     assert laptop.read("app.log/0") == b"of the person 0\n"
     assert laptop.read("app.log/1") == b"of the person 1\n"
-    for clone in trees:
+    for clone in waits:
         clone.is_clean()
 
 
-def test_an_empty_folder_in_its_place(trees: tuple[Clone, Clone], logger: Logger) -> None:
-    laptop, desktop = trees
-    their_edit(laptop)
-    exchange(desktop)
+def test_an_empty_folder_in_its_place(waits: tuple[Clone, Clone]) -> None:
+    _, desktop = waits
     desktop.delete("app.log")
     os.mkdir(desktop.path("app.log"))
     (synced,) = exchange(desktop)
@@ -962,19 +935,15 @@ def test_an_empty_folder_in_its_place(trees: tuple[Clone, Clone], logger: Logger
     assert desktop.read("app.log").decode() == THEIRS
 
 
-def test_saved_atomically_while_the_old_one_is_open(
-    trees: tuple[Clone, Clone], logger: Logger
-) -> None:
+def test_saved_atomically_while_the_old_one_is_open(waits: tuple[Clone, Clone]) -> None:
     """An editor replaces the held file: its save is an edit of the version it was made from."""
-    laptop, desktop = trees
-    their_edit(laptop)
-    exchange(desktop)
+    laptop, desktop = waits
     desktop.edit("~save", OLD + "edited here\n")
     desktop.move("~save", "app.log")
     exchange(desktop, laptop, desktop, times=2)
     assert laptop.read("app.log").decode() == THEIRS + "edited here\n"
     assert laptop.files() == desktop.files()
-    for clone in trees:
+    for clone in waits:
         clone.is_clean()
 
 
@@ -1097,13 +1066,11 @@ def test_a_file_that_is_made_where_a_pipe_kept_an_incoming_one_out_is_a_file_lik
 
 
 def test_a_version_that_git_has_thrown_away_is_a_file_of_its_own(
-    trees: tuple[Clone, Clone], logger: Logger
+    waits: tuple[Clone, Clone], logger: Logger
 ) -> None:
     """The person squashes history, and nothing of what was is kept: nobody knows from what a file that
     is still open was made."""
-    laptop, desktop = trees
-    their_edit(laptop)
-    exchange(desktop)
+    _, desktop = waits
     squashed = desktop.git("commit-tree", desktop.tree(), "-m", "squashed")
     desktop.git("update-ref", "refs/heads/main", squashed)
     desktop.git("push", "-q", "-f", "origin", "main")
@@ -1175,11 +1142,9 @@ def on_branch(clone: Clone, name: str) -> None:
 @pytest.mark.parametrize("older", [False, True])
 @pytest.mark.parametrize("name", ["topic", "main-2/b"])
 def test_what_waits_to_be_merged_stays_with_its_branch(
-    world: World, trees: tuple[Clone, Clone], logger: Logger, name: str, *, older: bool
+    world: World, waits: tuple[Clone, Clone], logger: Logger, name: str, *, older: bool
 ) -> None:
-    laptop, desktop = trees
-    their_edit(laptop)
-    exchange(desktop)
+    laptop, desktop = waits
     logger.append("append\n")
     desktop.commit()
     (side,) = sides(desktop)
@@ -1209,11 +1174,9 @@ def test_what_waits_to_be_merged_stays_with_its_branch(
 
 
 def test_what_an_older_version_has_left_is_merged_into_the_branch_that_is_synced(
-    trees: tuple[Clone, Clone], logger: Logger
+    waits: tuple[Clone, Clone], logger: Logger
 ) -> None:
-    laptop, desktop = trees
-    their_edit(laptop)
-    exchange(desktop)
+    laptop, desktop = waits
     logger.append("append\n")
     desktop.commit()
     (ref,) = desktop.git("for-each-ref", "--format=%(refname)", "refs/autosync/side").split()
@@ -1230,12 +1193,10 @@ def test_what_an_older_version_has_left_is_merged_into_the_branch_that_is_synced
 @pytest.mark.parametrize("commits", [1, 2])
 @pytest.mark.parametrize("synced", [True, False])
 def test_an_edit_of_it_on_another_branch_brings_nothing_of_the_first(
-    world: World, trees: tuple[Clone, Clone], logger: Logger, commits: int, *, synced: bool
+    world: World, waits: tuple[Clone, Clone], logger: Logger, commits: int, *, synced: bool
 ) -> None:
     """The version that it is made from is of the first branch alone."""
-    laptop, desktop = trees
-    their_edit(laptop)
-    exchange(desktop)
+    _, desktop = waits
     old = desktop.git("rev-list", "main").split()
     another_branch(desktop)
     for number in range(commits):
@@ -1256,12 +1217,10 @@ def test_an_edit_of_it_on_another_branch_brings_nothing_of_the_first(
 
 
 def test_an_edit_that_waits_for_its_branch_brings_nothing_of_another(
-    world: World, trees: tuple[Clone, Clone], logger: Logger
+    world: World, waits: tuple[Clone, Clone], logger: Logger
 ) -> None:
     """The other is synced meanwhile, and has the version that it was made from."""
-    laptop, desktop = trees
-    their_edit(laptop)
-    exchange(desktop)
+    laptop, desktop = waits
     old = desktop.git("rev-list", "main").split()
     another_branch(desktop)
     logger.append("append\n")
@@ -1281,12 +1240,10 @@ def test_an_edit_that_waits_for_its_branch_brings_nothing_of_another(
 
 
 def test_branches_one_of_which_is_a_folder_of_the_other_have_each_its_own(
-    trees: tuple[Clone, Clone], logger: Logger
+    waits: tuple[Clone, Clone], logger: Logger
 ) -> None:
     """`main` and `main/b` can't both be there (git-check-ref-format(1)), but one after the other can."""
-    laptop, desktop = trees
-    their_edit(laptop)
-    exchange(desktop)
+    _, desktop = waits
     logger.append("append\n")
     desktop.commit()
     first = sides(desktop)
