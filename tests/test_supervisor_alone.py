@@ -51,7 +51,7 @@ def test_a_lock_for_each_configuration(home):
     again = take(None, env)
     assert isinstance(again, int)
     names = [one.name for one in (home / "state/autosync").iterdir()]
-    assert all(len(name) == len("0123456789abcdef.lock") for name in names)
+    assert [len(name) for name in names] == [len("0123456789abcdef.lock")] * 2
     for lock in (other, again):
         os.close(lock)
 

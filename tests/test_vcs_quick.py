@@ -505,9 +505,10 @@ def works_in(pid: int, root: Path) -> bool:
 def test_a_child_that_was_killed_is_no_trouble(laptop: Clone) -> None:
     laptop.edit("a.txt", "1\n")
     laptop.committed("a.txt")
-    for pid in children_of(os.getpid()):
-        if works_in(pid, laptop.root):
-            os.kill(pid, 9)
+    children = [pid for pid in children_of(os.getpid()) if works_in(pid, laptop.root)]
+    assert children
+    for pid in children:
+        os.kill(pid, 9)
     laptop.edit("a.txt", "2\n")
     laptop.committed("a.txt")
 
