@@ -8,7 +8,6 @@ import random
 import re
 import signal
 import subprocess
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,10 @@ import pytest
 
 from autosyncd.vcs.git import lock
 from autosyncd.vcs.git.command import GitFailed
-from autosyncd.vcs.git.repository import OWN_INDEXES
+from autosyncd.vcs.git.remotes.answer import PushVerdict
+from autosyncd.vcs.git.remotes.publish import Publisher
+from autosyncd.vcs.git.repository import OWN_INDEXES, Repository
+from autosyncd.vcs.git.verbs.opening import TreeLock
 from autosyncd.vcs.outcomes import (
     Away,
     AwayKind,
@@ -109,24 +111,45 @@ def test_a_lock_that_a_killed_push_left_on_the_hub_is_named(world: World) -> Non
     assert desktop.read("a.txt") == b"b\n"
 
 
-def test_a_lock_that_goes_away_on_the_hub_is_waited_for(world: World) -> None:
+def test_a_lock_that_goes_away_on_the_hub_is_waited_for(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     laptop, _ = world.share({"a.txt": "a\n"})
     lock_file = world.hub / "refs/heads/main.lock"
     lock_file.touch()
-    threading.Timer(0.2, lock_file.unlink).start()
+    publish, answers = Publisher.publish, []
+
+    def then_it_goes(self: Publisher, tip: str, known: str | None) -> PushVerdict | Away:
+        answers.append(publish(self, tip, known))
+        lock_file.unlink(missing_ok=True)
+        return answers[-1]
+
+    monkeypatch.setattr(Publisher, "publish", then_it_goes)
     laptop.edit("a.txt", "b\n")
     laptop.committed("a.txt")
     assert isinstance(laptop.sync(), Synced)
+    assert answers == [PushVerdict.LOCKED, PushVerdict.ACCEPTED]
 
 
-def test_what_a_killed_worker_was_just_starting_is_waited_for(world: World) -> None:
+def test_what_a_killed_worker_was_just_starting_is_waited_for(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Between fork(2) and execve(2) it has the lock too; the kill of its parent does not end it."""
     laptop, _ = world.share({"a.txt": "a\n"})
     laptop.driver.close()
     lock = os.open(laptop.root / ".git/autosync/lock", os.O_RDWR)
     fcntl.flock(lock, fcntl.LOCK_EX)
-    threading.Timer(0.1, os.close, (lock,)).start()
+    take, tries = TreeLock.take, []
+
+    def then_it_runs(self: TreeLock, repository: Repository) -> bool:
+        tries.append(take(self, repository))
+        if len(tries) == 1:
+            os.close(lock)
+        return tries[-1]
+
+    monkeypatch.setattr(TreeLock, "take", then_it_runs)
     recover(laptop)
+    assert tries[:2] == [False, True]
 
 
 def in_history(clone: Clone) -> set[str]:

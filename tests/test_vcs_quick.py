@@ -29,6 +29,7 @@ from autosyncd.vcs.outcomes import (
 )
 from autosyncd.vcs.partner import Partner, PartnerFailed, lines
 from tests.trees import Clone, World
+from tests.waiting import eventually
 
 
 @pytest.fixture
@@ -203,15 +204,14 @@ def test_the_author_and_the_message_are_those_of_any_commit(laptop: Clone, ways:
 
 
 def test_the_reflog_has_the_time_of_each_commit(laptop: Clone, ways: Ways) -> None:
+    made = 0
     for number in range(2):
+        eventually(lambda made=made: time.time() >= made + 2, every=0.1)
         laptop.edit("a.txt", f"{number}\n")
         ways.quick(laptop, "a.txt")
         entry = Path(laptop.path(".git/logs/HEAD")).read_text().splitlines()[-1]
         made = int(laptop.git("log", "-1", "--format=%ct"))
         assert abs(int(entry.split("> ")[1].split()[0]) - made) <= 1
-        deadline = made + 2
-        while time.time() < deadline and number == 0:
-            threading.Event().wait(0.1)
 
 
 # what nobody wants in a commit stays out of it
@@ -523,9 +523,7 @@ def test_an_abort_ends_the_verb_soon(laptop: Clone, monkeypatch: pytest.MonkeyPa
     outcomes: list[object] = []
     thread = threading.Thread(target=lambda: outcomes.append(laptop.commit("x.slow")))
     thread.start()
-    deadline = time.monotonic() + 10
-    while not begun.exists() and time.monotonic() < deadline:
-        threading.Event().wait(0.02)
+    eventually(begun.exists)
     laptop.driver.abort(network_only=False)
     thread.join(5)
     assert not thread.is_alive()
