@@ -26,5 +26,8 @@ def at_low_priority(work: Callable[[], T], *, wanted: bool = True) -> T:
 
 
 def _be_nice() -> None:
+    """Nicer than the process may be already, never less so (root could)."""
+    thread = threading.get_native_id()
     with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        nice = max(NICENESS, os.getpriority(os.PRIO_PROCESS, thread))
+        os.setpriority(os.PRIO_PROCESS, thread, nice)
