@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from autosyncd import __version__
-from autosyncd.service.streams import make_usable
+from autosyncd.service.streams import make_usable, parsed
 
 
 def parser() -> argparse.ArgumentParser:
@@ -33,7 +33,7 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read the command line and run the supervisor; the exit status."""
     make_usable()
-    given = parser().parse_args(arguments)
+    given = parsed(parser(), arguments)
     from autosyncd.supervisor.main import Options, run  # after the answer to --help
 
     if given.origin and not given.check:

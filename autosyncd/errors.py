@@ -28,3 +28,7 @@ class ChildAborted(AutosyncError):
 
 class NotReachable(AutosyncError):
     """No daemon answers on the session bus."""
+
+
+class Unwritten(AutosyncError):
+    """Standard output takes no more; str() is empty where its reader has gone, who wants no sentence."""

@@ -214,7 +214,7 @@ def through_shell(home: Path, script: str, **more: str) -> subprocess.CompletedP
     ("where", "said"),
     [
         ("| :", ""),
-        (">/dev/full", "What was found can't be written (No space left on device).\n"),
+        (">/dev/full", "The output can't be written (No space left on device).\n"),
     ],
 )
 def test_a_check_that_can_not_be_written_says_so(home, option, where, said):

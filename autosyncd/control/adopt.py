@@ -22,6 +22,7 @@ from autosyncd.control.survey import Survey, as_json, text
 from autosyncd.control.verb import DONE, PROBLEM_FOUND, WrongUsage
 from autosyncd.errors import AutosyncError, ConfigError, NotReachable
 from autosyncd.model import RepoConfig
+from autosyncd.service.streams import say
 from autosyncd.vcs.git import excludes, otherbranch
 from autosyncd.vcs.git.finding import NotARepository
 from autosyncd.vcs.git.repository import Repository
@@ -44,7 +45,7 @@ def adopt(path: str, options: Namespace) -> int:
         survey = looking.look(tree, config, new=new)
         _check_included(tree, options.include)
     if not options.json:
-        sys.stdout.write(text(survey))
+        say(text(survey))
     if options.dry_run:
         return _said(options, survey, "Nothing was changed.")
     if not agreed(options):
@@ -182,8 +183,9 @@ def agreed(options: Namespace) -> bool:
         raise WrongUsage(
             "Nothing was changed, since there is no terminal to ask; say --yes to go on."
         )
+    say("Go on? [y/N] ")
     try:
-        return input("Go on? [y/N] ").strip().lower() in ("y", "yes")
+        return input().strip().lower() in ("y", "yes")
     except EOFError:
         return False
 
@@ -198,7 +200,7 @@ def _said(
     status: int = DONE,
 ) -> int:
     shown = as_json(survey, file=file, told=told) if options.json else plain(sentence) + "\n"
-    sys.stdout.write(shown)
+    say(shown)
     return status
 
 

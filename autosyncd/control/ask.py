@@ -13,6 +13,7 @@ from autosyncd.control import render
 from autosyncd.control.client import Client, reach
 from autosyncd.control.render import Row, plain
 from autosyncd.control.verb import DONE, PROBLEM_FOUND, WrongUsage
+from autosyncd.service.streams import say
 
 REPAINT_EVERY = 10.0
 """Seconds; the column SINCE grows old."""
@@ -88,8 +89,7 @@ async def _each(
 
 
 def _say(options: Namespace, as_json: str, text: str) -> None:
-    sys.stdout.write(as_json if options.json else text)
-    sys.stdout.flush()
+    say(as_json if options.json else text)
 
 
 def choose(repositories: Sequence[Row], wanted: Sequence[str]) -> list[Row]:

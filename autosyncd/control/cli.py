@@ -12,7 +12,7 @@ from autosyncd.control.local import LOCAL
 from autosyncd.control.render import duration
 from autosyncd.control.verb import NOT_REACHABLE, PROBLEM_FOUND, WRONG_USAGE, Verb, WrongUsage
 from autosyncd.errors import AutosyncError, NotReachable
-from autosyncd.service.streams import leave_output, make_usable
+from autosyncd.service.streams import complain, make_usable, parsed
 
 INTERRUPTED = 130
 """What a shell reports of a program that SIGINT has ended."""
@@ -82,23 +82,18 @@ def parser() -> ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says; the exit status."""
     make_usable()
-    options = parser().parse_args(arguments)
+    options = parsed(parser(), arguments)
     try:
-        status = _run(options)
-        sys.stdout.flush()
+        return _run(options)
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        leave_output()  # the reader has seen enough (`| head`)
-        return PROBLEM_FOUND
-    return status
 
 
 def _run(options: Namespace) -> int:
     try:
         return VERBS[options.verb].run(options)
     except AutosyncError as reason:
-        sys.stderr.write(f"autosyncctl: {reason}\n")
+        complain(str(reason), "autosyncctl")
         if isinstance(reason, NotReachable):
             return NOT_REACHABLE
         return WRONG_USAGE if isinstance(reason, WrongUsage) else PROBLEM_FOUND

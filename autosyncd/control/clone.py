@@ -11,6 +11,7 @@ from autosyncd.control.render import plain
 from autosyncd.control.verb import DONE, WrongUsage
 from autosyncd.errors import AutosyncError
 from autosyncd.redaction import without_secrets
+from autosyncd.service.streams import say
 from autosyncd.vcs.git.command import Git
 from autosyncd.vcs.git.complaint import away
 
@@ -30,7 +31,7 @@ def clone(options: Namespace) -> int:
         _choose_branch(target)
         status = adopt(target, options)
     if status != DONE:
-        sys.stdout.write(plain(f"The clone stays in {target}.") + "\n")
+        say(plain(f"The clone stays in {target}.") + "\n")
     return status
 
 

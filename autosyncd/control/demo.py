@@ -8,7 +8,6 @@ one object a line: {"what": started, arrived, conflict or happened, …}.
 import json
 import select
 import signal
-import sys
 import tempfile
 from argparse import Namespace
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ from autosyncd.control.machines import Machine, Reflector, start_machines
 from autosyncd.control.render import plain
 from autosyncd.control.verb import DONE
 from autosyncd.errors import AutosyncError
+from autosyncd.service.streams import say
 
 T = TypeVar("T")
 WITHIN = 30.0
@@ -134,8 +134,7 @@ class Show:
         else:
             line = text if seconds is None else f"{text}, after {seconds:.1f} s"
         if line or not self._json:
-            sys.stdout.write(line + "\n")
-            sys.stdout.flush()
+            say(line + "\n")
 
     def wait(
         self,

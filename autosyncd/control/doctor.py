@@ -14,6 +14,7 @@ from autosyncd.control.finding import Finding, Level
 from autosyncd.control.render import plain
 from autosyncd.control.verb import DONE, PROBLEM_FOUND
 from autosyncd.redaction import without_secrets
+from autosyncd.service.streams import say
 
 MODULES = {
     "yaml": "python3-yaml (PyYAML)",
@@ -30,15 +31,14 @@ def doctor(options: Namespace) -> int:
     for finding in findings():
         found.append(finding)
         if not options.json:
-            sys.stdout.write(line(finding))
-            sys.stdout.flush()
+            say(line(finding))
     problems = sum(finding.level is Level.PROBLEM for finding in found)
     if options.json:
         rows = [
             {"level": one.level.value, "what": one.what, "text": without_secrets(one.text)}
             for one in found
         ]
-        sys.stdout.write(json.dumps({"problems": problems, "findings": rows}) + "\n")
+        say(json.dumps({"problems": problems, "findings": rows}) + "\n")
     return PROBLEM_FOUND if problems else DONE
 
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from argparse import Namespace
 
 from autosyncd.config.choice import inside
@@ -12,6 +11,7 @@ from autosyncd.control.adopt import as_sentences, own_drop_ins, tell_daemon
 from autosyncd.control.render import plain
 from autosyncd.control.verb import DONE, WrongUsage
 from autosyncd.errors import ConfigError
+from autosyncd.service.streams import say
 
 
 def remove(options: Namespace) -> int:
@@ -22,10 +22,10 @@ def remove(options: Namespace) -> int:
     told = tell_daemon()
     if options.json:
         known = {"removed": name, "file": file, "daemon": "told" if told else "not reached"}
-        sys.stdout.write(json.dumps(known) + "\n")
+        say(json.dumps(known) + "\n")
     else:
         where = f"; {path} itself stays as it is" if path else ""
-        sys.stdout.write(plain(f"{name} is no longer kept in sync{where}.") + "\n")
+        say(plain(f"{name} is no longer kept in sync{where}.") + "\n")
     return DONE
 
 

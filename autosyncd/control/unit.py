@@ -18,6 +18,7 @@ from autosyncd.control.adopt import as_sentences
 from autosyncd.control.render import plain
 from autosyncd.control.verb import DONE
 from autosyncd.errors import AutosyncError
+from autosyncd.service.streams import say
 from autosyncd.vcs.process import Runner
 
 UNIT = "autosyncd.service"
@@ -46,14 +47,14 @@ def install_unit(options: Namespace) -> int:
     done = "removed" if options.remove else "written"
     if options.json:
         known = {done: str(folder / UNIT), "systemd": "told" if told else "not reached"}
-        sys.stdout.write(json.dumps(known) + "\n")
+        say(json.dumps(known) + "\n")
         return DONE
     lines = [f"{folder / UNIT} is {done}."]
     if not told:
         lines.append("systemd could not be told; do so: systemctl --user daemon-reload")
     if not options.remove:
         lines.append("Now: systemctl --user enable --now autosyncd")
-    sys.stdout.write("".join(plain(line) + "\n" for line in lines))
+    say("".join(plain(line) + "\n" for line in lines))
     return DONE
 
 

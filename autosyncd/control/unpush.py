@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import sys
 from argparse import Namespace
 
 from autosyncd.config.choice import inside
@@ -15,6 +14,7 @@ from autosyncd.control.render import plain
 from autosyncd.control.verb import DONE, PROBLEM_FOUND, WrongUsage
 from autosyncd.errors import NotReachable
 from autosyncd.model import RepoConfig
+from autosyncd.service.streams import say
 from autosyncd.vcs.git.remotes.unpush import Done, UnpushPlan, plan
 from autosyncd.vcs.git.remotes.unpush import unpush as take_out
 
@@ -32,7 +32,7 @@ def unpush(options: Namespace) -> int:
         tree.memory.branch = looking.branch(tree, config)
         planned = plan(tree, wanted)
         if not options.json:
-            sys.stdout.write(plain_lines(planned))
+            say(plain_lines(planned))
         if options.dry_run:
             return _said(options, config, planned, None, DONE)
         if not agreed(options):
@@ -80,11 +80,11 @@ def _said(
     options: Namespace, config: RepoConfig, planned: UnpushPlan, done: Done | None, status: int
 ) -> int:
     if options.json:
-        sys.stdout.write(json.dumps(_as_json(config, planned, done)) + "\n")
+        say(json.dumps(_as_json(config, planned, done)) + "\n")
     elif done is None:
-        sys.stdout.write("Nothing was changed.\n")
+        say("Nothing was changed.\n")
     else:
-        sys.stdout.write(_farewell(done))
+        say(_farewell(done))
     return status
 
 

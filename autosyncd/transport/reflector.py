@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from autosyncd import __version__
+from autosyncd.service.streams import parsed
 from autosyncd.transport.reflector_peer import KERNEL_BUFFER, Plain
 from autosyncd.transport.reflector_quota import Limits
 from autosyncd.transport.reflector_server import Reflector
@@ -104,7 +105,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _options(argv: Sequence[str] | None) -> argparse.Namespace:
-    options = parser().parse_args(argv)
+    options = parsed(parser(), argv)
     if bool(options.cert) != bool(options.key):
         parser().error("--cert and --key go together")
     return options

@@ -1,0 +1,71 @@
+"""Commands whose output takes no more say so in one sentence, and in their exit status."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.daemons import git
+
+ROOT = Path(__file__).parent.parent
+FULL = "The output can't be written (No space left on device).\n"
+DAEMON, CTL = "autosyncd", "autosyncd.control.cli"
+
+
+def shell(
+    home: Path, script: str, module: str, *arguments: str, keep: int = 2
+) -> subprocess.CompletedProcess[str]:
+    """`script` in a shell, in which "$@" is the command."""
+    found = {"PATH": os.environ["PATH"], "HOME": str(home), "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        ["bash", "-c", script, "sh", sys.executable, "-P", "-m", module, *arguments],
+        env=found,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        cwd=home,
+        pass_fds=[keep],
+    )
+
+
+@pytest.fixture
+def notes(tmp_path: Path) -> Path:
+    git(tmp_path, "init", "-q", "-b", "main", "notes")
+    return tmp_path / "notes"
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments"),
+    [
+        (DAEMON, ["--help"]),
+        (DAEMON, ["--version"]),
+        (DAEMON, ["--check", "--json"]),
+        (CTL, ["--version"]),
+        (CTL, ["status", "--help"]),
+        (CTL, ["doctor", "--json"]),
+        (CTL, ["add", "--dry-run", "notes"]),
+        (CTL, ["add", "--yes", "notes"]),
+    ],
+)
+def test_what_can_not_be_written_is_told_once(notes, module, arguments):
+    done = shell(notes.parent, 'exec "$@" >/dev/full', module, *arguments)
+    assert (done.returncode, done.stderr.rpartition(": ")[2]) == (1, FULL)
+    # the reader is gone, and has not asked for a sentence
+    reading, writing = os.pipe()
+    os.close(reading)
+    with open(writing, "wb") as gone:
+        done = shell(
+            notes.parent, f'exec "$@" >&{gone.fileno()}', module, *arguments, keep=gone.fileno()
+        )
+    assert (done.returncode, done.stderr) == (1, "")
+    assert not (notes.parent / ".config").exists()  # a question that was not seen is not answered
+
+
+def test_errors_that_can_not_be_written_leave_the_exit_status(notes):
+    done = shell(notes.parent, '"$@" 2>/dev/full', CTL, "status")
+    assert (done.returncode, done.stdout) == (3, "")
+    done = shell(notes.parent, '"$@" 2>/dev/full', CTL, "add", "nowhere")
+    assert (done.returncode, done.stdout) == (2, "")
