@@ -158,14 +158,14 @@ def test_help_imports_neither_dbus_nor_asyncio():
     assert not {"asyncio", "dbus_fast", "yaml"} & set(shown.split())
 
 
-def start(*arguments: str, stdout: int = subprocess.PIPE) -> "subprocess.Popen[str]":
+def start(*arguments: str, stdout: int = subprocess.PIPE, **more: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
         [sys.executable, "-m", "autosyncd.control.cli", *arguments],
         cwd=ROOT,
         stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,
-        env=os.environ | {"COLUMNS": "80", "TERM": "xterm", "NO_COLOR": ""},
+        env=os.environ | {"COLUMNS": "80", "TERM": "xterm", "NO_COLOR": ""} | more,
     )
 
 
@@ -222,6 +222,22 @@ def test_watch_paints_a_terminal_anew(messenger, notes):
         watching.send_signal(signal.SIGINT)
         assert watching.wait(5) == 0
     os.close(above)
+
+
+def test_watch_writes_lines_to_a_terminal_that_can_not_be_painted(messenger, notes):
+    above, terminal = pty.openpty()
+    with (
+        start("status", "--watch", "notes", stdout=terminal, TERM="dumb") as watching,
+        open(above, encoding="utf-8") as seen,
+    ):
+        os.close(terminal)
+        lines = [seen.readline(), seen.readline()]
+        messenger.order(replace(notes, status=Status.HALTED, reason="look"))
+        lines.append(seen.readline())
+        assert lines[2].endswith(" notes: halted: look\n")
+        assert "\x1b" not in "".join(lines)
+        watching.send_signal(signal.SIGINT)
+        assert watching.wait(5) == 0
 
 
 def test_a_reader_that_leaves_early_is_no_trouble(messenger):

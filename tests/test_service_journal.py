@@ -16,7 +16,6 @@ from autosyncd.service.journal import (
     JournalHandler,
     LineHandler,
     fields,
-    in_colour,
     printable,
 )
 
@@ -141,19 +140,6 @@ def test_colour_marks_the_repository_and_the_trouble(logger):
     logger.addHandler(LineHandler(out, colour=True))
     logger.error("full", extra=fields(repo="notes"))
     assert out.getvalue() == "\x1b[36m[notes]\x1b[0m \x1b[31merror:\x1b[0m full\n"
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-def test_colour_is_for_terminals_and_for_who_wants_it():
-    for environment in ({}, {"TERM": "xterm"}, {"NO_COLOR": ""}):
-        assert in_colour(Terminal(), environment)
-        assert not in_colour(io.StringIO(), environment)
-    for environment in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
-        assert not in_colour(Terminal(), environment)
 
 
 def test_a_narrow_or_closed_stream_is_no_error(logger):

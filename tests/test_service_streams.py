@@ -1,5 +1,7 @@
-"""Commands whose output takes no more say so in one sentence, and in their exit status."""
+"""Commands whose output takes no more say so in one sentence, and in their exit status; and who is shown
+colours."""
 
+import io
 import os
 import subprocess
 import sys
@@ -7,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from autosyncd.service.streams import in_colour, obeys
 from tests.daemons import git
 
 ROOT = Path(__file__).parent.parent
@@ -69,3 +72,22 @@ def test_errors_that_can_not_be_written_leave_the_exit_status(notes):
     assert (done.returncode, done.stdout) == (3, "")
     done = shell(notes.parent, '"$@" 2>/dev/full', CTL, "add", "nowhere")
     assert (done.returncode, done.stdout) == (2, "")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_colour_is_for_terminals_and_for_who_wants_it():
+    for environment in ({}, {"TERM": "xterm"}, {"NO_COLOR": ""}):
+        assert in_colour(Terminal(), environment)
+        assert not in_colour(io.StringIO(), environment)
+    for environment in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        assert not in_colour(Terminal(), environment)
+
+
+def test_a_reader_without_colours_may_have_a_terminal_that_is_painted_anew():
+    assert obeys(Terminal(), {"NO_COLOR": "1"})
+    assert not obeys(Terminal(), {"TERM": "dumb"})
+    assert not obeys(io.StringIO(), {})

@@ -13,7 +13,7 @@ from autosyncd.control import render
 from autosyncd.control.client import Client, reach
 from autosyncd.control.render import Row, plain
 from autosyncd.control.verb import DONE, PROBLEM_FOUND, WrongUsage
-from autosyncd.service.streams import say
+from autosyncd.service.streams import in_colour, obeys, say
 
 REPAINT_EVERY = 10.0
 """Seconds; the column SINCE grows old."""
@@ -145,15 +145,14 @@ def _text(repositories: Sequence[Row], options: Namespace) -> str:
     now = clock.wall()
     if options.repositories and not options.watch:
         return "".join(render.card(repository, now=now) for repository in repositories)
-    terminal = sys.stdout.isatty()
-    width = get_terminal_size().columns if terminal else None
-    colour = terminal and not os.environ.get("NO_COLOR")
+    width = get_terminal_size().columns if sys.stdout.isatty() else None
+    colour = in_colour(sys.stdout, os.environ)
     return render.table(repositories, now=now, width=width, colour=colour)
 
 
 async def _watch(options: Namespace) -> int:
     """Print the state, then each change: a terminal is painted anew, anything else gets lines."""
-    repaint = sys.stdout.isatty() and not options.json
+    repaint = obeys(sys.stdout, os.environ) and not options.json
     async with reach() as client:
         await client.follow()
         chosen = choose(await client.repositories(), options.repositories)

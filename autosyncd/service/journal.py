@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from typing import TextIO, TypedDict
 
 from autosyncd.service.event import Event as Event
+from autosyncd.service.streams import in_colour
 
 SOCKET = "/run/systemd/journal/socket"
 TEXT_LIMIT = 48_000
@@ -180,13 +181,6 @@ def to_journal(stream: TextIO, environment: Mapping[str, str]) -> bool:
     except (OSError, ValueError):
         return False
     return (device, inode) == (str(status.st_dev), str(status.st_ino))
-
-
-def in_colour(stream: TextIO, environment: Mapping[str, str]) -> bool:
-    """Whether the stream is a terminal that shows colours, to somebody who wants them
-    (https://no-color.org: any value but an empty one says no)."""
-    wanted = not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
-    return wanted and stream.isatty()
 
 
 def install(verbose: bool) -> None:  # noqa: FBT001 - the option itself

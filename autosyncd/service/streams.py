@@ -9,7 +9,7 @@ import io
 import os
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TextIO
 
 from autosyncd.errors import Unwritten
@@ -54,6 +54,17 @@ def parsed(parser: ArgumentParser, arguments: Sequence[str] | None) -> Namespace
     except Unwritten as reason:
         complain(str(reason), parser.prog)
         raise SystemExit(EX_UNWRITTEN) from None
+
+
+def obeys(stream: TextIO, environment: Mapping[str, str]) -> bool:
+    """Whether the stream is a terminal that takes control sequences (ECMA-48)."""
+    return environment.get("TERM") != "dumb" and stream.isatty()
+
+
+def in_colour(stream: TextIO, environment: Mapping[str, str]) -> bool:
+    """Whether it is one whose reader wants colours (https://no-color.org: any value but an empty one
+    says no)."""
+    return not environment.get("NO_COLOR") and obeys(stream, environment)
 
 
 @contextlib.contextmanager
