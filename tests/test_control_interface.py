@@ -102,6 +102,16 @@ def test_each_call_becomes_a_report(messenger: RunningMessenger, method, argumen
     messenger.reported(report)
 
 
+def test_the_end_of_a_pause_is_shown_while_there_is_one(messenger: RunningMessenger):
+    def until() -> float | None:
+        return next(row.until for row in ask("repositories") if row.name == "dotfiles")
+
+    messenger.order(replace(DOTS, status=Status.PAUSED, until=7.5))
+    eventually(lambda: until() == 7.5)
+    messenger.order(DOTS)
+    eventually(lambda: until() is None)
+
+
 def test_an_unknown_name_is_refused_with_a_sentence(messenger: RunningMessenger):
     with pytest.raises(Refused, match=r"no repository of that name; .*autosyncctl status"):
         ask("sync", "nots")

@@ -1,14 +1,25 @@
 """What autosyncctl prints."""
 
 import json
+import time
 from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from autosyncd import clock
 from autosyncd.control import render
-from autosyncd.control.render import Row, columns, duration, exact_length, fit, length, plain
+from autosyncd.control.render import (
+    Row,
+    columns,
+    duration,
+    ends,
+    exact_length,
+    fit,
+    length,
+    plain,
+)
 
 NOTES = Row(
     name="笔记",
@@ -79,14 +90,33 @@ def test_a_card_tells_everything_that_is_known():
 
 
 def test_a_change_is_one_line():
-    line = render.change(replace(NOTES, reason="a\nb\x1b[2J"), stamp="2026-11-23 17:02:09")
-    assert line == "2026-11-23 17:02:09 笔记: halted: a b�[2J\n"
+    line = render.change(replace(NOTES, reason="a\nb\x1b[2J"), now=1180.0)
+    assert line == f"{clock.stamp(1180.0)} 笔记: halted: a b�[2J\n"
+
+
+def test_the_end_of_a_pause_is_told_by_the_clock_on_the_wall(monkeypatch):
+    monkeypatch.setenv("TZ", "UTC-1")
+    time.tzset()
+    try:
+        now, half_past_two = 20 * 86400.0, 20 * 86400 + 13.5 * 3600
+        paused = replace(DOTS, status="paused", since=now - 60, until=half_past_two)
+        rows = render.table([paused], now=now, width=None, colour=False)
+        assert rows.splitlines()[1].split()[3:] == ["1", "min", "until", "14:30"]
+        assert "status  paused until 14:30 (1 min)\n" in render.card(paused, now=now)
+        told = render.change(paused, now=now)
+        assert told == "1970-01-21 01:00:00 dotfiles: paused until 14:30\n"
+        tomorrow = replace(paused, until=half_past_two + 86400)
+        assert ends(tomorrow, now) == "until 1970-01-22 14:30"
+        assert ends(replace(paused, until=None), now) == ""
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_json_has_stable_keys():
     state = json.loads(render.status_json("all well", BOTH))
     assert state["summary"] == "all well"
-    keys = {"name", "path", "status", "reason", "branch", "head", "remote", "since"}
+    keys = {"name", "path", "status", "reason", "branch", "head", "remote", "since", "until"}
     assert [set(row) for row in state["repositories"]] == [keys, keys]
     assert state["repositories"][1]["name"] == "笔记"
     assert render.status_json("", BOTH).count("\n") == 1

@@ -38,6 +38,11 @@ def test_a_row_gathers_what_the_reports_said():
     assert (shown.status, shown.reason, shown.since) == (Status.RETRYING, "no route", 5.0)
     # where there is no remote, nothing else tells of it
     assert row(seen(view, Committed(Head("main", "h3"), 1, "edit f"))).head == "h3"
+    view = seen(view, StatusChanged(Status.PAUSED, "", 6.0, 66.0))
+    assert (row(view).status, row(view).until) == (Status.PAUSED, 66.0)
+    assert row(seen(view, StatusChanged(Status.IDLE, "", 66.0))).until is None
+    for life in (Life.STARTING, Life.BACKOFF, Life.FATAL):
+        assert row(lived(view, Child(life=life), LIMITS, 7.0)).until is None
     bare = seen(view, Identity(TreeId("t"), (), None, "main", None))
     assert (bare.branch, bare.head, bare.remote) == ("main", "", "")
 

@@ -7,15 +7,17 @@ from typing import Any, cast
 
 import pytest
 
+from autosyncd import clock
 from autosyncd.link.channel import pair
-from autosyncd.link.messages import Alive
-from autosyncd.model import RepoConfig
+from autosyncd.link.messages import Alive, StatusChanged
+from autosyncd.model import RepoConfig, Status
 from autosyncd.vcs.orders import Inspect
 from autosyncd.vcs.outcomes import Unfit
 from autosyncd.vcs.priority import NICENESS
 from autosyncd.watch.instance import Instance
 from autosyncd.worker.engine import Engine, Mailbox
 from autosyncd.worker.loop import Worker
+from autosyncd.worker.reports import Reports
 
 
 def test_what_is_no_order_is_no_event():
@@ -28,6 +30,22 @@ def test_what_is_no_order_is_no_event():
     worker._engine.end(5)
     for one in (mailbox, instance, above, below):
         one.close()
+
+
+def test_a_status_goes_up_with_the_times_that_people_go_by():
+    above, below = pair()
+    reports = Reports(RepoConfig("/notes", "notes"), below)
+    reports.post(StatusChanged(Status.PAUSED, "", 0.0, clock.now() + 1800))
+    reports.post(StatusChanged(Status.IDLE, "", 0.0))
+    paused, idle = above.inbox.receive()
+    assert isinstance(paused, StatusChanged)
+    assert isinstance(idle, StatusChanged)
+    assert paused.since <= idle.since <= clock.wall()
+    assert paused.until is not None
+    assert abs(paused.until - paused.since - 1800) < 1
+    assert idle.until is None
+    above.close()
+    below.close()
 
 
 def test_the_first_inspection_runs_behind_all_else_and_a_later_one_does_not():

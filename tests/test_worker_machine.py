@@ -97,12 +97,14 @@ class Conversation:
         self.policy, self.now, self.state = policy, 1000.0, State()
         self.commands: list[Command] = []
         self.status = (Status.STARTING, "")
+        self.until: float | None = None
 
     def hear(self, event: ev.Event) -> "Conversation":
         self.state, self.commands = step(self.state, event, now=self.now, policy=self.policy)
         for command in self.commands:
             if isinstance(command, Report) and isinstance(command.message, StatusChanged):
                 self.status = (command.message.status, command.message.reason)
+                self.until = command.message.until
         by_the_way: dict[Verb, ev.Event] = {
             Sweep(): ev.SweepEnded(left=False),
             Housekeep(): ev.HousekeepEnded(packed=False),
@@ -617,6 +619,22 @@ def test_a_pause_touches_nothing_and_ends_by_itself() -> None:
     assert talk.hear(PullOrder(NEWS)).runs == []
     assert talk.due_in == 1800
     assert talk.later(1800).runs == [CommitOrder(Scope(frozenset({b"a"})))]
+
+
+def test_the_end_of_a_pause_is_shown_and_told() -> None:
+    """Also where there is nothing to do then, and where it is another one meanwhile."""
+    talk = Conversation()
+    talk.hear(ev.InspectEnded(ALONE)).hear(ev.CommitEnded(NOTHING))
+    assert (talk.status, talk.until) == ((Status.IDLE, ""), None)
+    talk.hear(ev.Paused(talk.now + 1800))
+    assert (talk.status, talk.until) == ((Status.PAUSED, ""), talk.now + 1800)
+    talk.hear(ev.Paused(talk.now + 60))
+    assert talk.until == talk.now + 60
+    talk.hear(ev.Paused(math.inf))
+    assert (talk.status, talk.until) == ((Status.PAUSED, ""), None)
+    talk.hear(ev.Paused(talk.now + 60)).later(60)
+    assert (talk.status, talk.until) == ((Status.IDLE, ""), None)
+    assert talk.hear(ev.Paused(talk.now - 1)).status == (Status.IDLE, "")
 
 
 def test_resume_ends_a_pause() -> None:

@@ -19,6 +19,8 @@ REPAINT_EVERY = 10.0
 """Seconds; the column SINCE grows old."""
 CLEAR = "\x1b[H\x1b[J"
 """Cursor to the top, erase all below it (ECMA-48 CUP, ED)."""
+Told = dict[str, tuple[str, str, float | None]]
+"""What --watch has said of each repository: status, reason and the end of a pause."""
 
 
 def status(options: Namespace) -> int:
@@ -156,7 +158,7 @@ async def _watch(options: Namespace) -> int:
     async with reach() as client:
         await client.follow()
         chosen = choose(await client.repositories(), options.repositories)
-        told: dict[str, tuple[str, str]] = {}
+        told: Told = {}
         while True:
             summary = await client.summary()
             text = CLEAR + _text(chosen, options) if repaint else _news(chosen, told, options)
@@ -172,13 +174,14 @@ async def _change(client: Client, seconds: float | None) -> None:
         await asyncio.wait_for(client.change(), seconds)
 
 
-def _news(repositories: Sequence[Row], told: dict[str, tuple[str, str]], options: Namespace) -> str:
+def _news(repositories: Sequence[Row], told: Told, options: Namespace) -> str:
     """The table at first, then a line for each that does something else than was `told`."""
-    news = [each for each in repositories if told.get(each.name) != (each.status, each.reason)]
+    doing: Told = {each.name: (each.status, each.reason, each.until) for each in repositories}
+    news = [each for each in repositories if told.get(each.name) != doing[each.name]]
     first = not told
     told.clear()
-    told.update({each.name: (each.status, each.reason) for each in repositories})
+    told.update(doing)
     if first:
         return _text(repositories, options)
-    stamp = clock.stamp(clock.wall())
-    return "".join(render.change(each, stamp=stamp) for each in news)
+    now = clock.wall()
+    return "".join(render.change(each, now=now) for each in news)

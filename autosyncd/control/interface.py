@@ -55,7 +55,8 @@ Details = dict[str, Variant]
 
 def details(row: RepositoryStatus) -> Details:
     """A repository as the bus shows it: name, path, status (a word of model.Status), reason,
-    branch, head, remote (the remote's name), each s; since (d, seconds since 1970)."""
+    branch, head, remote (the remote's name), each s; since (d, seconds since 1970); and of a pause that
+    ends by itself until (d, seconds since 1970)."""
     texts = {
         "name": row.repository,
         "path": row.path,
@@ -66,7 +67,9 @@ def details(row: RepositoryStatus) -> Details:
         "remote": row.remote,
     }
     shown = {key: Variant("s", Text(text)) for key, text in texts.items()}
-    return {**shown, "since": Variant("d", row.since)}
+    times = {"since": row.since, "until": row.until}
+    known = {key: Variant("d", time) for key, time in times.items() if time is not None}
+    return {**shown, **known}
 
 
 class Control:

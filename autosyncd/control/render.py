@@ -3,11 +3,12 @@
 JSON (`--json`): `status` prints one object a line,
 
     {"summary": text, "repositories": [{"name", "path", "status", "reason", "branch", "head",
-     "remote": text, "since": seconds since 1970}]}
+     "remote": text, "since": seconds since 1970, "until": the same or null}]}
 
 and so does each change under `--watch`; every other verb that asks the daemon prints
 {"asked": verb, "repositories": [names]}. Keys are only ever added. `status` is one of starting idle
-settling committing pushing pulling retrying waiting paused halted failed stopping.
+settling committing pushing pulling retrying waiting paused halted failed stopping; `until` is when a
+pause ends by itself.
 """
 
 import json
@@ -15,6 +16,8 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+
+from autosyncd import clock
 
 HEADINGS = ("NAME", "STATUS", "BRANCH", "SINCE", "REASON")
 GAP = "  "
@@ -30,7 +33,7 @@ NONE_YET = "No repository is configured yet."
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One repository as the daemon shows it; `since` is seconds since 1970."""
+    """One repository as the daemon shows it; `since` and `until` are seconds since 1970."""
 
     name: str
     path: str
@@ -40,6 +43,7 @@ class Row:
     branch: str = ""
     head: str = ""
     remote: str = ""
+    until: float | None = None
 
     @property
     def alarming(self) -> bool:
@@ -69,6 +73,15 @@ def length(seconds: float) -> str:
     """About a length of time, in its largest unit that fits: 45 s, 3 min, 2 h, 5 d."""
     size, unit = next((each for each in SAID if seconds >= each[0]), SAID[-1])
     return f"{max(0, int(seconds // size))} {unit}"
+
+
+def ends(repository: Row, now: float) -> str:
+    """When its pause does, in the person's own time: "until 14:30", with the day if that is another;
+    empty: it does not end by itself, or there is none."""
+    if repository.until is None:
+        return ""
+    (today, _), (day, time) = (clock.stamp(at).split() for at in (now, repository.until))
+    return f"until {time[:5]}" if day == today else f"until {day} {time[:5]}"
 
 
 def plain(text: str) -> str:
@@ -106,7 +119,8 @@ def _pad(text: str, width: int) -> str:
 
 def _cells(repository: Row, now: float) -> tuple[str, ...]:
     since = length(now - repository.since)
-    parts = (repository.name, repository.status, repository.branch, since, repository.reason)
+    reason = repository.reason or ends(repository, now)
+    parts = (repository.name, repository.status, repository.branch, since, reason)
     return tuple(plain(part) for part in parts)
 
 
@@ -149,8 +163,9 @@ def card(repository: Row, *, now: float) -> str:
     branch = repository.branch
     if repository.head:
         branch += f" at {repository.head[:12]}"
+    doing = f"{repository.status} {ends(repository, now)}".rstrip()
     facts = {
-        "status": f"{repository.status} ({length(now - repository.since)})",
+        "status": f"{doing} ({length(now - repository.since)})",
         "reason": repository.reason,
         "path": repository.path,
         "branch": branch,
@@ -160,10 +175,11 @@ def card(repository: Row, *, now: float) -> str:
     return f"{plain(repository.name)}\n" + "".join(lines)
 
 
-def change(repository: Row, *, stamp: str) -> str:
+def change(repository: Row, *, now: float) -> str:
     """One line that says what a repository does from now on."""
+    doing = f"{repository.status} {ends(repository, now)}".rstrip()
     reason = f": {repository.reason}" if repository.reason else ""
-    return plain(f"{stamp} {repository.name}: {repository.status}{reason}") + "\n"
+    return plain(f"{clock.stamp(now)} {repository.name}: {doing}{reason}") + "\n"
 
 
 def status_json(summary: str, repositories: Sequence[Row]) -> str:

@@ -132,6 +132,8 @@ class StatusChanged(Message):
     status: Status
     reason: str
     since: float
+    until: float | None = None
+    """When a pause ends by itself, wall clock seconds; None: it does not, or there is none."""
 
 
 @dataclass(frozen=True, slots=True)

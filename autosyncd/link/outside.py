@@ -47,6 +47,8 @@ class RepositoryStatus(Message):
     branch: str = ""
     head: str = ""
     remote: str = ""
+    until: float | None = None
+    """When a pause ends by itself, as in StatusChanged."""
 
     @property
     def subject(self) -> object:

@@ -38,6 +38,8 @@ class View:
     """Of the status; wall clock seconds."""
     status: Status = Status.STARTING
     reason: str = ""
+    until: float | None = None
+    """Of a pause, where that is known; wall clock seconds."""
     branch: str = ""
     head: str = ""
     remote: str = ""
@@ -51,8 +53,9 @@ def seen(view: View, report: Message) -> View:
         case Identity():
             head, remote = report.head or "", report.remote or ""
             return replace(view, branch=report.branch, head=head, remote=remote)
-        case StatusChanged(status, reason, since):
-            return replace(view, status=status, reason=reason, since=since, answered=True)
+        case StatusChanged(status, reason, since, until):
+            view = replace(view, status=status, reason=reason, since=since, until=until)
+            return replace(view, answered=True)
         case HeadMoved(head) | Committed(head):
             return replace(view, branch=head.branch, head=head.commit)
         case _:
@@ -64,13 +67,15 @@ def lived(view: View, child: Child, limits: Limits, wall: float) -> View:
     trouble = in_trouble(view.config, child, limits)
     if trouble:
         since = view.since if view.reason == trouble else wall
-        return replace(view, status=Status.FAILED, reason=trouble, since=since, answered=True)
+        view = replace(view, status=Status.FAILED, reason=trouble, since=since, until=None)
+        return replace(view, answered=True)
     match child.life:
         case Life.STARTING:
-            return replace(view, status=Status.STARTING, reason="", since=wall, answered=False)
+            view = replace(view, status=Status.STARTING, reason="", since=wall, until=None)
+            return replace(view, answered=False)
         case Life.BACKOFF:
             reason = f"its process {ended(child, limits)}"
-            return replace(view, status=Status.RETRYING, reason=reason, since=wall)
+            return replace(view, status=Status.RETRYING, reason=reason, since=wall, until=None)
         case _:
             return view
 
@@ -121,6 +126,7 @@ def row(view: View) -> RepositoryStatus:
         branch=_fit("branch", view.branch),
         head=view.head,
         remote=_fit("remote", view.remote),
+        until=view.until,
     )
 
 

@@ -17,7 +17,6 @@ from autosyncd.link.messages import (
     PullOrder,
     Resume,
     Retry,
-    StatusChanged,
     SyncNow,
     Woke,
 )
@@ -30,7 +29,7 @@ from autosyncd.worker.beginnings import begin
 from autosyncd.worker.commands import AbortNetwork, Command, Quit, Say, SettleWatches
 from autosyncd.worker.setbacks import snapshots_help
 from autosyncd.worker.state import NEVER, SNAPSHOT_AFTER, SNAPSHOT_AGAIN, Activity, State
-from autosyncd.worker.status import status_of
+from autosyncd.worker.status import shown
 from autosyncd.worker.turn import Turn
 from autosyncd.worker.work import work
 
@@ -39,15 +38,17 @@ def step(
     state: State, event: ev.Event, *, now: float, policy: RepoConfig
 ) -> tuple[State, list[Command]]:
     """What becomes of the state, and what is to be done, in this order."""
-    before = status_of(state, now, policy)
+    before = shown(state, policy)
     turn = Turn(state, now, policy)
     if state.activity is not Activity.STOPPED:
         _HANDLERS[type(event)](turn, event)
+        if -NEVER < turn.state.paused_until <= now:
+            turn.change(paused_until=-NEVER)
         atrest.give_way(turn, event)
         _begin_work(turn)
-    after = status_of(turn.state, now, policy)
+    after = shown(turn.state, policy)
     if after != before:
-        turn.report(StatusChanged(after[0], after[1], 0.0))
+        turn.report(after)
     return turn.state, turn.commands
 
 

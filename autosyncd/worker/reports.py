@@ -45,9 +45,9 @@ class Reports:
                 self.post(Alive())
 
     def post(self, message: Message) -> None:
-        """Send one of the machine's reports up."""
+        """Send one of the machine's reports up, with its times (status.py)."""
         if isinstance(message, StatusChanged):
-            message = replace(message, since=clock.wall(), reason=cut(message.reason))
+            message = _told(message)
             self._status = message
             if self._hanging.hangs:
                 return
@@ -71,3 +71,10 @@ class Reports:
             self.post(Solved("stuck"))
             if self._status is not None:
                 self.post(self._status)
+
+
+def _told(status: StatusChanged) -> StatusChanged:
+    """The machine's word, with the times that people go by."""
+    wall = clock.wall()
+    until = None if status.until is None else wall + status.until - clock.now()
+    return replace(status, since=wall, until=until, reason=cut(status.reason))

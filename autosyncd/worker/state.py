@@ -56,6 +56,7 @@ class State:
     stage: Stage | None = None
     stopping: bool = False
     paused_until: float = -NEVER
+    """Never in the past; minus infinity: not paused."""
 
     # Inspect
     inspected: bool = False

@@ -1,10 +1,11 @@
 """Pure: what people see of a machine's state."""
 
+from autosyncd.link.messages import StatusChanged
 from autosyncd.model import RepoConfig, Status
 from autosyncd.vcs.orders import Stage
 from autosyncd.vcs.outcomes import Why
 from autosyncd.worker.asking import said
-from autosyncd.worker.state import Activity, State
+from autosyncd.worker.state import NEVER, Activity, State
 
 _STAGES = {
     Stage.COMMIT: Status.COMMITTING,
@@ -14,7 +15,14 @@ _STAGES = {
 }
 
 
-def status_of(state: State, now: float, policy: RepoConfig) -> tuple[Status, str]:
+def shown(state: State, policy: RepoConfig) -> StatusChanged:
+    """The report, but for its times (reports.py): no `since` yet, `until` in seconds of clock.now()."""
+    status, reason = _status_of(state, policy)
+    ends = status is Status.PAUSED and state.paused_until < NEVER
+    return StatusChanged(status, reason, 0.0, state.paused_until if ends else None)
+
+
+def _status_of(state: State, policy: RepoConfig) -> tuple[Status, str]:
     """The status and its reason, one plain sentence or empty."""
     if state.stopping:
         return Status.STOPPING, ""
@@ -24,7 +32,7 @@ def status_of(state: State, now: float, policy: RepoConfig) -> tuple[Status, str
         return Status.HALTED, said(state.question, policy)
     if state.waiting is not None and state.waiting.why is Why.GONE:
         return Status.HALTED, state.waiting.text
-    if now < state.paused_until:
+    if state.paused_until > -NEVER:
         return Status.PAUSED, ""
     if state.unfit:
         return Status.FAILED, state.unfit
