@@ -106,12 +106,13 @@ def test_each_verb_asks_and_says_so(messenger, capfd, arguments, report, said):
     assert json.loads(capfd.readouterr().out)["asked"] == arguments[0]
 
 
-def test_what_is_halted_is_not_said_to_be_synced_now(messenger, notes, capfd):
-    messenger.order(replace(notes, status=Status.HALTED, reason="214 files vanished."))
+@pytest.mark.parametrize("status", [Status.HALTED, Status.FAILED])
+def test_what_needs_a_person_is_not_said_to_be_synced_now(messenger, notes, capfd, status):
+    messenger.order(replace(notes, status=status, reason="214 files vanished."))
     eventually(lambda: cli.main(["status"]) == 1)
     capfd.readouterr()
     assert cli.main(["sync", "notes"]) == 0
-    said = "notes: is halted, and will be synced when it goes on: 214 files vanished.\n"
+    said = f"notes: is {status.value}, and will be synced when it goes on: 214 files vanished.\n"
     assert capfd.readouterr().out == said
 
 

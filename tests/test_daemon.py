@@ -5,6 +5,8 @@ import os
 import shutil
 import signal
 import stat
+import subprocess
+import sys
 import time
 from itertools import accumulate
 from pathlib import Path
@@ -12,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from autosyncd.vcs.slots import AT_ONCE
+from tests.buses import private_bus
 from tests.daemons import QUICK, Daemon, clone, daemon, git, hub, write_yaml
 from tests.waiting import eventually
 
@@ -417,6 +420,30 @@ def test_two_links_to_one_repository_have_one_worker(tmp_path: Path) -> None:
         eventually(lambda: git(tmp_path / "hub.git", "log", "--oneline", "main", check=False), 15)
         assert len(git(one, "log", "--oneline").splitlines()) == 1
         assert machine.stop() == 0
+
+
+def test_a_pause_of_what_leads_to_another_repository_holds_once_it_does_not(tmp_path: Path) -> None:
+    one, other = two_trees(tmp_path)
+    link = tmp_path / "link"
+    link.symlink_to(one)
+    with (
+        private_bus("session") as bus,
+        daemon(tmp_path, DBUS_SESSION_BUS_ADDRESS=bus.address) as machine,
+    ):
+        machine.configure({"path": str(one)}, {"path": str(link)})
+        machine.start().says("keep one of the two entries")
+        ctl = [sys.executable, "-P", "-m", "autosyncd.control.cli", "pause", "link"]
+        eventually(
+            lambda: subprocess.run(ctl, env=machine.environment, check=False).returncode == 0
+        )
+        link.unlink()
+        link.symlink_to(other)
+        assert machine.process is not None
+        machine.process.send_signal(signal.SIGHUP)
+        machine.says("[link] the pause begins")
+        (other / "todo.md").write_text("later\n")
+        assert machine.stop() == 0
+        assert "[link] committing" not in machine.text()
 
 
 def test_a_storm_of_sighups_leaves_the_newest_configuration(tmp_path: Path) -> None:

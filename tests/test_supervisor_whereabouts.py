@@ -9,7 +9,18 @@ import pytest
 from autosyncd.config.overlap import Neighbours
 from autosyncd.errors import LinkClosed
 from autosyncd.link.channel import pair
-from autosyncd.link.messages import Located, Problem, Shutdown, Solved, StatusChanged, SyncNow
+from autosyncd.link.messages import (
+    Alive,
+    Describe,
+    Located,
+    Pause,
+    Problem,
+    Resume,
+    Shutdown,
+    Solved,
+    StatusChanged,
+    SyncNow,
+)
 from autosyncd.model import RepoConfig, Status
 from autosyncd.supervisor.whereabouts import find
 from tests.waiting import eventually
@@ -19,12 +30,12 @@ class Child:
     """find() in a thread, and what the supervisor's end hears."""
 
     def __init__(self, path: Path, neighbours: Neighbours) -> None:
-        self.link, below = pair()
+        self.link, self.below = pair()
         self.worked: list[str] = []
         self.heard: list[object] = []
 
         def run() -> None:
-            real = find(RepoConfig(str(path), "link"), neighbours, below)
+            real = find(RepoConfig(str(path), "link"), neighbours, self.below)
             self.worked += [real] if real is not None else []
 
         self.thread = threading.Thread(target=run)
@@ -36,6 +47,11 @@ class Child:
             return [one for one in self.heard if isinstance(one, kind)]
 
         return eventually(look)[-1]
+
+    def answers(self) -> int:
+        """How many times it has waited."""
+        self.heard += self.link.inbox.receive()
+        return sum(isinstance(one, Alive) for one in self.heard)
 
     def ended(self) -> bool:
         self.thread.join(5)
@@ -79,6 +95,25 @@ def test_a_second_name_of_a_repository_is_told_until_it_leads_elsewhere(root):
     assert child.hears(Solved) == Solved("path")
 
 
+def test_what_was_ordered_meanwhile_is_the_workers_to_hear(root):
+    for name in ("tree", "other"):
+        (root / name).mkdir()
+    link = root / "link"
+    link.symlink_to("tree")
+    child = Child(link, Neighbours({f"{root}/tree": "notes", f"{root}/link": "link"}))
+    child.hears(Problem)
+    for number, order in enumerate((Resume(), Describe("a"), Pause(1.0), Resume(), Pause(None))):
+        child.link.outbox.post(order)
+        eventually(lambda wanted=number: child.answers() > wanted)
+    link.unlink()
+    link.symlink_to("other")
+    child.link.outbox.post(SyncNow())
+    assert child.ended()
+    # the newest of each kind, in the order in which they were said last
+    assert child.below.inbox.receive() == [Describe("a"), Resume(), Pause(None), SyncNow()]
+    assert child.below.inbox.receive() == []
+
+
 @pytest.mark.parametrize("how", ["shutdown", "hang up"])
 def test_one_that_may_not_work_ends_when_it_is_told_to_or_left(root, how):
     (root / "tree").mkdir()
@@ -114,5 +149,6 @@ def test_it_is_said_once_where_a_link_leads(root):
     assert child.ended()
     plain = Child(root / "tree", Neighbours())
     assert plain.ended()
+    plain.below.close()
     with pytest.raises(LinkClosed):  # nothing was said before its end
         plain.link.inbox.receive()

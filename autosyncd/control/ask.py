@@ -41,8 +41,9 @@ def sync(options: Namespace) -> int:
 def _when_synced(repository: Row) -> str:
     if repository.status == "paused":
         return "is paused; it will be synced when the pause is over, as by `autosyncctl resume`"
-    if repository.status == "halted":
-        return f"is halted, and will be synced when it goes on: {repository.reason.rstrip('.')}"
+    if repository.alarming:
+        why = repository.reason.rstrip(".")
+        return f"is {repository.status}, and will be synced when it goes on: {why}"
     return "will be committed and synced now"
 
 

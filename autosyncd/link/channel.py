@@ -12,6 +12,7 @@ import io
 import os
 import pickle
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, is_dataclass
 from enum import Enum
 from multiprocessing.connection import Pipe
@@ -159,13 +160,18 @@ class Receiver:
         self._connection = connection
         self._beside = beside
         self._ended: LinkClosed | None = None
+        self._given_back: list[Message] = []
+
+    def give_back(self, messages: Sequence[Message]) -> None:
+        """What was received too early: receive() returns it first. fileno() does not tell of it."""
+        self._given_back += messages
 
     def receive(self) -> list[Message]:
         """Everything that can be read now, at most BATCH messages; never blocks.
 
         LinkClosed, once nothing is left, if the peer is gone, stopped reading or sent nonsense.
         """
-        messages: list[Message] = []
+        messages, self._given_back = self._given_back, []
         try:
             while self._ended is None and len(messages) < BATCH:
                 messages.append(decode(self._connection.recv_bytes(PAYLOAD_LIMIT)))

@@ -3,7 +3,8 @@
 The supervisor compares paths as they are written, because whoever looks at a file system that doesn't
 answer waits for as long as that lasts. This process may wait so: it is taken for hung then, and
 nothing else is. Where the path leads to what may not be synced as a repository of its own, it says so
-and waits: each order makes it look again.
+and waits: each order makes it look again. What was ordered meanwhile is the worker's to hear then: a
+pause, say, which nobody would order twice.
 """
 
 import os
@@ -15,7 +16,16 @@ from autosyncd.config.overlap import Neighbours, objection
 from autosyncd.errors import LinkClosed
 from autosyncd.link.beat import next_beat
 from autosyncd.link.channel import Link
-from autosyncd.link.messages import Alive, Located, Problem, Shutdown, Solved, StatusChanged, cut
+from autosyncd.link.messages import (
+    Alive,
+    Located,
+    Message,
+    Problem,
+    Shutdown,
+    Solved,
+    StatusChanged,
+    cut,
+)
 from autosyncd.model import RepoConfig, Status
 
 Find = Callable[[], str | None]
@@ -29,6 +39,7 @@ KIND = "path"
 def find(config: RepoConfig, neighbours: Neighbours, link: Link) -> str | None:
     """Where the path leads to, once somebody may work there; None: the worker is to end."""
     told = place = ""
+    ordered: dict[type[Message], Message] = {}
     while True:
         real = os.path.realpath(config.path)
         if real not in (place, config.path) and cut(real) == real:
@@ -41,15 +52,20 @@ def find(config: RepoConfig, neighbours: Neighbours, link: Link) -> str | None:
             link.outbox.post(Problem(KIND, text))
             link.outbox.post(StatusChanged(Status.FAILED, text, clock.wall()))
         told = text
-        if not _wait(link):
+        orders = _wait(link)
+        if orders is None:
             return None
+        for order in orders:  # the newest of a kind, last; who begins pulls whatever there is
+            ordered.pop(type(order), None)
+            ordered[type(order)] = order
     if told:
         link.outbox.post(Solved(KIND))
+    link.inbox.give_back(list(ordered.values()))
     return real
 
 
-def _wait(link: Link) -> bool:
-    """Until an order or the next beat has come; False: the process is to end."""
+def _wait(link: Link) -> list[Message] | None:
+    """Until orders or the next beat have come: these orders; None: the process is to end."""
     link.outbox.flush()
     watched = select.poll()
     watched.register(link.inbox, select.POLLIN)
@@ -58,6 +74,6 @@ def _wait(link: Link) -> bool:
     try:
         orders = link.inbox.receive()
     except LinkClosed:
-        return False
+        return None
     link.outbox.post(Alive())
-    return not any(isinstance(order, Shutdown) for order in orders)
+    return None if any(isinstance(order, Shutdown) for order in orders) else orders

@@ -88,6 +88,7 @@ class Worker:
         if left is not None:
             self._take_over(left)
         try:
+            self._hear_orders()  # the first may have been read already (supervisor/whereabouts.py)
             self._turn(ev.Tick())
             while not self._quit and not self._alone:
                 self._wait()
@@ -158,7 +159,10 @@ class Worker:
                 waits.register(watch, EVENT_READ, self._hear_kernel)
             ready = waits.select(self._timeout())
             for key, _ in ready:
-                key.data()
+                if (
+                    not self._quit
+                ):  # what is not heard any more is for the next, which may be elsewhere
+                    key.data()
         self._pass_time()
         now = clock.now()
         self._rest.look(now, may_end=self._restful(now), stirred=bool(ready))
