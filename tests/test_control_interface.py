@@ -8,7 +8,14 @@ import pytest
 from dbus_fast.aio import MessageBus
 
 from autosyncd.control.client import Client, Refused, reach
-from autosyncd.control.interface import INTERFACE, INVALID_ARGUMENT, NAME, PATH, UNKNOWN_REPOSITORY
+from autosyncd.control.interface import (
+    INTERFACE,
+    INVALID_ARGUMENT,
+    NAME,
+    PATH,
+    UNKNOWN_REPOSITORY,
+    Control,
+)
 from autosyncd.control.render import Row
 from autosyncd.desktop.bus import CallFailed, call, leave, listen
 from autosyncd.errors import NotReachable
@@ -231,8 +238,27 @@ def test_a_name_that_is_taken_is_said_and_taken_over(bus: Bus):
             await leave(first)
             async with reach() as client:
                 await soon_listed(client)
+            bus.stop()  # that was another complaint, and is over
+            await soon(lambda: "the connection to the bus was lost" in messenger.log)
 
     asyncio.run(scenario())
+
+
+def test_another_obstacle_is_said_beside_the_first_and_each_once(bus: Bus, caplog):
+    async def scenario() -> None:
+        first = await MessageBus(bus_address=bus.address).connect()
+        await first.request_name(NAME)
+        second = await MessageBus(bus_address=bus.address).connect()
+        control = Control(lambda _asked: None)
+        for reason in ("no bus is there", "nor now"):
+            control.lost(reason)
+        await control.attach(second)
+        await leave(second)
+        await leave(first)
+
+    asyncio.run(scenario())
+    said = [record.getMessage().split(": ")[1].split(".")[0] for record in caplog.records]
+    assert said == ["no bus is there", "another process has the bus name org"]
 
 
 async def soon_listed(client: Client) -> None:

@@ -36,9 +36,9 @@ class Unwelcome:
 
 
 @asynccontextmanager
-async def held(address: str, user: bus.BusUser) -> AsyncIterator[None]:
-    """A connection is kept up for this user."""
-    holding = asyncio.create_task(bus.hold(lambda: address, [user]))
+async def held(address: str, *users: bus.BusUser) -> AsyncIterator[None]:
+    """A connection is kept up for these users."""
+    holding = asyncio.create_task(bus.hold(lambda: address, users))
     try:
         yield
     finally:
@@ -60,6 +60,19 @@ def test_a_bus_that_refuses_us_is_tried_ever_more_seldom(monkeypatch):
         user = asyncio.run(refused(there.address))
     assert user.tries[-1] - user.tries[-2] >= 0.4
     assert set(user.reasons) == {"by policy"}
+
+
+def test_a_bus_that_is_of_no_use_to_another_is_complained_of_once(monkeypatch, caplog):
+    monkeypatch.setattr(bus, "RETRY_FIRST", 0.1)
+
+    async def refused(address: str) -> None:
+        user = Unwelcome()
+        async with held(address, user, Control(lambda _asked: None)):
+            await asyncio.wait_for(user.enough.wait(), 30)
+
+    with private_bus("session") as there:
+        asyncio.run(refused(there.address))
+    assert caplog.text.count("autosyncctl can't reach this daemon: by policy") == 1
 
 
 def test_the_session_bus_is_where_the_environment_says_or_in_the_runtime_folder(

@@ -20,7 +20,7 @@ org.autosync.Error.InvalidArgument. Names and paths whose bytes are no UTF-8 hav
 import logging
 from collections.abc import Callable
 
-from dbus_fast import Variant
+from dbus_fast import Message, Variant
 from dbus_fast.aio import MessageBus
 from dbus_fast.constants import PropertyAccess
 from dbus_fast.errors import DBusError
@@ -49,6 +49,7 @@ LONGEST_PAUSE = 10 * 366 * 86400
 """Seconds."""
 IN_QUEUE = 2
 """RequestName's answer when somebody else has the name; it becomes ours when they leave."""
+NO_CONNECTION, NO_NAME = "connection", "name"
 
 Details = dict[str, Variant]
 
@@ -80,22 +81,25 @@ class Control:
         self.rows: dict[str, RepositoryStatus] = {}
         self.summary = ""
         self._daemon: _Daemon1 | None = None
-        self._complained = False
+        self._named = False
+        self._complained = ""
+        """What stands in the way since that was said: NO_CONNECTION, NO_NAME; empty: nothing."""
 
     async def attach(self, bus: MessageBus) -> None:
-        """Show everything on this connection (desktop/bus.py: BusUser)."""
+        """Show everything on this connection (desktop/bus.py: BusUser), when all others use it: a name
+        that is ours means that the connection is good."""
+        self._named = False
         self._daemon = _Daemon1(self)
         bus.export(PATH, self._daemon)
+        bus.add_message_handler(self._heard)
         answer = await call(bus, (BUS, BUS_PATH, BUS), "RequestName", "su", [NAME, 0], returns="u")
-        if answer == [IN_QUEUE]:
-            self._complain(f"another process has the bus name {NAME}")
-        else:
-            self._complained = False
+        if answer == [IN_QUEUE] and not self._named:
+            self._complain(NO_NAME, f"another process has the bus name {NAME}")
 
     def lost(self, reason: str) -> None:
         """Nobody can ask until the next `attach`."""
         self._daemon = None
-        self._complain(reason)
+        self._complain(NO_CONNECTION, reason)
 
     def show(self, row: RepositoryStatus) -> None:
         """A repository is new or has changed."""
@@ -126,15 +130,20 @@ class Control:
             raise DBusError(UNKNOWN_REPOSITORY, NO_SUCH)
         self.asked(Asked(verb, repository, argument))
 
-    def _complain(self, reason: str) -> None:
-        if not self._complained:
+    def _heard(self, message: Message) -> None:
+        """The name is ours (D-Bus Specification, NameAcquired), at once or when another has left it."""
+        if message.sender == BUS and message.member == "NameAcquired" and message.body == [NAME]:
+            self._named, self._complained = True, ""
+
+    def _complain(self, obstacle: str, reason: str) -> None:
+        if self._complained != obstacle:
             log.warning(
                 "autosyncctl can't reach this daemon: %s. Everything else works; it is tried "
                 "again quietly.",
                 reason,
                 extra=fields(event=Event.NO_BUS),
             )
-        self._complained = True
+        self._complained = obstacle
 
 
 class _Daemon1(ServiceInterface):

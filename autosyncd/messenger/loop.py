@@ -106,7 +106,7 @@ class Messenger:
     async def run(self) -> None:
         """Until the link ends or Shutdown comes. A bug in any part ends it all."""
         self._tick()
-        on_session: list[BusUser] = [self._control, self._alerts]
+        on_session: list[BusUser] = [self._alerts, self._control]  # in this order: Control.attach
         async with asyncio.TaskGroup() as group:
             talking = [group.create_task(transport.run()) for transport in self._transports]
             beside = [
