@@ -17,6 +17,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.bench.ending import end_tidily
 from tests.bench.figures import heading, row
 from tests.bench.lookout import Lookout
 from tests.bench.machines import at_rest, seeded_hub
@@ -143,4 +144,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    end_tidily()
     main()

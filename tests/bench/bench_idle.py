@@ -25,6 +25,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.bench.ending import end_tidily
 from tests.bench.figures import heading, row
 from tests.bench.lookout import Lookout
 from tests.bench.machines import at_rest, seeded_hub
@@ -166,4 +167,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    end_tidily()
     main()

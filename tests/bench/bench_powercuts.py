@@ -30,6 +30,7 @@ from unittest import mock
 from autosyncd.model import Head
 from autosyncd.vcs.git.lease import ignore_breaks
 from autosyncd.vcs.outcomes import CommitMade, NothingToCommit, Ready, Waiting, Why
+from tests.bench.ending import end_tidily
 from tests.bench.figures import heading, row
 from tests.testbed.recorded_disk import Cut, RecordedDisk
 from tests.trees import Clone, Record
@@ -251,4 +252,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    end_tidily()
     main()

@@ -12,6 +12,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
+from tests.bench.ending import end_tidily
 from tests.bench.figures import heading, row
 from tests.bench.machines import seeded_hub
 from tests.daemons import QUICK, Daemon, clone, daemon, write_yaml
@@ -87,4 +88,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    end_tidily()
     main()

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from autosyncd.vcs.git.command import Git
 from autosyncd.vcs.process import Runner
+from tests.bench.ending import end_tidily
 from tests.bench.figures import heading, row
 from tests.daemons import git
 from tests.testbed import GitServers, Net
@@ -95,4 +96,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    end_tidily()
     main()

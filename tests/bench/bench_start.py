@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 from tests.bench.bench_watch import make_tree
+from tests.bench.ending import end_tidily
 from tests.bench.figures import heading, row
 from tests.bench.lookout import Lookout
 from tests.bench.machines import at_rest
@@ -108,4 +109,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    end_tidily()
     main()

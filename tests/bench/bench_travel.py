@@ -25,6 +25,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.bench.ending import end_tidily
 from tests.bench.figures import heading, row, spread
 from tests.bench.lookout import Lookout
 from tests.bench.machines import seeded_hub
@@ -250,4 +251,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    end_tidily()
     main()

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 from autosyncd.model import Channel
 from autosyncd.transport.base import Interest
 from tests.bench.bench_travel import QUICK_WAITS, report, scene, travels
+from tests.bench.ending import end_tidily
 from tests.bench.figures import heading, percentile, row
 from tests.bench.machines import seeded_hub
 from tests.bench.usage import cpu_seconds, pss, switches
@@ -194,4 +195,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    end_tidily()
     main()
