@@ -244,6 +244,29 @@ def test_commits_that_are_not_pushed_yet_are_counted(person):
     assert "2 commits not known to be on origin would be pushed too" in person.out
 
 
+def test_a_remote_that_has_another_branch_is_told_before_the_two_part(person):
+    hub = person.home / "hub"
+    person.git("init", "-q", "--bare", "-b", "master", str(hub))
+    path = person.repository("notes", "a")
+    person.git("-C", str(path), "remote", "add", "origin", str(hub))
+    assert person.types("add", "notes", "--dry-run") == DONE
+    assert "has the branch" not in person.out  # it has none yet
+    identity = ("-c", "user.name=a", "-c", "user.email=a@b")
+    person.git("-C", str(path), *identity, "commit", "-q", "--allow-empty", "-m", "one")
+    person.git("-C", str(path), "push", "-q", str(hub), "HEAD:refs/heads/master")
+    assert person.types("add", "notes", "--dry-run") == DONE
+    said = (
+        "origin has the branch master, and not main, which is checked out here: nothing comes from"
+    )
+    assert said in person.out
+    assert person.types("add", "notes", "--dry-run", "--json") == DONE
+    assert json.loads(person.out)["apart"].startswith(said)
+    person.git("-C", str(path), "push", "-q", "origin", "main")
+    hub.rename(person.home / "away")  # what is known of the branch suffices
+    assert person.types("add", "notes", "--dry-run") == DONE
+    assert "has the branch" not in person.out
+
+
 @pytest.mark.parametrize(
     ("words", "status", "sentence"),
     [

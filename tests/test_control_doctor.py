@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from autosyncd.config.load import load
-from autosyncd.control import checks, cli, client, doctor, remotes
+from autosyncd.control import branches, checks, cli, client, doctor, remotes
 from autosyncd.control.finding import Level, problem
 from autosyncd.control.local import LOCAL
 from autosyncd.link.outside import (
@@ -142,6 +142,53 @@ def test_a_repository_is_counted_and_its_remote_asked(home):
     folders, found = remotes.check_repository(config)
     assert folders == 3
     assert [(one.level, one.text) for one in found] == [(Level.OK, "origin answers")]
+
+
+def hub_with(home: Path, *branches: str) -> Path:
+    """A hub whose own branch is the first of these."""
+    hub, seed = home / "hub", home / "seed"
+    subprocess.run(["git", "init", "-q", "--bare", "-b", branches[0], hub], check=True)
+    subprocess.run(["git", "init", "-q", seed], check=True)
+    identity = ("-c", "user.name=a", "-c", "user.email=a@b")
+    commit = ["git", "-C", seed, *identity, "commit", "-q", "--allow-empty", "-m", "one"]
+    subprocess.run(commit, check=True)
+    refs = [f"HEAD:refs/heads/{name}" for name in branches]
+    subprocess.run(["git", "-C", seed, "push", "-q", hub, *refs], check=True)
+    return hub
+
+
+@pytest.mark.parametrize(
+    ("branches", "level", "words"),
+    [
+        (["main"], Level.OK, "origin answers"),
+        (["main", "draft"], Level.OK, "origin answers"),
+        (
+            ["master"],
+            Level.PROBLEM,
+            "origin has the branch master, and not main, which is synced here: nothing comes from "
+            "there; to sync master here: git switch master, with `branch: master` in the entry",
+        ),
+        (
+            ["trunk", "a", "b", "c"],
+            Level.PROBLEM,
+            "has the branches a, b, c and 1 more, and not main",
+        ),
+        (["master", "main"], Level.HINT, "its own branch is master, and main is synced here"),
+    ],
+)
+def test_a_remote_with_other_branches_is_told(home, branches, level, words):
+    config = repository(home, "notes", str(hub_with(home, *branches)))
+    _, found = remotes.check_repository(config)
+    assert found[-1].level is level
+    assert words in found[-1].text
+
+
+def test_what_a_remote_says_of_its_branches():
+    hostile = (
+        b"ref: refs/heads/main\tHEAD\nzero\n\t\n1\tHEAD\n1\trefs/heads/a/\xff\n2\trefs/tags/main"
+    )
+    assert branches.read(hostile.splitlines()) == branches.Branches(("a/\\xff",))
+    assert branches.read([]).told("origin", "main") == ""
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from autosyncd.control import branches
 from autosyncd.control.survey import File, Survey
 from autosyncd.errors import AutosyncError
 from autosyncd.machine import machine_id
@@ -22,6 +23,8 @@ from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.process import Runner
 
 NEW_BRANCH = "main"
+ANSWER_WITHIN = 10.0
+"""Seconds a remote has to say which branches it has."""
 
 
 def is_repository(path: str) -> bool:
@@ -109,6 +112,7 @@ def look(repository: Repository, config: RepoConfig, *, new: bool) -> Survey:
         files=tuple(File(os.fsdecode(path), facts(path).size) for path in plan.take),
         unpushed=_unpushed(repository, chosen),
         left_out={kind: tuple(map(os.fsdecode, names)) for kind, names in left_out.items()},
+        apart=branches.missing(repository, chosen, within=ANSWER_WITHIN),
         obstacle=waiting.text if waiting else "",
         new_repository=new,
     )

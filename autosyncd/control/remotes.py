@@ -3,6 +3,8 @@
 import os
 from collections.abc import Iterator
 
+from autosyncd.control import branches
+from autosyncd.control.branches import Branches
 from autosyncd.control.finding import Finding, hint, ok, problem
 from autosyncd.control.looking import branch
 from autosyncd.errors import AutosyncError
@@ -88,12 +90,25 @@ def reachable(repository: Repository, config: RepoConfig) -> Finding:
             if config.remote == "none"
             else hint(config.name, f"{text}; to add one: git remote add origin URL")
         )
-    said = repository.git.network("ls-remote", "--heads", chosen, timeout=ANSWER_WITHIN)
+    said = branches.ask(repository, chosen, within=ANSWER_WITHIN)
     if said.code == 0:
-        return ok(config.name, f"{chosen} answers")
+        there = branches.read(said.out.splitlines())
+        return met(config.name, chosen, there, repository.memory.branch)
     if said.complaint.startswith((SILENT, TOO_LONG)):
         text = (
             f"{chosen} does not answer within {ANSWER_WITHIN:.0f} s; see whether the network is up"
         )
         return problem(config.name, text)
     return problem(config.name, away(said.complaint, chosen).text)
+
+
+def met(what: str, remote: str, there: Branches, branch: str) -> Finding:
+    """Whether other machines can be met on a remote that answers, where this branch is synced here."""
+    other = there.likely if there.names else ""
+    instead = f"to sync {other} here: git switch {other}, with `branch: {other}` in the entry"
+    if told := there.told(remote, branch):
+        return problem(what, f"{told}, which is synced here: nothing comes from there; {instead}")
+    if there.main not in ("", branch):
+        text = f"{remote} answers; its own branch is {other}, and {branch} is synced here"
+        return hint(what, f"{text}: machines that sync {other} are not met; {instead}")
+    return ok(what, f"{remote} answers")

@@ -2,7 +2,7 @@
 
 JSON (`add --json`, `clone --json`): one object,
 
-    {"path", "name", "branch", "remote", "url", "obstacle": text, "new_repository": bool,
+    {"path", "name", "branch", "remote", "url", "apart", "obstacle": text, "new_repository": bool,
      "files", "bytes", "unpushed_commits": number, "largest": [{"path", "bytes"}],
      "left_out": {kind: {"count": number, "names": [the first few]}},
      "added": bool, "file": the drop-in that was written, "daemon": "told" or "not reached"}
@@ -56,6 +56,8 @@ class Survey:
     unpushed: int = 0
     """Commits that are not known to be on the remote."""
     left_out: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    apart: str = ""
+    """Why no other machine is met: the remote has other branches."""
     obstacle: str = ""
     """What keeps autosyncd from beginning at once."""
     new_repository: bool = False
@@ -98,6 +100,8 @@ def text(survey: Survey) -> str:
 def _facts(survey: Survey) -> Iterator[tuple[str, str]]:
     yield "branch", survey.branch
     yield "remote", f"{survey.remote}: {survey.url}" if survey.remote else "none; commits stay here"
+    if survey.apart:
+        yield "", survey.apart
     pushed = " and pushed" if survey.remote and survey.push else ""
     yield "now", _first_commit(survey, pushed)
     if survey.unpushed and pushed:
@@ -140,6 +144,7 @@ def as_json(survey: Survey, *, file: str = "", told: bool = False) -> str:
         "branch": survey.branch,
         "remote": survey.remote,
         "url": survey.url,
+        "apart": survey.apart,
         "obstacle": survey.obstacle,
         "new_repository": survey.new_repository,
         "files": len(survey.files),
