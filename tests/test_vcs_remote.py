@@ -496,6 +496,25 @@ def test_a_second_place_that_is_pushed_to_is_behind(world: World, first: str) ->
         assert there == laptop.git("rev-parse", "HEAD")
 
 
+@pytest.mark.parametrize("first", ["hub.git", "mirror.git"])
+def test_a_second_place_that_went_another_way_is_told(world: World, first: str) -> None:
+    laptop, desktop = world.share({"a.txt": "one\n"})
+    laptop.git("clone", "-q", "--bare", "../hub.git", "../mirror.git")
+    for name in sorted(("hub.git", "mirror.git"), key=lambda name: name != first):
+        laptop.git("config", "--add", "remote.origin.pushurl", f"../{name}")
+    desktop.git("commit", "-q", "--allow-empty", "-m", "to the mirror alone")
+    desktop.git("push", "-q", "../mirror.git", "HEAD:main")
+    laptop.edit("a.txt", "two\n")
+    laptop.committed()
+    outcome = laptop.sync()
+    assert isinstance(outcome, Synced)
+    assert "one of them did not take what is new here" in outcome.note
+    assert "mirror.git" in outcome.note
+    assert laptop.git("ls-remote", "../hub.git", "main").split()[0] == laptop.git(
+        "rev-parse", "HEAD"
+    )
+
+
 def test_push_options_go_along_where_the_hub_takes_them(world: World, laptop: Clone) -> None:
     laptop.git("config", "push.pushOption", "ci.skip")
     world.hub_git("config", "receive.advertisePushOptions", "true")

@@ -211,3 +211,22 @@ def test_a_tree_that_follows_a_history_from_its_root_on_has_its_channels(world: 
     new = world.clone("new").reopen()
     assert isinstance(new, Ready)
     assert desktop.told.identities[-1].channels == new.identity.channels
+
+
+def test_a_branch_beside_others_is_told_of(world: World) -> None:
+    """Machines that sync different branches of one remote never meet, and nothing fails."""
+    laptop, desktop = world.share({"a.txt": "one\n"})
+    desktop.git("branch", "-q", "-m", "main", "master")
+    desktop.git("branch", "-q", "--unset-upstream")
+    os.unlink(desktop.path(".git/autosync/memory.json"))
+    desktop.reopen()
+    outcome = desktop.sync()
+    assert isinstance(outcome, Synced)
+    assert outcome.pushed
+    assert "has other branches, and had no master yet" in outcome.note
+    again = desktop.sync()
+    assert isinstance(again, Synced)
+    assert "other branches" not in again.note
+    first = laptop.sync()
+    assert isinstance(first, Synced)
+    assert "other branches" not in first.note

@@ -29,6 +29,9 @@ _MOVED = re.compile(
 )
 _LOCK_FILE = re.compile(r"Unable to create '(?P<path>[^'\n]+\.lock)': File exists")
 
+_ENDED = re.compile(r"^(?:error|fatal): (.+)", re.M)
+"""Of a push: why it came to nothing, and where."""
+
 _NAMED = (
     # GitHub, GH001: large files detected
     re.compile(r"File (.+?) is [\d.]+ [KMGT]i?B; this (?:exceeds|is larger)"),
@@ -127,6 +130,15 @@ def hub_locked(lock: str, remote: str) -> Away:
         f"{remote} takes no push, since the lock file {lock} stays there; commits stay here, and the "
         "push is tried again by itself. If no git is at work on that machine, one was killed: remove "
         "that file.",
+    )
+
+
+def other_place(complaint: str, remote: str) -> str:
+    """What is said when one of the places that a remote pushes to did not take what another has."""
+    said = _ENDED.search(complaint)
+    return (
+        f"{remote} pushes to several places, and one of them did not take what is new here; that is "
+        f"tried again with the next commit: {said[1] if said else complaint}"
     )
 
 

@@ -10,6 +10,7 @@ from autosyncd.vcs.git.command import LONG
 from autosyncd.vcs.git.merging.join import Joiner
 from autosyncd.vcs.git.merging.merge import merge
 from autosyncd.vcs.git.remotes import place
+from autosyncd.vcs.git.remotes import remote as remotes
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.outcomes import Question
 
@@ -148,12 +149,25 @@ def followed(repository: Repository, remote: str, left: str) -> str:
     )
 
 
-def branch_gone(repository: Repository, remote: str) -> Question:
-    """Somebody removed the branch that was there."""
+def branch_missing(
+    repository: Repository, remote: str, allowed: Collection[str], *, pushes: bool
+) -> Question | str:
+    """The remote hasn't got our branch: somebody has removed it; or it has never been there, of which
+    a sentence is said where there are others: who syncs one of those is never met. Nothing is to be
+    said while a remote has none. `pushes`: whether it is about to be there."""
     branch = repository.memory.branch
-    return Question(
-        BRANCH_GONE, f"The branch {branch} was removed from {remote}; going on pushes it again."
-    )
+    was_there = repository.memory.published == branch and not place.is_another(repository)
+    if not (was_there or pushes) or remotes.is_empty(repository, remote):
+        return ""
+    if not was_there:
+        return (
+            f"{remote} has other branches, and had no {branch} yet: machines that sync another one "
+            "neither get what is made here nor send theirs; see: autosyncctl doctor."
+        )
+    if BRANCH_GONE in allowed:
+        return ""
+    text = f"The branch {branch} was removed from {remote}; going on pushes it again."
+    return Question(BRANCH_GONE, text)
 
 
 def rewritten(repository: Repository, remote: str, found: Rewriting) -> Question:

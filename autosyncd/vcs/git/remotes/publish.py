@@ -21,6 +21,7 @@ from autosyncd.vcs.git.remotes.answer import (
     hub_full,
     hub_locked,
     no_answer,
+    other_place,
     push_answer,
     refusal,
 )
@@ -47,6 +48,8 @@ class Publisher:
     wanted: bool
     refused: str = ""
     full: str = ""
+    elsewhere: str = ""
+    """What is said of another place that the push went to as well, and that did not take it."""
     pushed: bool = False
     locked: int = 0
     """Pushes in a row that found a lock file there."""
@@ -75,6 +78,7 @@ class Publisher:
         answer = push_answer(said.code, said.out.decode("utf-8", "replace"), said.complaint)
         if answer.verdict is PushVerdict.AWAY:
             return no_answer(said.complaint, self.remote)
+        self.elsewhere = self._of_other_places(said.code, answer.verdict, said.complaint)
         self.locked = self.locked + 1 if answer.verdict is PushVerdict.LOCKED else 0
         if self.locked >= PATIENCE_WITH_A_LOCK:
             return hub_locked(answer.text, self.remote)
@@ -111,6 +115,13 @@ class Publisher:
         """Whether the remote has more than one `pushurl` (git-remote(1))."""
         ask = ("remote", "get-url", "--push", "--all", self.remote)
         return "\n" in self.repository.git(*ask, ok=(0, 2, 128)).text
+
+    def _of_other_places(self, code: int, verdict: PushVerdict, complaint: str) -> str:
+        """git tries one place after the other, and fails if one of them has."""
+        taken_by_one = verdict in (PushVerdict.ACCEPTED, PushVerdict.MOVED)
+        if code == 0 or not taken_by_one or not self._goes_to_several():
+            return ""
+        return other_place(complaint, self.remote)
 
     def _way_out(self, words: str, complaint: str) -> str:
         """The server's words; and where they name a file of ours, the command that helps."""

@@ -30,13 +30,7 @@ from autosyncd.vcs.git.verbs.agreement import Agreement
 from autosyncd.vcs.git.verbs.settings import follow
 from autosyncd.vcs.git.verbs.snapshot import Snapshots
 from autosyncd.vcs.orders import Stage, SyncOrder
-from autosyncd.vcs.outcomes import (
-    Away,
-    Dirty,
-    Synced,
-    SyncOutcome,
-    together,
-)
+from autosyncd.vcs.outcomes import Away, Dirty, Question, Synced, SyncOutcome, together
 from autosyncd.vcs.priority import at_low_priority
 
 TRIES = 200
@@ -126,7 +120,7 @@ class Sync:
     def _fetch(self) -> SyncOutcome | None:
         """None: fetched, or the hub is still empty."""
         self.watcher.stage(Stage.FETCH)
-        repository, memory = self.repository, self.repository.memory
+        repository = self.repository
         repository.unfetched = 0
         known = self._known()
         self.before = self.before or known
@@ -134,10 +128,12 @@ class Sync:
         if isinstance(said, Away):
             return said
         if said == remotes.BRANCH_MISSING:
-            was_there = memory.published == memory.branch and not place.is_another(repository)
-            asked = was_there and not remotes.is_empty(repository, self.remote)
-            if asked and doubts.BRANCH_GONE not in self.order.allowed:
-                return doubts.branch_gone(repository, self.remote)
+            missing = doubts.branch_missing(
+                repository, self.remote, self.order.allowed, pushes=self.publisher.wanted
+            )
+            if isinstance(missing, Question):
+                return missing
+            self.notes.append(missing)
             if known is not None:
                 ref = remotes.tracking_ref(repository, self.remote)
                 repository.git("update-ref", "-d", ref)
@@ -187,7 +183,7 @@ class Sync:
 
     def _synced(self, synced: Synced) -> Synced:
         """Here and there agree: remember it, and say what is to be said."""
-        notes = [synced.note, *self.notes]
+        notes = [synced.note, *self.notes, self.publisher.elsewhere]
         if not self.order.local:
             doubts.saw(self.repository, self._known())
             notes.append(remotes.to_tell(self.repository, self.remote))
