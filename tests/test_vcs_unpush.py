@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -308,6 +309,63 @@ def test_a_commit_made_meanwhile_is_not_lost(laptop: Clone) -> None:
     laptop.is_clean()
 
 
+@pytest.mark.parametrize("moved", [False, True], ids=["before the branch", "after it"])
+@pytest.mark.parametrize("published", [False, True], ids=["new", "has an older version"])
+def test_a_kill_in_the_middle_commits_nothing_anew(
+    laptop: Clone, world: World, moved: bool, published: bool
+) -> None:
+    """Whoever then removes the lock, as they are told, has it pushed by nobody."""
+    path = "a.txt" if published else "secret.txt"
+    laptop.edit(path, SECRET)
+    laptop.edit("b.txt", "one\n")
+    laptop.committed()
+    laptop.driver.close()
+    child = os.fork()
+    if child == 0:
+        try:
+            move = unpush._move_refs
+
+            def killed(*arguments: object, **named: object) -> None:
+                if moved:
+                    move(*arguments, **named)  # type: ignore[arg-type]
+                os.kill(os.getpid(), signal.SIGKILL)
+
+            unpush._move_refs = killed
+            take_out(laptop, path)
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    laptop.delete(".git/index.lock")
+    laptop.reopen()
+    for _ in range(2):
+        laptop.commit(ignore_staged=True)
+    assert laptop.git("show", f"HEAD:{path}", status=None) == ("one" if published else "")
+    assert laptop.read(path) == SECRET.encode()
+    if moved:
+        pushes(laptop, world)
+
+
+def test_a_signal_in_the_middle_takes_all_back(laptop: Clone, configured: Clone) -> None:
+    excludes = laptop.read(".git/info/exclude")
+    head, index = laptop.git("rev-parse", "HEAD"), laptop.git("ls-files", "-s")
+    child = os.fork()
+    if child == 0:
+        try:
+
+            def hung_up(*_: object, **_named: object) -> None:
+                os.kill(os.getpid(), signal.SIGHUP)
+                signal.sigtimedwait([], 10)
+
+            unpush._move_refs = hung_up
+            os._exit(cli.main(["unpush", "--yes", configured.path("secret.txt")]))
+        finally:
+            os._exit(99)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == cli.INTERRUPTED
+    assert not os.path.exists(laptop.path(".git/index.lock"))
+    assert laptop.read(".git/info/exclude") == excludes
+    assert (laptop.git("rev-parse", "HEAD"), laptop.git("ls-files", "-s")) == (head, index)
+
+
 def test_a_sync_that_was_on_its_way_does_not_bring_it_back(laptop: Clone, world: World) -> None:
     """The branch is rewritten between the push that is refused and the update of the tree."""
     laptop.edit("secret.txt", SECRET)
@@ -445,10 +503,10 @@ def test_it_asks(
 ) -> None:
     path = configured.path("secret.txt")
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
-    monkeypatch.setattr("builtins.input", lambda _: "n")
+    monkeypatch.setattr("builtins.input", lambda *_: "n")
     assert cli.main(["unpush", path]) == PROBLEM_FOUND
     assert b"secret.txt" in configured.tracked()
-    monkeypatch.setattr("builtins.input", lambda _: "y")
+    monkeypatch.setattr("builtins.input", lambda *_: "y")
     assert cli.main(["unpush", path]) == DONE
     assert b"secret.txt" not in configured.tracked()
 

@@ -10,11 +10,12 @@ import select
 import signal
 import tempfile
 from argparse import Namespace
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from typing import TypeVar
 
 from autosyncd import clock
+from autosyncd.control.ending import ENDING, interruptible
 from autosyncd.control.machines import Machine, Reflector, start_machines
 from autosyncd.control.render import plain
 from autosyncd.control.verb import DONE
@@ -26,7 +27,6 @@ WITHIN = 30.0
 """Seconds that any part of the show may take."""
 LOOK_EVERY = 0.02
 FILE = "todo.md"
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def demo(options: Namespace) -> int:
@@ -165,14 +165,3 @@ def _happened(show: Show, machines: tuple[Machine, ...]) -> bool:
             text = plain(f"{clock.stamp(clock.wall())[11:]} {machine.name}: {line}")
             show.say(text, what="happened", machine=machine.name, line=line)
     return False
-
-
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """A closed terminal and SIGTERM end us as Ctrl-C does: what was started is ended."""
-    before = {number: signal.signal(number, signal.default_int_handler) for number in ENDING}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -10,6 +10,7 @@ from autosyncd.config.load import load
 from autosyncd.control import looking
 from autosyncd.control.adopt import agreed, as_sentences, must_be_answerable
 from autosyncd.control.client import Refused, reach
+from autosyncd.control.ending import interruptible
 from autosyncd.control.render import plain
 from autosyncd.control.verb import DONE, PROBLEM_FOUND, WrongUsage
 from autosyncd.errors import NotReachable
@@ -28,7 +29,7 @@ def unpush(options: Namespace) -> int:
     path = _real(options.path)
     config = _owner(path)
     wanted = os.fsencode(os.path.relpath(path, config.path))
-    with as_sentences(), looking.opened(config.path) as tree:
+    with interruptible(), as_sentences(), looking.opened(config.path) as tree:
         tree.memory.branch = looking.branch(tree, config)
         planned = plan(tree, wanted)
         if not options.json:

@@ -26,6 +26,7 @@ OwnIndex = Literal[
     "snapshot.index",
     "early.index",
     "unpush.index",
+    "unpush.before",
     "rewrite.index",
 ]
 OWN_INDEXES: tuple[OwnIndex, ...] = get_args(OwnIndex)

@@ -14,7 +14,6 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from autosyncd.errors import AutosyncError
 from autosyncd.vcs.git import held, indexes, ownrefs, refs
@@ -22,6 +21,7 @@ from autosyncd.vcs.git.command import LONG, GitFailed
 from autosyncd.vcs.git.complaint import servers_lines
 from autosyncd.vcs.git.condition import locked, obstacle
 from autosyncd.vcs.git.remotes.answer import named_blobs, named_paths
+from autosyncd.vcs.git.remotes.leaveout import leaving_out
 from autosyncd.vcs.git.remotes.rewrite import Rewriter, Versions, unpushed_commits
 from autosyncd.vcs.git.repository import Repository
 
@@ -139,7 +139,7 @@ def _nothing_staged(repository: Repository, paths: tuple[bytes, ...]) -> None:
 
 def unpush(repository: Repository, plan: UnpushPlan) -> Done:
     """Do it. Raises CannotUnpush when something moved since the plan was made."""
-    with _index_lock(repository) as lock:
+    with _index_lock(repository):
         if repository.head != plan.head:
             raise CannotUnpush("Nothing was changed: a commit was made meanwhile; try it again.")
         rewriter = Rewriter(repository, plan.paths, plan.commits)
@@ -150,11 +150,8 @@ def unpush(repository: Repository, plan: UnpushPlan) -> Done:
         versions = rewriter.versions(head, plan.paths)
         before = rewriter.versions(plan.head, plan.paths)
         done = _done(repository, plan, head, before=before, versions=versions)
-        index = _index(repository, versions, done.set_aside)
-        _move_refs(repository, old=plan.head, new=head, kept=done.kept, replaced=replaced)
-        _exclude(repository, done.excluded)
-        os.rename(index, lock)
-        os.rename(lock, repository.index)
+        with leaving_out(repository, versions, done.excluded, done.set_aside, to=head):
+            _move_refs(repository, old=plan.head, new=head, kept=done.kept, replaced=replaced)
     return done
 
 
@@ -169,34 +166,6 @@ def _done(
         excluded=tuple(path for path in here if versions[path] is None),
         set_aside=tuple(path for path in here if versions[path] not in (None, before[path])),
     )
-
-
-def _exclude(repository: Repository, paths: tuple[bytes, ...]) -> None:
-    """Add them to `.git/info/exclude` (gitignore(5)), each once."""
-    if not paths:
-        return
-    file = Path(os.fsdecode(repository.common_dir), "info", "exclude")
-    file.parent.mkdir(exist_ok=True)
-    before = file.read_bytes() if file.exists() else b""
-    lines = [line for line in map(pattern_for, paths) if line not in before.split(b"\n")]
-    gap = b"" if before.endswith(b"\n") or not before else b"\n"
-    with file.open("ab") as stream:
-        stream.write(gap + b"".join(line + b"\n" for line in lines))
-
-
-def pattern_for(path: bytes) -> bytes:
-    """The line of gitignore(5) that means this path alone; a newline has no other sign than `?`."""
-    escaped = re.sub(rb"([\\*?\[])", rb"\\\1", path).replace(b"\n", b"?").replace(b"\r", b"?")
-    return b"/" + re.sub(rb" \Z", rb"\\ ", escaped)
-
-
-def _index(repository: Repository, versions: Versions, set_aside: tuple[bytes, ...]) -> bytes:
-    """The person's index with the path as the branch now has it."""
-    index = repository.own_index("unpush.index")
-    indexes.copy_to(repository, index)
-    indexes.put(repository, index, versions)
-    indexes.restore_flags(repository, index, set_aside, ())
-    return index
 
 
 def _move_refs(
@@ -226,7 +195,7 @@ def _move_refs(
 
 
 @contextlib.contextmanager
-def _index_lock(repository: Repository) -> Iterator[bytes]:
+def _index_lock(repository: Repository) -> Iterator[None]:
     """index.lock as git itself takes it; a worker has a record of its own (lock.py) beside it."""
     lock = repository.index + b".lock"
     try:
@@ -237,7 +206,7 @@ def _index_lock(repository: Repository) -> Iterator[bytes]:
         raise CannotUnpush(f"Nothing was changed. {text}") from None
     mine = os.stat(lock).st_ino
     try:
-        yield lock
+        yield
     finally:
         with contextlib.suppress(FileNotFoundError):
             if os.stat(lock).st_ino == mine:
