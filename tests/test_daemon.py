@@ -197,6 +197,28 @@ def test_sigkill_of_all_ends_hanging_git_children_too(tmp_path: Path) -> None:
         eventually(lambda: machine.processes() == [], 2)
 
 
+def test_nothing_that_a_worker_has_open_goes_along_to_a_child(tmp_path: Path) -> None:
+    """Its children are not told what to close: the lock of the tree has to be theirs until they run."""
+    one, _ = two_trees(tmp_path)
+    git(one, "remote", "set-url", "origin", "ssh://example.invalid/x")
+    closed = 0o2000000  # O_CLOEXEC, as proc_pid_fdinfo(5) has it
+    with daemon(tmp_path, GIT_SSH_COMMAND=hanging_ssh(tmp_path)) as machine:
+        machine.configure({"path": str(one)})
+        machine.start().says("[laptop-notes] pulling")
+        eventually(lambda: _named(machine, "sleep"), 5)
+        looked = 0
+        for pid in machine.processes():
+            if not Path(f"/proc/{pid}/comm").read_text().startswith("autosync"):
+                continue
+            for entry in Path(f"/proc/{pid}/fdinfo").iterdir():
+                flags = int(entry.read_text().split("flags:")[1].split()[0], 8)
+                there = os.readlink(f"/proc/{pid}/fd/{entry.name}")
+                assert int(entry.name) <= 2 or flags & closed, (entry.name, there)
+                looked += 1
+        assert looked > 20
+        machine.kill()
+
+
 def test_a_killed_workers_children_do_not_work_against_its_successor(tmp_path: Path) -> None:
     one, _ = two_trees(tmp_path)
     git(one, "remote", "set-url", "origin", "ssh://example.invalid/x")

@@ -64,6 +64,20 @@ def test_what_a_child_says_and_its_status_come_back() -> None:
     assert done == Completed(3, b"out\n", b"err\n")
 
 
+def test_the_lock_of_the_tree_is_a_childs_until_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """execve(2) closes it. A child that closed it beforehand, and was about to run when its worker was
+    killed, was nobody's: the successor passed it over, and it then moved the branch."""
+    start, told = subprocess.Popen, []
+
+    def spied(*arguments: object, **how: object) -> object:
+        told.append(how["close_fds"])
+        return start(*arguments, **how)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(subprocess, "Popen", spied)
+    assert shell(Runner(), "echo run").out == b"run\n"
+    assert told == [False]
+
+
 def test_a_child_has_only_the_environment_it_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GIT_DIR", "/elsewhere")
     assert b"GIT_DIR" not in shell(Runner(), "env").out

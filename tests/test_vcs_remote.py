@@ -529,6 +529,22 @@ def test_push_options_go_along_where_the_hub_takes_them(world: World, laptop: Cl
 # away
 
 
+def test_a_lock_that_a_killed_fetch_left_here_is_named(world: World, laptop: Clone) -> None:
+    """An editor's, say: it is no network that is away."""
+    desktop = world.clone("desktop")
+    desktop.edit("b.txt", "new\n")
+    desktop.committed()
+    desktop.sync()
+    left = laptop.path(".git/refs/remotes/origin/main.lock")
+    laptop.edit(".git/refs/remotes/origin/main.lock", "")
+    outcome = laptop.sync()
+    assert isinstance(outcome, Away)
+    assert outcome.kind is AwayKind.LOCKED
+    assert left in outcome.text
+    os.unlink(left)
+    assert isinstance(laptop.sync(), Synced)
+
+
 def test_a_hub_that_is_gone_is_away(world: World, laptop: Clone) -> None:
     world.hub.rename(world.folder / "elsewhere")
     outcome = laptop.sync()

@@ -39,6 +39,7 @@ def start(
         stdout=subprocess.PIPE,
         stderr=complaints,
         start_new_session=True,
+        close_fds=CLOSE_BEFOREHAND,
     )
     pipes = (cast("IO[bytes]", child.stdin), cast("IO[bytes]", child.stdout))
     asked, answers = (os.dup(pipe.fileno()) for pipe in pipes)
@@ -48,10 +49,22 @@ def start(
     return asked, answers, child.pid
 
 
+CLOSE_BEFOREHAND = False
+"""All that we open is closed by execve(2) (PEP 446). Closed before that, the lock of the tree would be
+let go of while a child of a killed worker is about to run, and can't be told from a stranger yet."""
 STARTING = "starting"
 """In the ledger: a child is being started whose number is not known yet."""
 MARK = "AUTOSYNC_CHILD"
 """In a child's environment: what the ledger knows it by until then."""
+
+
+APPEARS_WITHIN = 0.05
+"""Seconds: execve(2) lets go of the lock an instant before the environment can be read."""
+
+
+def _found(mark: str) -> list[tuple[int, int]]:
+    """Leaders of sessions with this mark, and when they started."""
+    return [(pid, start_time(pid)) for pid in marked(f"{MARK}={mark}")]
 
 
 class Runner:
@@ -96,6 +109,7 @@ class Runner:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 start_new_session=True,
+                close_fds=CLOSE_BEFOREHAND,
             )
             talk = Conversation(child, timeout, silence, self._patience)
             self._current, self._network = talk, network
@@ -175,7 +189,9 @@ class Runner:
         if len(words) != 3 or words[2] != boot_id():
             return 0
         if words[0] == STARTING:
-            leaders = [(pid, start_time(pid)) for pid in marked(f"{MARK}={words[1]}")]
+            leaders = _found(words[1])
+            if not leaders and not self.stopping.wait(APPEARS_WITHIN):
+                leaders = _found(words[1])
         elif all(word.isascii() and word.isdigit() for word in words[:2]) and int(words[0]) > 1:
             leaders = [(int(words[0]), int(words[1]))]
         else:

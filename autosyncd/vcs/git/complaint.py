@@ -56,8 +56,19 @@ DAMAGED = re.compile(
 _FULL = re.compile(r"no space left|disk quota|quota exceeded|file too large", re.I)
 
 
+_OWN_LOCK = re.compile(
+    r"^(?!remote:).*Unable to create '(?P<path>[^'\n]+\.lock)': File exists", re.M
+)
+
+
 def away(complaint: str, remote: str) -> Away:
     """Why a remote could not be read, and what the person could do about it."""
+    if lock := _OWN_LOCK.search(complaint):
+        return Away(
+            AwayKind.LOCKED,
+            f"What {remote} has can't be noted here, since the lock file {lock['path']} is there; it is "
+            "tried again by itself. If no git is at work here, one was killed: remove that file.",
+        )
     said = _last_words(complaint)
     for sign, told in ((DAMAGED, _damaged), (_FULL, _full)):
         if sign.search(complaint):
