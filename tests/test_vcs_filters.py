@@ -19,13 +19,14 @@ def program(world: World, name: str, script: str) -> str:
 class Key:
     """A filter that swaps upper and lower case, as long as its key is there."""
 
-    def __init__(self, world: World, *clones: Clone) -> None:
+    def __init__(self, world: World, *clones: Clone, required: bool = True) -> None:
         self.file = world.folder / "key"
         self.file.touch()
         swap = program(world, "swap", f"test -e {self.file} || exit 1; exec tr A-Za-z a-zA-Z")
         for clone in clones:
             for setting, value in (("clean", swap), ("smudge", swap), ("required", "true")):
-                clone.git("config", f"filter.swap.{setting}", value)
+                if setting != "required" or required:
+                    clone.git("config", f"filter.swap.{setting}", value)
             clone.reopen()
 
 
@@ -178,6 +179,58 @@ def test_a_filter_whose_commands_have_gone_lets_nothing_through(
     assert not any(map(laptop.history_has, ("Private\n", "Private too\n")))
     assert laptop.files() == desktop.files()
     assert laptop.read("new.up") == b"Private too\n"
+
+
+@pytest.fixture
+def unsaid(world: World) -> tuple[Clone, Clone, Key]:
+    """As above, but nothing says that the filter is required."""
+    laptop, desktop = world.share({"plain.txt": "one\n", ".gitattributes": "*.up filter=swap\n"})
+    key = Key(world, laptop, desktop, required=False)
+    laptop.edit("a.up", "Hello\n")
+    laptop.committed()
+    for clone in (laptop, desktop):
+        assert isinstance(clone.sync(), Synced)
+    return laptop, desktop, key
+
+
+def test_a_filter_stays_required_when_the_configuration_is_read_again(
+    unsaid: tuple[Clone, Clone, Key],
+) -> None:
+    """What we set ourselves is no word of the person's."""
+    laptop, _, key = unsaid
+    key.file.unlink()
+    for number in range(3):
+        laptop.git("config", "any.thing", str(number))
+        laptop.edit("a.up", f"Private {number}\n")
+        assert isinstance(laptop.commit(*(["a.up"] if number else [])), NothingToCommit)
+    assert not any(laptop.history_has(f"Private {number}\n") for number in range(3))
+
+
+@pytest.mark.parametrize("restarted", [True, False])
+@pytest.mark.parametrize("name", ["a.up", "new.up"])
+def test_what_comes_in_waits_for_a_filter_whose_commands_have_gone(
+    unsaid: tuple[Clone, Clone, Key], name: str, restarted: bool
+) -> None:
+    """Else it would lie there as it is stored, and count as an edit once they are back."""
+    laptop, desktop, _ = unsaid
+    swap = desktop.git("config", "filter.swap.clean")
+    desktop.git("config", "--remove-section", "filter.swap")
+    if restarted:
+        desktop.reopen()
+    laptop.edit(name, "From elsewhere\n")
+    laptop.committed()
+    laptop.sync()
+    outcome = desktop.sync()
+    assert isinstance(outcome, Synced)
+    assert len(outcome.held) == 1
+    assert isinstance(desktop.commit(), NothingToCommit)
+    for setting in ("clean", "smudge"):
+        desktop.git("config", f"filter.swap.{setting}", swap)
+    for clone in (desktop, laptop, desktop):
+        clone.commit()
+        clone.sync()
+    assert laptop.files() == desktop.files()
+    assert desktop.read(name) == b"From elsewhere\n"
 
 
 def test_a_filter_that_is_said_to_be_optional_is(trees: tuple[Clone, Clone, Key]) -> None:

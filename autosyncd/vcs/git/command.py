@@ -75,8 +75,8 @@ class Git:
         self._addresses: dict[tuple[str, ...], tuple[object, str]] = {}
         self.excludes: bytes | None = None
         """The file that holds what is left out besides what .gitignore says (excludes.py)."""
-        self.required_filters: tuple[str, ...] = ()
-        """Filters that must not fail, though nothing says so (verbs/settings.py)."""
+        self.required_filters: Mapping[str, tuple[str, ...]] = {}
+        """Settings of filters by which they must not fail unseen (verbs/settings.py)."""
 
     def __call__(
         self,
@@ -231,8 +231,9 @@ class Git:
         options: list[str | bytes] = []
         for setting in (*SETTINGS, *more):
             options += ["-c", setting]
-        for name in self.required_filters:
-            options += ["-c", f"filter.{name}.required=true"]
+        for name, added in self.required_filters.items():
+            for setting in added:
+                options += ["-c", f"filter.{name}.{setting}"]
         if self.excludes is not None:
             options += ["-c", b"core.excludesFile=" + self.excludes]
         return options

@@ -66,17 +66,23 @@ class Settings:
     @property
     def two_way_filters(self) -> frozenset[str]:
         """The names of filters that change a file both ways."""
-        set_of: dict[str, set[str]] = {}
-        for key, value in self.values.items():
-            if key.startswith("filter.") and value:
-                name, _, end = key.removeprefix("filter.").rpartition(".")
-                set_of.setdefault(name, set()).add(end)
-        both = (name for name, ends in set_of.items() if {"clean", "smudge"} <= ends)
-        return frozenset(name for name in both if "=" not in name)
+        names = {
+            key.split(".", 1)[1].rpartition(".")[0]
+            for key in self.values
+            if key.startswith("filter.")
+        }
+        return frozenset(name for name in names if not self.missing_ways(name) and "=" not in name)
 
-    def says_whether_required(self, name: str) -> bool:
-        """Whether the person has set `required` for a filter, one way or the other."""
-        return f"filter.{name}.required" in self.values
+    def missing_ways(self, name: str) -> list[str]:
+        """Which of `clean` and `smudge` a filter has no command for."""
+        if self.values.get(f"filter.{name}.process"):
+            return []
+        return [way for way in ("clean", "smudge") if not self.values.get(f"filter.{name}.{way}")]
+
+    def is_optional(self, name: str) -> bool | None:
+        """Whether the person lets a filter fail; None: they don't say."""
+        setting = f"filter.{name}.required"
+        return not self.is_on(setting) if setting in self.values else None
 
     @property
     def has_filters_out(self) -> bool:
@@ -113,8 +119,10 @@ def _read(repository: Repository, files: Iterable[bytes]) -> Settings:
     values: dict[str, str] = {}
     for origin, setting in zip(listed[::2], listed[1::2], strict=False):
         name, _, value = os.fsdecode(setting).partition("\n")
-        values[name] = value
         kind, _, file = origin.partition(b":")
+        if kind == b"command line":
+            continue  # set by us (command.py), which must not pass for the person's
+        values[name] = value
         if kind == b"file":
             file = os.path.join(repository.root, file)
             known.setdefault(file, stamp(file))

@@ -118,11 +118,11 @@ class Opening:
         unfit = self._adopt_branch(repository)
         if unfit is not None:
             return unfit
+        follow(repository, self.config)  # before a file is written: a filter may have to be there
         history.settle(repository)
         hasher, leases = Hasher(repository.object_format), leases_work(repository.root)
         sweep.sweep_all(repository, hasher, leases=leases)
         refilled = refill(repository, known)
-        follow(repository, self.config)
         author = history.author(repository, self.host)
         unheard = "" if self.config.commit_hooks else hooks.silence(repository)
         note = together(author.note, healed, refilled, unheard)

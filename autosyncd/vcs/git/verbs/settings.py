@@ -32,10 +32,22 @@ def follow(repository: Repository, config: RepoConfig) -> None:
     repository.settings = known
 
 
-def _required_filters(repository: Repository, configuration: Settings) -> tuple[str, ...]:
-    """Those of now and of before of which nothing is said."""
+def _required_filters(
+    repository: Repository, configuration: Settings
+) -> dict[str, tuple[str, ...]]:
+    """Those of now and of before that the person does not let fail. A command that has gone is to fail
+    as well: without one git stores a file as it is, and puts it into the tree as it was stored."""
     memory, now = repository.memory, configuration.two_way_filters
     if not now <= set(memory.filters):
         memory.filters = sorted(now.union(memory.filters))
         repository.remember()
-    return tuple(name for name in memory.filters if not configuration.says_whether_required(name))
+    settings: dict[str, tuple[str, ...]] = {}
+    for name in memory.filters:
+        optional = configuration.is_optional(name)
+        if optional:
+            continue
+        required = () if optional is False else ("required=true",)
+        gone = (f"{way}=false" for way in configuration.missing_ways(name))
+        if found := (*required, *gone):
+            settings[name] = found
+    return settings
