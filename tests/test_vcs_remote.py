@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,7 @@ from autosyncd.vcs.git.remotes.answer import PushVerdict, push_answer
 from autosyncd.vcs.git.sshcommand import quiet_ssh
 from autosyncd.vcs.git.surroundings import readable
 from autosyncd.vcs.outcomes import Aborted, AtHead, Away, AwayKind, Question, Ready, Synced
-from tests.trees import Clone, World, ahead
+from tests.trees import Clone, World, ahead, push_from
 from tests.waiting import eventually
 
 
@@ -478,41 +478,94 @@ def test_a_hub_that_wants_pushes_signed_is_heard(world: World, laptop: Clone) ->
     assert outcome.refused.endswith(": not signed")
 
 
-@pytest.mark.parametrize("first", ["hub.git", "mirror.git"])
-def test_a_second_place_that_is_pushed_to_is_behind(world: World, first: str) -> None:
-    """As a disk at home is while somebody is away, or when others push to the hub alone."""
+@pytest.fixture(params=["hub.git", "mirror.git"])
+def two_places(world: World, request: pytest.FixtureRequest) -> tuple[Clone, Clone]:
+    """A laptop that pushes to a mirror as well, named before or after the hub; a desktop that doesn't."""
     laptop, desktop = world.share({"a.txt": "one\n"})
     laptop.git("clone", "-q", "--bare", "../hub.git", "../mirror.git")
-    for name in sorted(("hub.git", "mirror.git"), key=lambda name: name != first):
+    for name in sorted(("hub.git", "mirror.git"), key=lambda name: name != request.param):
         laptop.git("config", "--add", "remote.origin.pushurl", f"../{name}")
-    desktop.edit("b.txt", "from elsewhere\n")
-    desktop.committed()
-    desktop.sync()
+    laptop.sync()
+    laptop.told.heads.clear()
+    return laptop, desktop
+
+
+def is_at(clone: Clone, name: str) -> str:
+    return clone.git("ls-remote", f"../{name}", "refs/heads/main").split()[0]
+
+
+def test_a_second_place_that_is_pushed_to_is_behind(two_places: tuple[Clone, Clone]) -> None:
+    """As a disk at home is while somebody is away, or when others push to the hub alone."""
+    laptop, desktop = two_places
+    push_from(desktop, "b.txt", "from elsewhere\n")
     laptop.edit("a.txt", "two\n")
     laptop.committed()
     assert isinstance(laptop.sync(), Synced)
     for name in ("hub.git", "mirror.git"):
-        there = laptop.git("ls-remote", f"../{name}", "refs/heads/main").split()[0]
-        assert there == laptop.git("rev-parse", "HEAD")
+        assert is_at(laptop, name) == laptop.git("rev-parse", "HEAD")
 
 
-@pytest.mark.parametrize("first", ["hub.git", "mirror.git"])
-def test_a_second_place_that_went_another_way_is_told(world: World, first: str) -> None:
-    laptop, desktop = world.share({"a.txt": "one\n"})
-    laptop.git("clone", "-q", "--bare", "../hub.git", "../mirror.git")
-    for name in sorted(("hub.git", "mirror.git"), key=lambda name: name != first):
-        laptop.git("config", "--add", "remote.origin.pushurl", f"../{name}")
+def test_the_place_that_is_read_says_whether_a_push_was_first(
+    two_places: tuple[Clone, Clone],
+) -> None:
+    """Where the mirror takes what the hub doesn't, others can't have it."""
+    laptop, desktop = two_places
+    push_from(desktop, "b.txt", "from elsewhere\n")
+    laptop.edit("a.txt", "two\n")
+    laptop.committed()
+    assert isinstance(laptop.sync(fetch=False), Synced)
+    for clone in (laptop, desktop):
+        assert isinstance(clone.sync(), Synced)
+        assert clone.files() == {b"a.txt": b"two\n", b"b.txt": b"from elsewhere\n"}
+    assert is_at(laptop, "hub.git") == laptop.told.heads[-1].commit
+
+
+def unplugged(world: World, _: Clone) -> None:
+    (world.folder / "mirror.git").rename(world.folder / "unplugged.git")
+
+
+def refusing(world: World, _: Clone) -> None:
+    hook = world.folder / "mirror.git/hooks/pre-receive"
+    hook.write_text("#!/bin/sh\necho no\nexit 1\n")
+    hook.chmod(0o755)
+
+
+def elsewhere(_: World, desktop: Clone) -> None:
     desktop.git("commit", "-q", "--allow-empty", "-m", "to the mirror alone")
     desktop.git("push", "-q", "../mirror.git", "HEAD:main")
+    desktop.git("reset", "-q", "--hard", "HEAD~1")
+
+
+@pytest.mark.parametrize("trouble", [unplugged, refusing, elsewhere])
+def test_a_second_place_that_does_not_take_it_is_told(
+    world: World, two_places: tuple[Clone, Clone], trouble: Callable[[World, Clone], None]
+) -> None:
+    laptop, desktop = two_places
+    trouble(world, desktop)
     laptop.edit("a.txt", "two\n")
     laptop.committed()
     outcome = laptop.sync()
     assert isinstance(outcome, Synced)
-    assert "one of them did not take what is new here" in outcome.note
-    assert "mirror.git" in outcome.note
-    assert laptop.git("ls-remote", "../hub.git", "main").split()[0] == laptop.git(
-        "rev-parse", "HEAD"
+    assert outcome.pushed
+    assert not outcome.refused
+    assert "pushes to ../mirror.git as well, which did not take what is new here" in outcome.note
+    assert (
+        is_at(laptop, "hub.git") == laptop.told.heads[-1].commit == laptop.git("rev-parse", "HEAD")
     )
+
+
+def test_what_the_hub_has_lost_is_asked_about_though_there_is_a_second_place(
+    world: World, two_places: tuple[Clone, Clone]
+) -> None:
+    laptop, _ = two_places
+    laptop.edit("a.txt", "two\n")
+    laptop.committed()
+    laptop.sync()
+    world.hub_git("update-ref", "refs/heads/main", "refs/heads/main~1")
+    laptop.edit("a.txt", "three\n")
+    laptop.committed()
+    assert isinstance(laptop.sync(fetch=False), Question)
+    assert world.hub_git("log", "--format=%s", "main").count("\n") == 0
 
 
 def test_push_options_go_along_where_the_hub_takes_them(world: World, laptop: Clone) -> None:

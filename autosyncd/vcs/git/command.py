@@ -72,7 +72,7 @@ class Git:
         self._push_options = True
         runtime = environment.get("XDG_RUNTIME_DIR")
         self._slots = Slots(os.path.join(runtime, "autosync") if runtime else None)
-        self._addresses: dict[tuple[str, ...], tuple[object, str]] = {}
+        self._addresses: dict[tuple[str, ...], tuple[object, list[str]]] = {}
         self.excludes: bytes | None = None
         """The file that holds what is left out besides what .gitignore says (excludes.py)."""
         self.required_filters: Mapping[str, tuple[str, ...]] = {}
@@ -163,19 +163,23 @@ class Git:
         words = [word for word in arguments if not word.startswith("-")]
         if len(words) < 2:
             return ""
-        return words[1] if ":" in words[1] else self._address(words[0], words[1])
+        if ":" in words[1]:
+            return words[1]
+        return self.addresses(words[1], pushes=words[0] == "push")[0]
 
-    def _address(self, verb: str, remote: str) -> str:
-        """Where a remote is, asked anew when the settings of the repository have changed."""
+    def addresses(self, remote: str, *, pushes: bool) -> list[str]:
+        """Where a remote is read or pushed to (git-remote(1), get-url), at least one, perhaps empty; asked
+        anew when the settings of the repository have changed."""
         try:
             found = os.stat(self.root + b"/.git/config")
             stamp: object = (found.st_ino, found.st_size, found.st_mtime_ns)
         except OSError:
             stamp = object()  # a linked work tree: asked each time
-        words = ("--push", remote) if verb == "push" else (remote,)
+        words = ("--push", "--all", remote) if pushes else (remote,)
         known = self._addresses.get(words)
         if known is None or known[0] != stamp:
-            known = (stamp, self("remote", "get-url", *words, ok=(0, 2, 128)).text)
+            said = self("remote", "get-url", *words, ok=(0, 2, 128)).text
+            known = (stamp, said.split("\n"))
             self._addresses[words] = known
         return known[1]
 

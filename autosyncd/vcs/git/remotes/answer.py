@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from enum import Enum
 
+from autosyncd.redaction import without_secrets
 from autosyncd.vcs.git.complaint import DAMAGED, HOST_KEY, away, servers_lines, servers_words
 from autosyncd.vcs.git.silence import NO_ANSWER, PRE_PUSH, SILENT
 from autosyncd.vcs.outcomes import Away, AwayKind
@@ -133,12 +134,12 @@ def hub_locked(lock: str, remote: str) -> Away:
     )
 
 
-def other_place(complaint: str, remote: str) -> str:
-    """What is said when one of the places that a remote pushes to did not take what another has."""
+def not_taken(complaint: str, remote: str, address: str) -> str:
+    """What is said of a further place that is pushed to."""
     said = _ENDED.search(complaint)
     return (
-        f"{remote} pushes to several places, and one of them did not take what is new here; that is "
-        f"tried again with the next commit: {said[1] if said else complaint}"
+        f"{remote} pushes to {without_secrets(address)} as well, which did not take what is new here; "
+        f"that is tried again with the next commit: {said[1] if said else complaint}"
     )
 
 

@@ -11,8 +11,10 @@ import shlex
 from dataclasses import dataclass
 
 from autosyncd.model import Head
+from autosyncd.vcs.channel import normalise
 from autosyncd.vcs.driver import Watcher
 from autosyncd.vcs.git import durable
+from autosyncd.vcs.git.command import Result
 from autosyncd.vcs.git.committing import hooks
 from autosyncd.vcs.git.remotes import place
 from autosyncd.vcs.git.remotes import remote as remotes
@@ -21,7 +23,7 @@ from autosyncd.vcs.git.remotes.answer import (
     hub_full,
     hub_locked,
     no_answer,
-    other_place,
+    not_taken,
     push_answer,
     refusal,
 )
@@ -48,8 +50,8 @@ class Publisher:
     wanted: bool
     refused: str = ""
     full: str = ""
-    elsewhere: str = ""
-    """What is said of another place that the push went to as well, and that did not take it."""
+    untaken: str = ""
+    """What is said of a further place that is pushed to, and did not take it."""
     pushed: bool = False
     locked: int = 0
     """Pushes in a row that found a lock file there."""
@@ -65,20 +67,11 @@ class Publisher:
         durable.ensure(self.repository, self.repository.head)
         self.watcher.stage(Stage.PUSH)
         branch = self.repository.memory.branch
-        said = self.repository.git.network(
-            "push",
-            "--progress",
-            "--porcelain",
-            "--no-follow-tags",
-            "--recurse-submodules=no",
-            *self._lease(tip, known),
-            self.remote,
-            f"{tip}:refs/heads/{branch}",
-        )
+        places = self._places()
+        said = self._push(tip, places[0], self._lease(tip, known))
         answer = push_answer(said.code, said.out.decode("utf-8", "replace"), said.complaint)
         if answer.verdict is PushVerdict.AWAY:
             return no_answer(said.complaint, self.remote)
-        self.elsewhere = self._of_other_places(said.code, answer.verdict, said.complaint)
         self.locked = self.locked + 1 if answer.verdict is PushVerdict.LOCKED else 0
         if self.locked >= PATIENCE_WITH_A_LOCK:
             return hub_locked(answer.text, self.remote)
@@ -94,7 +87,37 @@ class Publisher:
             stdin = "".join(f"update {ref} {tip}\n" for ref in refs).encode()
             self.repository.git("update-ref", "--stdin", stdin=stdin)
             place.agreed(self.repository)
+            self._push_further(tip, places[1:])
         return answer.verdict
+
+    def _push(self, tip: str, where: str, lease: tuple[str, ...] = ()) -> Result:
+        return self.repository.git.network(
+            "push",
+            "--progress",
+            "--porcelain",
+            "--no-follow-tags",
+            "--recurse-submodules=no",
+            *lease,
+            where,
+            f"{tip}:{self.repository.ref}",
+        )
+
+    def _places(self) -> list[str]:
+        """Where to push: the remote; where it has several `pushurl` (git-remote(1)) each of them by
+        itself, first the one that is read, as its answer alone says what others can have."""
+        git = self.repository.git
+        to = git.addresses(self.remote, pushes=True)
+        if len(to) == 1:
+            return [self.remote]
+        read = normalise(git.addresses(self.remote, pushes=False)[0], machine_id="")
+        return sorted(to, key=lambda one: normalise(one, machine_id="") != read)
+
+    def _push_further(self, tip: str, places: list[str]) -> None:
+        """Nothing is known of where the branch is there, so nothing is leased."""
+        for one in places:
+            said = self._push(tip, one)
+            if said.code:
+                self.untaken = not_taken(said.complaint, self.remote, one)
 
     def _tell_of_others_push(self, tip: str) -> None:
         """What is here has come to the remote by a push of the person's, or by one of ours whose answer
@@ -105,23 +128,10 @@ class Publisher:
 
     def _lease(self, tip: str, known: str | None) -> tuple[str, ...]:
         """Push only from where we know the branch to be (git-push(1)): one that was set back would take
-        all that was removed again. The tip contains that, so nothing is ever forced. Where a push goes
-        to several places only one is known: any other would be refused as soon as it is behind."""
-        if known is None or not self.repository.contains(tip, known) or self._goes_to_several():
+        all that was removed again. The tip contains that, so nothing is ever forced."""
+        if known is None or not self.repository.contains(tip, known):
             return ()
-        return (f"--force-with-lease=refs/heads/{self.repository.memory.branch}:{known}",)
-
-    def _goes_to_several(self) -> bool:
-        """Whether the remote has more than one `pushurl` (git-remote(1))."""
-        ask = ("remote", "get-url", "--push", "--all", self.remote)
-        return "\n" in self.repository.git(*ask, ok=(0, 2, 128)).text
-
-    def _of_other_places(self, code: int, verdict: PushVerdict, complaint: str) -> str:
-        """git tries one place after the other, and fails if one of them has."""
-        taken_by_one = verdict in (PushVerdict.ACCEPTED, PushVerdict.MOVED)
-        if code == 0 or not taken_by_one or not self._goes_to_several():
-            return ""
-        return other_place(complaint, self.remote)
+        return (f"--force-with-lease={self.repository.ref}:{known}",)
 
     def _way_out(self, words: str, complaint: str) -> str:
         """The server's words; and where they name a file of ours, the command that helps."""

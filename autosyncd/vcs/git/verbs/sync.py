@@ -183,7 +183,7 @@ class Sync:
 
     def _synced(self, synced: Synced) -> Synced:
         """Here and there agree: remember it, and say what is to be said."""
-        notes = [synced.note, *self.notes, self.publisher.elsewhere]
+        notes = [synced.note, *self.notes, self.publisher.untaken]
         if not self.order.local:
             doubts.saw(self.repository, self._known())
             notes.append(remotes.to_tell(self.repository, self.remote))
