@@ -322,8 +322,9 @@ def test_a_lock_that_is_provably_ours_is_removed(world: World) -> None:
     laptop.is_clean()
 
 
+@pytest.mark.parametrize("end", [-1, 0], ids=["before it is the index", "as the index"])
 def test_a_lock_of_ours_that_could_not_be_removed_is_known_at_the_next_start(
-    world: World, monkeypatch: pytest.MonkeyPatch
+    world: World, monkeypatch: pytest.MonkeyPatch, end: int
 ) -> None:
     """A disk that fails for a moment; what is tried until then does not forget whose the lock is."""
     (laptop,) = world.share({"a.txt": "one\n"}, "laptop")
@@ -332,7 +333,7 @@ def test_a_lock_of_ours_that_could_not_be_removed_is_known_at_the_next_start(
 
     def failing(real: Callable[..., None]) -> Callable[..., None]:
         def call(*paths: bytes) -> None:
-            if paths[-1] == left:
+            if paths[end] == left:
                 raise OSError(errno.EIO, os.strerror(errno.EIO))
             real(*paths)
 

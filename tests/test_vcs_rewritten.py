@@ -169,6 +169,41 @@ def test_a_branch_that_was_set_back_is_asked_about_also_if_another_machine_was_f
     assert laptop.files() == desktop.files() == wanted | {b"c.txt": b"from elsewhere\n"}
 
 
+def test_two_machines_that_commit_in_one_second_have_not_amended(world: World) -> None:
+    """Both are the same person's."""
+    laptop, desktop = world.share({"a.txt": "one\n"})
+    for clone in (laptop, desktop):
+        clone.environment = clone.environment | {
+            "GIT_AUTHOR_DATE": "2026-11-01T12:00:00Z",
+        }
+        clone.reopen()
+    push_from(desktop, "a.txt", "two\n")
+    push_from(desktop, "new.txt", "lost there\n")
+    world.hub_git("update-ref", "refs/heads/main", "main~2")
+    laptop.edit("c.txt", "from elsewhere\n")
+    laptop.committed()
+    assert isinstance(laptop.sync(), Synced)
+    assert isinstance(desktop.sync(), Question)
+    assert b"new.txt" in desktop.files()
+
+
+def test_one_of_several_lost_commits_picked_back_does_not_stand_for_all(world: World) -> None:
+    laptop, desktop = world.share({"a.txt": "one\n"})
+    push_from(desktop, "b.txt", "two\n")
+    picked = desktop.git("rev-parse", "HEAD")
+    push_from(
+        desktop,
+        "new.txt",
+        "lost there\n",
+    )
+    world.hub_git("update-ref", "refs/heads/main", "main~2")
+    laptop.git("fetch", "-q", "../desktop", "main")
+    laptop.git("cherry-pick", picked)
+    laptop.git("push", "-q", "origin", "HEAD:main")
+    assert isinstance(desktop.sync(), Question)
+    assert b"new.txt" in desktop.files()
+
+
 def test_a_squashed_history_is_followed(world: World) -> None:
     laptop, desktop = world.share({"a.txt": "one\n"})
     push_from(laptop, "a.txt", "two\n")
@@ -204,8 +239,8 @@ def test_a_rewritten_history_that_takes_most_files_away_is_asked_about(world: Wo
         laptop.edit(f"{n}.txt", f"{n}\n")
     push_from(laptop, "a.txt", "two\n")
     desktop.sync()
-    laptop.git("reset", "-q", "--hard", "HEAD~1")
-    laptop.git("commit", "-q", "--amend", "-m", "Begun anew")
+    laptop.git("rm", "-q", "[0-9]*.txt")
+    laptop.git("commit", "-q", "--amend", "-m", "Made anew")
     laptop.git("push", "-qf", "origin", "main")
     for _ in range(2):
         question = desktop.sync()

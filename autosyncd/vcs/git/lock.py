@@ -102,7 +102,8 @@ class IndexLock:
     def _forget(self) -> None:
         """Unless the lock could not be taken away, which the next start tries again."""
         with contextlib.suppress(OSError):
-            if self._mark.is_on(os.stat(self._lock), same_boot=True):
+            found = os.stat(self._lock)
+            if any(mark.is_on(found, same_boot=True) for mark in _read_record(self._record)[1]):
                 return
         _unlink(self._record)
 

@@ -71,14 +71,29 @@ def rewriting(
 
 
 def _made_anew(repository: Repository, there: str, seen: str) -> bool:
-    """Whether `there` stands for what it is without of `seen`: a commit of that was amended, rebased or
-    filtered, which leaves who wrote it and when; or nothing of its content is missing (squashed)."""
-    form = "--format=%an%x00%ae%x00%at"
-    gone, came = (
-        set(repository.git("log", form, new, f"^{old}", "--", timeout=LONG).out.splitlines())
-        for new, old in ((seen, there), (there, seen))
-    )
-    return bool(gone & came) or merge(repository, seen, there).tree == repository.tree_of(there)
+    """Whether `there` stands for all that it is without of `seen`: each commit of that was amended,
+    rebased or filtered, which leaves who wrote it and when; or nothing of its content is missing
+    (squashed)."""
+    gone, came = _written(repository, seen, there), _written(repository, there, seen)
+    if all(_stand_for(came.get(author, []), trees) for author, trees in gone.items()):
+        return True
+    return merge(repository, seen, there).tree == repository.tree_of(there)
+
+
+def _stand_for(came: list[bytes], gone: list[bytes]) -> bool:
+    """By the trees that commits of one author and second were made in (trailer `Autosync-Tree`): a person
+    has several machines. None is named where a person made it, or took the trailers out."""
+    return len(came) >= len(gone) and (b"" in came or set(gone) - {b""} <= set(came))
+
+
+def _written(repository: Repository, new: str, old: str) -> dict[bytes, list[bytes]]:
+    """By whom and when the commits were written that `new` has and `old` hasn't, and in which trees."""
+    form = "--format=%an%x00%ae%x00%at%x01%(trailers:key=Autosync-Tree,valueonly,separator=%x2C)"
+    found: dict[bytes, list[bytes]] = {}
+    for line in repository.git("log", form, new, f"^{old}", "--", timeout=LONG).out.splitlines():
+        author, _, tree = line.partition(b"\x01")
+        found.setdefault(author, []).append(tree)
+    return found
 
 
 def _elsewhere(repository: Repository, here: str, there: str) -> Rewriting:
