@@ -1,5 +1,6 @@
 """What is deliberately not committed, and that the person is told what and why."""
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -519,3 +520,56 @@ def test_a_hub_that_can_only_be_read_refuses_and_pulls_go_on(commons: World) -> 
         assert laptop.read("b.txt") == b"from the desktop\n"
 
     as_nobody(commons, script)
+
+
+def long_path(length: int) -> str:
+    """A path of that many bytes, in folders."""
+    folders = "/".join(["f" * 200] * (length // 201 - 1))
+    rest = length - len(folders) - 1
+    return f"{folders}/{'g' * (rest // 2)}/{'h' * (rest - rest // 2 - 1)}"
+
+
+def write_deep(laptop: Clone, path: str) -> None:
+    """A file that no system call takes by its whole name."""
+    *folders, name = path.split("/")
+    above = os.open(laptop.root, os.O_RDONLY)
+    for folder in folders:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(folder, dir_fd=above)
+        below = os.open(folder, os.O_RDONLY, dir_fd=above)
+        os.close(above)
+        above = below
+    os.close(os.open(name, os.O_WRONLY | os.O_CREAT, 0o644, dir_fd=above))
+    os.close(above)
+
+
+@pytest.fixture
+def deep(laptop: Clone) -> Iterator[Clone]:
+    """A tree in which paths may be made that pytest could not take away."""
+    yield laptop
+    subprocess.run(["rm", "-rf", *(str(one) for one in laptop.root.glob("f*"))], check=True)
+
+
+@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize("length", [4090, 4095])
+def test_a_path_that_is_too_long_only_with_the_tree_before_it(
+    deep: Clone, length: int, named: bool
+) -> None:
+    path = long_path(length)
+    write_deep(deep, path)
+    deep.committed(*([path] if named else []))
+    assert deep.tracked() == {b"a.txt", path.encode()}
+
+
+@pytest.mark.parametrize("length", [4096, 4200, 5025])
+def test_a_path_that_is_too_long_is_told_and_leaves_the_others_going(
+    deep: Clone, length: int
+) -> None:
+    path = long_path(length)
+    write_deep(deep, path)
+    deep.edit("b.txt", "one\n")
+    for outcome in (deep.commit(), deep.commit()):
+        ((told, kind),) = left_out(outcome).items()
+        assert f"{path}/".startswith(os.fsdecode(told) + "/"), told
+        assert kind == "name"
+    assert deep.tracked() == {b"a.txt", b"b.txt"}

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from autosyncd.vcs.changes import EVERYTHING, NOTHING_CHANGED, PATHS_WORTH_NAMING, Scope
-from autosyncd.vcs.git.committing.survey import Difference, FileFacts, Plan, parse_status, plan
+from autosyncd.vcs.git.committing.filefacts import FileFacts
+from autosyncd.vcs.git.committing.survey import Difference, Plan, parse_status, plan
 from autosyncd.vcs.outcomes import LeftOut
 
 OID = b"1" * 40

@@ -15,6 +15,7 @@ from autosyncd.vcs.changes import EVERYTHING
 from autosyncd.vcs.git import excludes
 from autosyncd.vcs.git.command import Git
 from autosyncd.vcs.git.committing import survey
+from autosyncd.vcs.git.committing.filefacts import facts_on_disk
 from autosyncd.vcs.git.condition import current_branch, obstacle
 from autosyncd.vcs.git.finding import open_repository
 from autosyncd.vcs.git.memory import TreeMemory
@@ -95,7 +96,7 @@ def look(repository: Repository, config: RepoConfig, *, new: bool) -> Survey:
     repository.memory.branch = branch(repository, config)
     excludes.install(repository, config)
     found = survey.differences(repository, EVERYTHING, index=repository.index)
-    facts = survey.facts_on_disk(repository.root)
+    facts = facts_on_disk(repository.root)
     plan = survey.plan(found, facts, large_file=config.large_file)
     left_out = _ignored(repository, config)
     for one in (*plan.left_out, *excludes.held_secrets(repository, None)):

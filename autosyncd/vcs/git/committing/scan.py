@@ -10,6 +10,7 @@ from autosyncd.vcs.changes import Scope
 from autosyncd.vcs.git import filters, held, indexes, nested, submodules
 from autosyncd.vcs.git.command import LONG
 from autosyncd.vcs.git.committing import rereading, survey
+from autosyncd.vcs.git.committing.filefacts import facts_on_disk
 from autosyncd.vcs.git.committing.staging import stage
 from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.repository import Repository
@@ -81,7 +82,7 @@ def scan(
         found = [one for one in found if one.path not in unstable]
     inner = nested.inside(repository.root, (one.path for one in found))
     outer = [one for one in found if one.path not in inner]
-    facts = survey.facts_on_disk(repository.root)
+    facts = facts_on_disk(repository.root)
     plan = survey.plan(outer, facts, large_file=config.large_file)
     left_out = [LeftOut(path, "unstable", UNSTABLE) for path in sorted(unstable)]
     if not beside:

@@ -7,19 +7,20 @@ into the next commit and what is left out, and why.
 import contextlib
 import os
 import re
-import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from autosyncd.vcs.changes import Scope
 from autosyncd.vcs.git import filters
 from autosyncd.vcs.git.command import LONG, GitFailed
+from autosyncd.vcs.git.committing.filefacts import FileFacts, facts_on_disk
 from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.indexes import portions
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.outcomes import LeftOut
 
-_SHUT = re.compile(r"could not open directory '(.+?)/?': ")
+_SHUT = re.compile(r"could not open directory '(.+?)(?:(/?': )|$)", re.M)
+"""git cuts what it says after 4096 bytes (usage.c): of a long name the end is missing."""
 _NO_FILE = ("none", "folder")
 
 
@@ -32,18 +33,10 @@ class Difference:
     submodule: bool = False
     deleted: bool = False
     unmerged: bool = False
+    too_deep: bool = False
+    """Below it are longer names than the system takes; git does not say which."""
     indexed: Version | None = field(default=None, compare=False)
     """What the index has of it."""
-
-
-@dataclass(frozen=True, slots=True)
-class FileFacts:
-    """What the plan needs to know of a file on disk."""
-
-    kind: str
-    """file, link, folder, other, none."""
-    size: int = 0
-    readable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +148,12 @@ def _status(repository: Repository, paths: list[bytes], index: bytes) -> Iterato
 def _shut(repository: Repository, complaint: str) -> Iterator[Difference]:
     """Folders that git could not read; it passes over them with a word, and what is new in them would
     be left out without one."""
-    for name in _SHUT.findall(complaint):
+    facts = facts_on_disk(repository.root)
+    for name, whole in _SHUT.findall(complaint):
         path = os.fsencode(name)
-        full = os.path.join(repository.root, path)
-        if os.path.isdir(full) and not os.access(full, os.R_OK | os.X_OK):
+        if not whole:
+            yield Difference(path.rpartition(b"/")[0], untracked=True, too_deep=True)
+        elif not facts(path).readable:
             yield Difference(path, untracked=True)
 
 
@@ -218,6 +213,10 @@ def plan(
 
 def _reason(difference: Difference, known: FileFacts, large_file: int) -> LeftOut | None:
     path = difference.path
+    if difference.too_deep:
+        return LeftOut(path, "name", "holds longer paths than the system takes")
+    if known.kind == "long":
+        return LeftOut(path, "name", "has a longer path than the system takes")
     if not known.readable:
         stays = "what history has of it" if known.kind == "folder" else "its last version"
         return LeftOut(path, "unreadable", f"can't be read; {stays} stays")
@@ -228,23 +227,3 @@ def _reason(difference: Difference, known: FileFacts, large_file: int) -> LeftOu
 
 def _megabytes(size: int) -> str:
     return f"{size / 1_000_000:,.0f} MB"
-
-
-def facts_on_disk(root: bytes) -> Callable[[bytes], FileFacts]:
-    """Facts read from the work tree below `root`."""
-
-    def facts(path: bytes) -> FileFacts:
-        full = os.path.join(root, path)
-        try:
-            found = os.lstat(full)
-        except OSError:
-            return FileFacts("none")
-        if stat.S_ISLNK(found.st_mode):
-            return FileFacts("link", found.st_size)
-        if stat.S_ISREG(found.st_mode):
-            return FileFacts("file", found.st_size, os.access(full, os.R_OK))
-        if stat.S_ISDIR(found.st_mode):
-            return FileFacts("folder", readable=os.access(full, os.R_OK | os.X_OK))
-        return FileFacts("other")
-
-    return facts
