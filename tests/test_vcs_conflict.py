@@ -303,6 +303,29 @@ def test_the_version_that_gives_way_is_named_after_its_machine(world: World) -> 
     assert laptop.read(copy) == b"desktop\n"
 
 
+def test_a_version_that_gives_way_under_the_name_of_the_other_side_is_named_after_its_machine(
+    world: World, tmp_path: Path
+) -> None:
+    laptop, desktop = world.share({"f.txt": LINES, "x": "x\n"})
+    laptop.move("f.txt", "g.txt")
+    laptop.edit("g.txt", LINES.replace("line 3", "laptop"))
+    laptop.committed()
+    for content in ("x1\n", "x2\n"):  # so the laptop's side keeps the name
+        laptop.edit("y", content)
+        laptop.committed()
+    desktop.edit("f.txt", LINES.replace("line 3", "desktop"))
+    desktop.committed()
+    desktop.edit("x", "of another host\n")
+    desktop.git("commit", "-qam", "On top", "--trailer", "Autosync-Host: other")
+    other = world.copy(tmp_path / "other")
+    settle(laptop, desktop)
+    settle(*(other.clones[name] for name in ("desktop", "laptop")))
+    for clone in (*world.clones.values(), *other.clones.values()):
+        (copy,) = (name for name in clone.files() if b"sync-conflict" in name)
+        assert copy.startswith(b"g.sync-conflict-desktop-"), copy
+    assert len({clone.tree() for clone in (*world.clones.values(), *other.clones.values())}) == 1
+
+
 def test_a_version_that_a_person_committed_is_named_after_them(world: World) -> None:
     """No trailer says which machine it was: the committer's name must do."""
     laptop, desktop = world.share({"f.txt": "base\n"})

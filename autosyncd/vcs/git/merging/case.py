@@ -32,7 +32,7 @@ def distinct(repository: Repository, here: str, target: str, joiner: Joiner) -> 
     entries: dict[bytes, Version | None] = dict.fromkeys(second)
     for path in second:
         version = files[path]
-        host = hosts.of(target, path)
+        host = hosts.of(target, path, version.oid)
         name = conflict_name(path, host, version.oid, lambda name: fold(name) not in taken)
         taken.add(fold(name))
         entries[name] = version

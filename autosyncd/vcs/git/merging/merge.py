@@ -109,25 +109,24 @@ def _names_in(repository: Repository, tree: str, stages: Stages) -> dict[bytes, 
     return names
 
 
+FORM = "--format=%(trailers:key=Autosync-Host,valueonly,separator=%x00)%x00%cn"
+
+
 class Hosts:
     """The host that a version came from, asked of git once per file and tip."""
 
     def __init__(self, apart: Apart) -> None:
         self._git = apart
 
-    def of(self, tip: str, path: bytes) -> bytes:
-        """The trailer of the commit that brought it, else a slug of its committer."""
-        said = self._git(
-            "--literal-pathspecs",
-            "log",
-            "-1",
-            "--format=%(trailers:key=Autosync-Host,valueonly,separator=%x00)%x00%cn",
-            tip,
-            "--",
-            path,
-        )
-        names = [name for name in said.out.strip(b"\n").split(b"\0") if name]
-        return host_slug(names[0] if names else b"")
+    def of(self, tip: str, path: bytes, oid: bytes) -> bytes:
+        """The trailer of the commit that brought it, else a slug of its committer. The name may be the
+        other side's (a rename there): then it is found by its content, else the tip stands for it."""
+        by_content = ("--no-renames", f"--find-object={oid.decode()}", tip, "--")
+        for which in ((tip, "--", path), by_content, (tip, "--")):
+            said = self._git("--literal-pathspecs", "log", "-1", FORM, *which).out.strip(b"\n")
+            if said:
+                return host_slug(next(filter(None, said.split(b"\0")), b""))
+        return host_slug(b"")
 
 
 def resolve(
@@ -161,7 +160,7 @@ def resolve(
     for path, stage, entry in beside:
         if is_gitlink(entry):
             continue  # nobody could clone it under another name; the commit has it as a parent
-        host = hosts.of(tips.of(stage), path)
+        host = hosts.of(tips.of(stage), path, entry.oid)
         name = conflict_name(path, host, entry.oid, _free_for(entry, names, folders))
         resolution.entries[name] = names[name] = entry
         if (path, stage) not in gone.values():  # else its copy was told of before, and has moved
