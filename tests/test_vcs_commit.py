@@ -2,6 +2,7 @@
 
 import mmap
 import os
+import shutil
 import socket
 from pathlib import Path
 
@@ -540,3 +541,38 @@ def test_what_was_put_aside_stays_private_where_it_is_named_and_everything_is_lo
     assert made.files == 2
     assert laptop.git("show", "HEAD:a") == "one"
     assert laptop.git("show", "HEAD:d/b") == "two"
+
+
+@pytest.mark.parametrize("named", [(), ("busy", "a.txt")])
+@pytest.mark.parametrize(
+    "end",
+    ["kill -BUS $$", "{ echo fatal: confused by unstable object source data >&2; exit 128; }"],
+)
+def test_a_file_that_is_cut_shorter_whenever_git_reads_it_is_taken_from_a_copy(
+    laptop: Clone, tmp_path: Path, named: tuple[str, ...], end: str
+) -> None:
+    wrapper, asked = tmp_path / "bin" / "git", tmp_path / "asked"
+    wrapper.parent.mkdir()
+    wrapper.write_text(
+        f"#!/bin/sh\ncase \" $* \" in *' update-index --add '*) cat >{asked}\n"
+        f'grep -q busy {asked} && {end}\nexec {shutil.which("git")} "$@" '
+        f'<{asked};; esac\nexec {shutil.which("git")} "$@"\n'
+    )
+    wrapper.chmod(0o755)
+    laptop.driver.close()
+    laptop.environment = laptop.environment | {"PATH": f"{wrapper.parent}:{os.environ['PATH']}"}
+    assert isinstance(laptop.reopen(), Ready)
+    laptop.edit(".gitattributes", "busy text\n")
+    laptop.committed()
+    laptop.edit("busy", "one\r\n")
+    os.chmod(laptop.path("busy"), 0o755)
+    laptop.edit("a.txt", "one\n")
+    os.mkfifo(laptop.path("pipe"))  # so that no quicker way is taken
+    made = laptop.committed(*named, *(["pipe"] if named else []))
+    assert made.left_out == ()
+    assert laptop.git("ls-tree", "-r", "--format=%(objectmode) %(path)", "HEAD") == (
+        "100644 .gitattributes\n100644 a.txt\n100755 busy"
+    )
+    assert laptop.git("cat-file", "blob", "HEAD:busy") == "one"
+    assert laptop.commit() == NothingToCommit(made.head)
+    laptop.is_clean()

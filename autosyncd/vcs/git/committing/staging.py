@@ -12,6 +12,7 @@ from autosyncd.vcs.git.command import (
     GitFailed,
     Result,
 )
+from autosyncd.vcs.git.committing import standstill
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.git.surroundings import readable
 from autosyncd.vcs.outcomes import LeftOut
@@ -19,6 +20,7 @@ from autosyncd.vcs.outcomes import LeftOut
 _UNTAKEABLE = re.compile(r"Unable to process path (.*)", re.S)
 _ITS_OWN = re.compile(r"(read error while indexing|open\(\").*input/output error", re.I)
 """A file that the disk can't give back (git's object-file.c)."""
+_UNSTABLE = re.compile(r"unstable object source data|short read while indexing")
 _NOT_THE_FILES = re.compile(
     r"no space left|disk quota|read-only file system|input/output error|unable to write"
     r"|unable to create|index file|cannot allocate|out of memory|too many open files",
@@ -53,6 +55,8 @@ def _stage(repository: Repository, index: bytes, paths: Sequence[bytes]) -> list
             os.unlink(index + b".lock")  # ours alone
     if len(paths) == 1 and said.code == -signal.SIGKILL:
         return [LeftOut(paths[0], KILLED, "takes more memory than there is; it waits")]
+    if len(paths) == 1 and _moving(said) and standstill.take(repository, index, *paths):
+        return []
     if len(paths) == 1:
         return [LeftOut(paths[0], "unreadable", _why(repository, said.complaint))]
     named = _UNTAKEABLE.search(said.complaint)
@@ -62,6 +66,11 @@ def _stage(repository: Repository, index: bytes, paths: Sequence[bytes]) -> list
         return _stage(repository, index, bad) + _stage(repository, index, rest)
     middle = len(paths) // 2
     return _stage(repository, index, paths[:middle]) + _stage(repository, index, paths[middle:])
+
+
+def _moving(said: Result) -> bool:
+    """Whether git may have failed since the file was written to, or cut shorter, while it was read."""
+    return said.code == -signal.SIGBUS or _UNSTABLE.search(said.complaint) is not None
 
 
 def _why(repository: Repository, complaint: str) -> str:
