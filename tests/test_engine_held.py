@@ -2,6 +2,8 @@
 
 import mmap
 import os
+import socket
+import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -945,6 +947,41 @@ def test_saved_atomically_while_the_old_one_is_open(waits: tuple[Clone, Clone]) 
     assert laptop.files() == desktop.files()
     for clone in waits:
         clone.is_clean()
+
+
+def make_socket(path: str) -> None:
+    with socket.socket(socket.AF_UNIX) as one:
+        one.bind(path)
+
+
+def make_device(path: str) -> None:
+    os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(1, 3))
+
+
+@pytest.mark.parametrize(
+    ("what", "make"),
+    [
+        ("a pipe", os.mkfifo),
+        ("a socket", make_socket),
+        pytest.param("a device", make_device, marks=pytest.mark.root),
+    ],
+)
+def test_what_is_no_file_and_has_the_place_is_named(
+    world: World, what: str, make: Callable[[str], None]
+) -> None:
+    laptop, desktop = world.share({"d/f": "1\n", "g": "1\n"})
+    laptop.edit("d/f", "2\n")
+    laptop.edit("g", "2\n")
+    exchange(laptop)
+    desktop.delete("d/f")
+    make(desktop.path("d/f"))
+    (synced,) = exchange(desktop)
+    (sentence,) = synced.held
+    assert sentence.startswith(f"d/f: an incoming change waits, {what} has ")
+    assert desktop.read("g") == b"2\n"
+    os.unlink(desktop.path("d/f"))
+    exchange(desktop)
+    assert desktop.read("d/f") == b"2\n"
 
 
 @pytest.mark.parametrize("where", ["file", "folder"])

@@ -573,3 +573,20 @@ def test_a_path_that_is_too_long_is_told_and_leaves_the_others_going(
         assert f"{path}/".startswith(os.fsdecode(told) + "/"), told
         assert kind == "name"
     assert deep.tracked() == {b"a.txt", b"b.txt"}
+
+
+def test_a_path_that_is_too_long_here_is_held_and_named(world: World) -> None:
+    laptop, desktop = world.share({"a.txt": "one\n"})
+    path = long_path(4090)
+    blob = laptop.git("hash-object", "-w", "--stdin", stdin=b"deep\n")
+    laptop.git("update-index", "--add", "--cacheinfo", f"100644,{blob},{path}")
+    laptop.git("commit", "-qm", "Deep")
+    laptop.git("push", "-q", "origin", "HEAD:main")
+    try:
+        (synced,) = exchange(desktop)
+        (told,) = synced.held
+        assert told.endswith("its name or path is longer than this system takes"), told
+        assert isinstance(desktop.commit(), NothingToCommit), "it is not taken for a deletion"
+        assert desktop.git("rev-parse", f"HEAD:{path}") == blob
+    finally:
+        subprocess.run(["rm", "-rf", desktop.path("f" * 200)], check=True)

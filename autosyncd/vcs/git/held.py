@@ -5,7 +5,9 @@ that version belongs to is on record before HEAD moves: so an unchanged held fil
 revert of the incoming change, and an edit of it is committed on the version it was made from.
 """
 
+import errno
 import os
+import stat
 from collections.abc import Iterable, Mapping
 
 from autosyncd.vcs.git import onrecord, ownrefs
@@ -20,6 +22,12 @@ Held = onrecord.PathCommits
 """Path → the commit whose version of it is on disk."""
 FILE = "held.json"
 SPARED = "spared.json"
+_SPECIAL = {
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
 
 
 def recall(repository: Repository) -> Held:
@@ -165,7 +173,21 @@ def describe(repository: Repository, paths: Mapping[bytes, str]) -> tuple[str, .
 
 def _reason(repository: Repository, path: bytes) -> str:
     away = behind_link(repository, path)
+    obstacle = None if away else _obstacle(repository.root, path)
+    if obstacle is not None:
+        return obstacle
     writer = None if away else writer_of(os.path.join(repository.root, path))
     if writer is not None:
         return f"open for writing by {writer}"
     return "since the file is in use, can't be read, or is marked assume-unchanged"
+
+
+def _obstacle(root: bytes, path: bytes) -> str | None:
+    """What has the place of a file and is none; or that there is no such place."""
+    try:
+        mode = os.lstat(os.path.join(root, path)).st_mode
+    except OSError as problem:
+        too_long = problem.errno == errno.ENAMETOOLONG
+        return "since its name or path is longer than this system takes" if too_long else None
+    special = _SPECIAL.get(stat.S_IFMT(mode))
+    return f"{special} has its place; it comes when that is moved or deleted" if special else None
