@@ -374,6 +374,7 @@ def test_hooks_of_the_person_do_not_run_for_our_commits(settled: Clone) -> None:
         ("core.precomposeUnicode", "true"),
         ("core.preloadIndex", "false"),
         ("core.fileMode", "false"),
+        ("diff.orderFile", "/nonexistent"),
     ],
 )
 def test_a_setting_of_the_person_does_not_disturb(settled: Clone, name: str, value: str) -> None:

@@ -30,6 +30,8 @@ SETTINGS = (
     "core.fsyncMethod=batch",
     "core.fsmonitor=false",
     "advice.detachedHead=false",
+    # git dies of one that names no file; what is said of a tree needs no order of a person's
+    "diff.orderFile=/dev/null",
     "merge.directoryRenames=true",
     "i18n.logOutputEncoding=UTF-8",
     "log.showSignature=false",
