@@ -1,6 +1,7 @@
 """The person's own git goes first: what they have begun, marked or staged is left to them."""
 
 import os
+import pwd
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -621,6 +622,23 @@ def test_where_git_knows_no_author_the_user_and_host_are_used(
     assert address == f"{user}@laptop {user}@laptop"
     assert f"{user}@laptop" in ready.note
     assert "user.email" in ready.note
+
+
+@pytest.mark.parametrize("scope", [("a.txt",), ()])
+def test_a_name_that_is_taken_away_while_the_tree_is_worked_in(
+    world: World, scope: tuple[str, ...]
+) -> None:
+    laptop = world.clone("laptop")
+    laptop.edit("a.txt", "1\n")
+    laptop.committed()
+    laptop.git("config", "user.name", "")
+    laptop.edit("a.txt", "2\n")
+    laptop.committed(*scope)
+    assert laptop.git("log", "-1", "--format=%an") == pwd.getpwuid(os.getuid()).pw_name
+    laptop.git("config", "user.name", "Alice")
+    laptop.edit("a.txt", "3\n")
+    laptop.committed(*scope)
+    assert laptop.git("log", "-1", "--format=%an") == "Alice"
 
 
 @pytest.mark.parametrize("known", ["user.name", "user.email"])

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pwd
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,10 @@ from autosyncd.vcs.git.repository import Repository
 
 RENAMES_WORTH_FINDING = "400"
 """Beyond so many added and deleted files a message need not tell which of them are renames."""
+
+_NOBODY = re.compile(
+    r"tell me who you are|empty ident|no (name|email) was given|auto-detection is disabled"
+)
 
 
 def changes_between(
@@ -47,6 +52,7 @@ class Author:
     trailers: str
     note: str = ""
     """The sentence to say once, when git knows no author here."""
+    host: str = ""
 
 
 def author(repository: Repository, host: str) -> Author:
@@ -61,12 +67,13 @@ def author(repository: Repository, host: str) -> Author:
                 variable = f"GIT_{role}_{part.upper()}"
                 names[variable] = os.environ.get(variable) or stand_in
     if address not in names.values():
-        return Author(names, trailers)
+        return Author(names, trailers, host=host)
     return Author(
         names,
         trailers,
         f"git knows no author here, so commits are made as {address}; to set another: "
         "git config --global user.email YOU@EXAMPLE.ORG",
+        host,
     )
 
 
@@ -79,9 +86,23 @@ def make_commit(
         arguments += ["-p", parent]
     arguments += ["-F", "-"]
     stdin = whole_message(message, author)
+    try:
+        return _commit_tree(repository, arguments, stdin, author)
+    except GitFailed as problem:
+        if not _NOBODY.search(problem.complaint):
+            raise
+        return _commit_tree(repository, arguments, stdin, _asked_anew(repository, author.host))
+
+
+def _commit_tree(repository: Repository, arguments: list[str], stdin: bytes, author: Author) -> str:
     if signing.wanted(repository):
         return signing.commit_tree(repository, arguments[1:], stdin, author.environment)
     return repository.git(*arguments, stdin=stdin, environment=author.environment).text
+
+
+def _asked_anew(repository: Repository, host: str) -> Author:
+    """The person may have taken the name away, or emptied it, since the tree was opened."""
+    return author(repository, host)
 
 
 def whole_message(message: str, author: Author) -> bytes:
