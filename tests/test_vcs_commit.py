@@ -577,3 +577,24 @@ def test_a_file_that_is_cut_shorter_whenever_git_reads_it_is_taken_from_a_copy(
     assert laptop.git("cat-file", "blob", "HEAD:busy") == "one"
     assert laptop.commit() == NothingToCommit(made.head)
     laptop.is_clean()
+
+
+def test_a_file_that_is_cut_shorter_as_git_compares_is_no_failing_disk(
+    laptop: Clone, tmp_path: Path
+) -> None:
+    wrapper, died = tmp_path / "bin" / "git", tmp_path / "died"
+    wrapper.parent.mkdir()
+    died.touch()
+    wrapper.write_text(
+        f"#!/bin/sh\ncase \" $* \" in *' status --porcelain'*) if [ $(wc -l <{died}) -lt 4 ]; then\n"
+        f'echo >>{died}; kill -BUS $$; fi;; esac\nexec {shutil.which("git")} "$@"\n'
+    )
+    wrapper.chmod(0o755)
+    laptop.edit("a.txt", "one\n")
+    laptop.committed()
+    laptop.driver.close()
+    laptop.environment = laptop.environment | {"PATH": f"{wrapper.parent}:{os.environ['PATH']}"}
+    assert isinstance(laptop.reopen(), Ready)
+    laptop.edit("a.txt", "two\n")
+    assert laptop.committed().left_out == ()
+    assert len(died.read_text()) == 4

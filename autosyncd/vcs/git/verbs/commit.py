@@ -7,7 +7,9 @@ moved meanwhile, it is done again, and what was scanned the first time still get
 """
 
 import logging
+import signal
 
+from autosyncd.vcs.git.command import GitFailed
 from autosyncd.vcs.git.committing import bypaths, wholeindex
 from autosyncd.vcs.git.committing.attempt import Attempt, Committer
 from autosyncd.vcs.git.committing.draft import Doubtful
@@ -25,6 +27,9 @@ log = logging.getLogger("autosyncd")
 
 TRIES = 8
 """How often somebody else may be faster before the verb gives way and is tried later."""
+AGAIN = 2
+"""How often it is tried again where git died as it compared: a program that cuts its file shorter just
+then (mmap(2)) is no failing disk, and seldom so fast as often as that."""
 
 
 def commit(repository: Repository, committer: Committer, order: CommitOrder) -> CommitOutcome:
@@ -39,7 +44,7 @@ def commit(repository: Repository, committer: Committer, order: CommitOrder) -> 
 def _commit(repository: Repository, committer: Committer, order: CommitOrder) -> CommitOutcome:
     """Try as often as it takes."""
     attempt = Attempt(repository, committer, order)
-    for _ in range(TRIES):
+    for number in range(TRIES):
         waiting = obstacle(repository)
         if waiting is not None:
             return waiting
@@ -47,6 +52,10 @@ def _commit(repository: Repository, committer: Committer, order: CommitOrder) ->
             outcome = _run(attempt)
         except IndexBusy:
             return busy(repository)
+        except GitFailed as problem:
+            if problem.code != -signal.SIGBUS or number >= AGAIN:
+                raise
+            continue
         if outcome is not None:
             return outcome
     return Waiting(Why.LOCKED, "The repository keeps changing under us; it is tried again soon.")
