@@ -20,7 +20,7 @@ from autosyncd.vcs.git.remotes.answer import PushVerdict, push_answer
 from autosyncd.vcs.git.sshcommand import quiet_ssh
 from autosyncd.vcs.git.surroundings import readable
 from autosyncd.vcs.outcomes import Aborted, AtHead, Away, AwayKind, Question, Ready, Synced
-from tests.trees import Clone, World, ahead, push_from
+from tests.trees import Clone, World, ahead
 from tests.waiting import eventually
 
 
@@ -480,7 +480,7 @@ def test_a_hub_that_wants_pushes_signed_is_heard(world: World, laptop: Clone) ->
 
 @pytest.fixture(params=["hub.git", "mirror.git"])
 def two_places(world: World, request: pytest.FixtureRequest) -> tuple[Clone, Clone]:
-    """A laptop that pushes to a mirror as well, named before or after the hub; a desktop that doesn't."""
+    """A laptop that pushes to a mirror as well, named before or after the hub, and a desktop."""
     laptop, desktop = world.share({"a.txt": "one\n"})
     laptop.git("clone", "-q", "--bare", "../hub.git", "../mirror.git")
     for name in sorted(("hub.git", "mirror.git"), key=lambda name: name != request.param):

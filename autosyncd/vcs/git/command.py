@@ -168,8 +168,8 @@ class Git:
         return self.addresses(words[1], pushes=words[0] == "push")[0]
 
     def addresses(self, remote: str, *, pushes: bool) -> list[str]:
-        """Where a remote is read or pushed to (git-remote(1), get-url), at least one, perhaps empty; asked
-        anew when the settings of the repository have changed."""
+        """Where a remote is read, or pushed to (git-remote(1), get-url): at least one, perhaps empty.
+        Asked anew when the settings of the repository have changed."""
         try:
             found = os.stat(self.root + b"/.git/config")
             stamp: object = (found.st_ino, found.st_size, found.st_mtime_ns)

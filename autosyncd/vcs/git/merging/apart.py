@@ -5,8 +5,9 @@ A merge goes by attributes, and those come from files that only one machine may 
 directory of their own that has the repository's objects and nothing else. Attributes are those of
 `.gitattributes` at the top, if both tips have the same one; drivers are those that git has built in.
 
-Rule files (`.gitignore`, `.gitattributes`) are merged by union unless those say otherwise. A rule that
-gave way to a conflict copy would hold no longer, and what it keeps private here would be committed next.
+Rule files (`.gitignore`, `.gitattributes`) are merged by union, where git merges unless those say
+otherwise. A rule that gave way to a conflict copy would hold no longer, and what it keeps private here
+would be committed next (exceptions.py: what union alone would bring back).
 """
 
 import os
@@ -65,7 +66,7 @@ class Apart:
         )
 
     def _make(self) -> None:
-        """The git directory, made anew: it holds five small files."""
+        """The git directory, made anew: it is small."""
         shutil.rmtree(self._folder, ignore_errors=True)
         for name in ("refs", "tree"):
             (self._folder / name).mkdir(parents=True)

@@ -14,6 +14,7 @@ from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.entries import is_gitlink
 from autosyncd.vcs.git.indexes import tree_with
 from autosyncd.vcs.git.listings import Stages, files_in
+from autosyncd.vcs.git.merging import exceptions
 from autosyncd.vcs.git.merging.apart import Apart
 from autosyncd.vcs.git.merging.bygit import merge_by_git
 from autosyncd.vcs.git.merging.bypath import merge_by_path
@@ -57,6 +58,9 @@ def merge(repository: Repository, ours: str, theirs: str) -> Merged:
     first, second = sorted((ours, theirs))
     apart = Apart(repository, first, second)
     tree, stages = _merge_tree(repository, apart, first, second)
+    tree = exceptions.keep_out(
+        repository, tree, (first, second), lambda: _base(repository, apart, first, second)
+    )
     if not stages:
         return Merged(tree)
     since = ("rev-list", "--left-right", "--count", f"{first}...{second}", "--")

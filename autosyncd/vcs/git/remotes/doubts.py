@@ -81,8 +81,8 @@ def _made_anew(repository: Repository, there: str, seen: str) -> bool:
 
 
 def _stand_for(came: list[bytes], gone: list[bytes]) -> bool:
-    """By the trees that commits of one author and second were made in (trailer `Autosync-Tree`): a person
-    has several machines. None is named where a person made it, or took the trailers out."""
+    """By the trees in which commits of one author and second were made (trailer `Autosync-Tree`): a
+    person has several machines. None is named where a person made it, or took the trailers out."""
     return len(came) >= len(gone) and (b"" in came or set(gone) - {b""} <= set(came))
 
 

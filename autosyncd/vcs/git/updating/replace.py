@@ -62,9 +62,7 @@ class Replacer:
         if staged is None:
             return self._not_staged(step, source)
         if not self._staged.keeps_names(spot):
-            source.unlink()  # under the name that it has, no sweep would know it
-            self.problems[step.path] = "the file system here takes the dot off its name"
-            return StepResult.HELD
+            return self._without_its_dot(step, source)
         for _ in range(TRIES):
             try:
                 target = self._tree.place(step.path, make=True)
@@ -103,6 +101,20 @@ class Replacer:
         if result is StepResult.DONE:
             self._tree.remove_empty(step.path)
         return result
+
+    def _without_its_dot(self, step: Step, source: Place) -> StepResult:
+        """Under the name that it has no sweep would know it; but that may be another step's file, and
+        what was exchanged for it."""
+        self.problems[step.path] = "the file system here takes the dot off its name"
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+        handle = os.open(source.name, flags, dir_fd=source.folder)
+        try:
+            lies = self._hasher.of_file(handle)
+            if lies is not None and step.new is not None and lies.oid == step.new.oid:
+                source.unlink()
+        finally:
+            os.close(handle)
+        return StepResult.HELD
 
     def _not_staged(self, step: Step, source: Place) -> StepResult:
         """Git could not write it: a filter failed, or the name can't be here; that is tried."""

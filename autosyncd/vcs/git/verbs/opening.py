@@ -146,10 +146,11 @@ class Opening:
         leftlocks.recover_private(repository)
         if interrupted:
             leftlocks.recover_refs(repository, None)  # what healing may need to write
-        healed = heal.heal(repository, lambda: remotes.choose(repository, self.config), begun)
-        if interrupted:
-            leftlocks.recover_refs(repository, remotes.choose(repository, self.config))
-        return healed
+        try:
+            return heal.heal(repository, lambda: remotes.choose(repository, self.config), begun)
+        finally:
+            if interrupted:
+                leftlocks.recover_refs(repository, remotes.choose(repository, self.config))
 
     def _adopt_branch(self, repository: Repository) -> Unfit | None:
         """The branch to sync: as configured, else what was checked out when first adopted."""

@@ -60,6 +60,8 @@ class Sync:
     """The commit here that the target was made from."""
     before: str | None = None
     """Where the remote's branch was before the first fetch."""
+    apart: str = ""
+    """What is said of a branch that nobody else has, if it gets there."""
     notes: list[str] = field(default_factory=list)
     """Sentences to say."""
 
@@ -133,7 +135,7 @@ class Sync:
             )
             if isinstance(missing, Question):
                 return missing
-            self.notes.append(missing)
+            self.apart = missing
             if known is not None:
                 ref = remotes.tracking_ref(repository, self.remote)
                 repository.git("update-ref", "-d", ref)
@@ -191,7 +193,8 @@ class Sync:
             ownrefs.leave_side(self.repository, edit)
         if self.joiner.left is not None:
             notes.append(doubts.followed(self.repository, self.remote, self.joiner.left))
-        said, note = self.publisher, together(*notes)
+        said = self.publisher
+        note = together(*notes, self.apart if said.pushed else "")
         return replace(synced, pushed=said.pushed, refused=said.refused, full=said.full, note=note)
 
 
