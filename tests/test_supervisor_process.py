@@ -12,7 +12,7 @@ from autosyncd.errors import LinkClosed
 from autosyncd.link.channel import Link
 from autosyncd.link.messages import Alive, Problem, Shutdown
 from autosyncd.supervisor import process as process_module
-from autosyncd.supervisor.process import ENTRY_FAILED, Process, fork
+from autosyncd.supervisor.process import ENTRY_FAILED, Process, fork, fork_all
 from tests.waiting import eventually, ready
 
 PR_GET_PDEATHSIG = 2
@@ -174,6 +174,32 @@ def test_a_signal_in_the_first_moment_is_the_childs_alone():
         signal.set_wakeup_fd(before)
         os.close(read)
         os.close(write)
+
+
+def test_a_signal_while_children_are_made_is_the_supervisors(born, monkeypatch):
+    heard = []
+    read, write = os.pipe2(os.O_NONBLOCK)
+    before = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+    handler = signal.signal(signal.SIGTERM, lambda number, _: heard.append(number))
+    forked = os.fork
+
+    def fork_and_be_told() -> int:
+        if pid := forked():
+            os.kill(os.getpid(), signal.SIGTERM)
+        return pid
+
+    monkeypatch.setattr(os, "fork", fork_and_be_told)
+    try:
+        made = fork_all([("notes", sleep_until_shutdown), ("papers", sleep_until_shutdown)])
+        assert eventually(lambda: heard) == [signal.SIGTERM]
+        assert os.read(read, 16) == bytes([signal.SIGTERM])
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+        signal.set_wakeup_fd(before)
+        os.close(read)
+        os.close(write)
+    born.extend(process for process in made if isinstance(process, Process))
+    assert [process.reap() for process in born] == [None, None]
 
 
 def test_no_descriptor_is_left_when_no_process_can_be_made(monkeypatch):

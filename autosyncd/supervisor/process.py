@@ -8,12 +8,11 @@ objects runs in it.
 
 import contextlib
 import ctypes
-import gc
 import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from autosyncd.link.channel import Link, pair
@@ -30,7 +29,8 @@ Entry = Callable[[Link], int]
 """What a child runs; its answer is the exit status."""
 
 _OF_THE_SUPERVISOR = (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1)
-"""Signals that a terminal or a person sends to the whole group but means for the supervisor."""
+"""Signals that a terminal or a person sends to the whole group but means for the supervisor. Not
+SIG_IGN, which git, its hooks and ssh would inherit: a shell can't even trap it then."""
 
 HIGHEST = 2**31 - 1
 """No descriptor has a higher number."""
@@ -66,6 +66,18 @@ class Process:
         os.close(self.pidfd)
 
 
+@dataclass(frozen=True, slots=True)
+class _Birth:
+    """What a child is made of."""
+
+    name: str
+    comm: bytes
+    """What ps(1) shows."""
+    entry: Entry
+    link: tuple[Link, Link] | OSError
+    """The supervisor's end and the child's, or why there is none."""
+
+
 def fork(name: str, entry: Entry) -> Process:
     """A new child called `name` that runs `entry` with its end of a new link.
 
@@ -81,44 +93,56 @@ def fork_all(wanted: Sequence[tuple[str, Entry]]) -> list[Process | OSError]:
     """Several children, made right after one another.
 
     What this process writes to its memory between two forks is kept twice, here and in the child that
-    was made before. So all that can be done before the first or after the last fork is done there.
+    was made before, and what a child writes is its own. So all that can be done before the first or
+    after the last fork is done there, also to the signals of the children.
     """
-    links, made = _links(len(wanted)), []
+    births = [_Birth(name, _comm(name), entry, _link()) for name, entry in wanted]
+    made: list[int | OSError] = []
     parent = os.getpid()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
-    # until a child has its own handlers, a signal to it would write to the supervisor's wakeup fd
+    # what comes meanwhile waits: here for the supervisor's handlers, in a child for its own
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
     try:
-        for (name, entry), link in zip(wanted, links, strict=True):
-            made.append(_fork(name, entry, link, parent, mask))
+        with _signals_of_a_child():
+            for birth in births:
+                made.append(_fork(birth, parent, mask))
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-    return [_process(pid, link) for pid, link in zip(made, links, strict=True)]
+    return [_process(pid, birth.link) for pid, birth in zip(made, births, strict=True)]
 
 
-def _links(count: int) -> list[tuple[Link, Link] | OSError]:
-    links: list[tuple[Link, Link] | OSError] = []
-    for _ in range(count):
-        try:
-            links.append(pair())
-        except OSError as reason:
-            links.append(reason)
-    return links
+@contextlib.contextmanager
+def _signals_of_a_child() -> Iterator[None]:
+    """While they are blocked: what a child inherits. It ends by SIGTERM, and writes to no wakeup fd."""
+    wakeup = signal.set_wakeup_fd(-1)
+    handlers = {number: signal.signal(number, nothing) for number in _OF_THE_SUPERVISOR}
+    handlers[signal.SIGTERM] = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False)
 
 
-def _fork(
-    name: str, entry: Entry, link: tuple[Link, Link] | OSError, parent: int, mask: Iterable[int]
-) -> int | OSError:
-    if isinstance(link, OSError):
-        return link
+def _link() -> tuple[Link, Link] | OSError:
+    try:
+        return pair()
+    except OSError as reason:
+        return reason
+
+
+def _fork(birth: _Birth, parent: int, mask: Iterable[int]) -> int | OSError:
+    if isinstance(birth.link, OSError):
+        return birth.link
     try:
         pid = os.fork()
     except OSError as reason:
         return reason
     if pid == 0:
-        _live(name, entry, link[1], parent, mask)
+        _live(birth, birth.link[1], parent, mask)
     return pid
 
 
@@ -145,14 +169,14 @@ def _pidfd(pid: int) -> int:
         raise
 
 
-def _live(name: str, entry: Entry, link: Link, parent: int, mask: Iterable[int]) -> None:
+def _live(birth: _Birth, link: Link, parent: int, mask: Iterable[int]) -> None:
     """All of a child's life; never returns."""
     status = ENTRY_FAILED
     try:
-        _settle(name, link, parent, mask)
-        status = entry(link)
+        _settle(birth.comm, link, parent, mask)
+        status = birth.entry(link)
     except Exception:  # the entry of a process: whatever it is, it is said
-        log.exception("The process %s ends because of an unexpected error.", name)
+        log.exception("The process %s ends because of an unexpected error.", birth.name)
     finally:
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError):
@@ -160,29 +184,27 @@ def _live(name: str, entry: Entry, link: Link, parent: int, mask: Iterable[int])
         os._exit(status)
 
 
-def _settle(name: str, link: Link, parent: int, mask: Iterable[int]) -> None:
+def _settle(comm: bytes, link: Link, parent: int, mask: Iterable[int]) -> None:
     """Make a process of its own out of a copy of the supervisor."""
     if not end_with_parent(parent, signal.SIGTERM):
         os._exit(ENTRY_FAILED)
-    signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    for number in _OF_THE_SUPERVISOR:
-        # not SIG_IGN, which git, its hooks and ssh would inherit: a shell can't even trap it then
-        signal.signal(number, nothing)
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     _keep_only({link.inbox.fileno(), link.outbox.fileno()})
     give_back()
-    _call_yourself(name)
-    gc.enable()
+    _call_yourself(comm)
 
 
-def _call_yourself(name: str) -> None:
-    """What ps(1) shows."""
+def _comm(name: str) -> bytes:
+    """As much of the name as the kernel keeps, without half a character."""
     whole = os.fsencode(f"autosync:{name}")[:COMM_LIMIT].decode("utf-8", "ignore")
+    return whole.encode()
+
+
+def _call_yourself(comm: bytes) -> None:
     with contextlib.suppress(OSError):
-        comm = os.open("/proc/self/comm", os.O_WRONLY)
-        os.write(comm, whole.encode())
-        os.close(comm)
+        file = os.open("/proc/self/comm", os.O_WRONLY)
+        os.write(file, comm)
+        os.close(file)
 
 
 def _keep_only(kept: set[int]) -> None:
