@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from functools import partial
 
+from autosyncd import heap
 from autosyncd.config.watch import ConfigWatch
 from autosyncd.errors import ConfigError, WatchLimit
 from autosyncd.service import journal
@@ -76,6 +77,7 @@ def serve(main_file: str | None, etc: str, notifier: Notifier, program: Program)
         upgraded=program.upgraded,
     )
     gc.collect()
+    heap.give_back()  # else each child has a share of it, and makes it its own bit by bit
     gc.freeze()  # so that no collection in a child writes to the pages it shares with the others
     supervisor = Supervisor(frame, notifier)
     status = supervisor.run()
