@@ -13,7 +13,7 @@ from autosyncd.supervisor.whereabouts import WorkerEntry, find
 
 BEGIN_FOR = 0.5
 """Seconds in one turn for beginning workers: the loop has a clock, signals and systemd to heed."""
-BEGIN_FIRST, BEGIN_MOST = 8, 128
+BEGIN_FIRST, BEGIN_MOST = 32, 128
 """How many begin in the first turn, and in one at most: those made together share most memory."""
 
 
