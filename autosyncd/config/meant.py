@@ -1,6 +1,5 @@
 """Pure: what somebody may have meant who wrote a word that is not known."""
 
-import difflib
 from collections.abc import Iterable
 
 _SYNONYMS = {
@@ -19,6 +18,8 @@ _SYNONYMS = {
 def suggestion(word: str, known: Iterable[str]) -> str:
     """` (did you mean X?)`, or nothing where no known word is near."""
     known = sorted(known)
+    import difflib  # the service needs it for a mistake alone, and would keep it in memory
+
     meant = [one for one in _SYNONYMS.get(word.lower(), ()) if one in known]
     near = meant or difflib.get_close_matches(word.lower()[:80], known, n=1, cutoff=0.65)
     return f" (did you mean {near[0]}?)" if near else ""

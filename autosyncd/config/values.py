@@ -7,7 +7,6 @@ what would be right. A writer gives the text that the reader turns into the same
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Any
 
 from autosyncd.config.meant import suggestion
@@ -51,6 +50,12 @@ def shown(text: str) -> str:
     return repr(short)
 
 
+def _millionths(number: str) -> int:
+    """What _NUMBER takes, exactly."""
+    whole, _, rest = number.partition(".")
+    return int(whole + rest.ljust(6, "0"))
+
+
 def duration(minimum: float = 0.0) -> Reader:
     """A reader of 500ms, 2s, 5m, 1h; the value is seconds."""
 
@@ -61,7 +66,7 @@ def duration(minimum: float = 0.0) -> Reader:
         if not match or match[2] not in _DURATIONS:
             near = _meant_duration(text)
             return Mistake(f"{shown(text)} is no duration{near}; write 500ms, 2s, 5m or 1h")
-        seconds = float(Fraction(match[1]) * _DURATIONS[match[2]] / 1000)
+        seconds = _millionths(match[1]) * _DURATIONS[match[2]] / 10**9
         if not minimum <= seconds <= _LONGEST:
             least = duration_text(minimum)
             return Mistake(f"{text} is out of range; write at least {least}, at most a year")
@@ -99,7 +104,7 @@ def size(text: str) -> int | Mistake:
     factor = _SIZES_ANY_CASE.get(match[2].lower()) if match else None
     if not match or not factor:
         return Mistake(f"{shown(text)} is no size; write 10MB, 1GiB or 0")
-    return int(Fraction(match[1]) * factor)
+    return int(_millionths(match[1]) * factor // 10**6)
 
 
 def size_text(number: int) -> str:
@@ -119,8 +124,8 @@ def percentage(text: str) -> float | Mistake:
         if 0 < number <= 1:
             meant = f" (did you mean {percentage_text(number)}?)"
         return Mistake(f"{shown(text)} is no percentage{meant}; write 0% to 100%")
-    share = Fraction(match[1]) / 100
-    return float(share) if share <= 1 else Mistake(f"{text} is more than all; write 0% to 100%")
+    share = _millionths(match[1]) / 10**8
+    return share if share <= 1 else Mistake(f"{text} is more than all; write 0% to 100%")
 
 
 def percentage_text(share: float) -> str:

@@ -1,6 +1,7 @@
 """autosyncd --check: what the configuration comes to, as the service would read it."""
 
 import json
+import os
 
 from autosyncd.config.asjson import as_json, refused
 from autosyncd.config.describe import describe
@@ -11,9 +12,6 @@ from autosyncd.errors import ConfigError, Unwritten
 from autosyncd.service.journal import printable
 from autosyncd.service.streams import EX_UNWRITTEN, complain, say
 from autosyncd.supervisor.reading import read
-
-EX_CONFIG = 78
-"""Exit status: the configuration is at fault (sysexits.h); systemd does not try again."""
 
 
 def check(main_file: str | None, etc: str, *, origin: bool = False, in_json: bool = False) -> int:
@@ -31,12 +29,12 @@ def _checked(main_file: str | None, etc: str, *, origin: bool, in_json: bool) ->
         config = with_links(read(main_file, etc, None))
     except ConfigError as reason:
         _refuse(str(reason), main_file or "", in_json=in_json)
-        return EX_CONFIG
+        return os.EX_CONFIG
     if in_json:
         say(json.dumps(as_json(config, origin=origin)) + "\n")
     else:
         _show(config, origin=origin)
-    return EX_CONFIG if config.problems else 0
+    return os.EX_CONFIG if config.problems else 0
 
 
 def _show(config: Configuration, *, origin: bool) -> None:

@@ -12,7 +12,6 @@ from autosyncd.errors import ConfigError, WatchLimit
 from autosyncd.service import journal
 from autosyncd.service.notify import Notifier
 from autosyncd.supervisor import alone
-from autosyncd.supervisor.check import EX_CONFIG, check
 from autosyncd.supervisor.frame import Entries, Frame
 from autosyncd.supervisor.loop import Supervisor
 from autosyncd.supervisor.reading import read
@@ -43,8 +42,10 @@ def run(options: Options) -> int:
     except FileNotFoundError:
         text = "%s can't be found: the folder this was started in is gone. Give all of its path."
         log.error(text, options.config, extra=journal.fields(event=journal.Event.CONFIG_PROBLEM))
-        return EX_CONFIG
+        return os.EX_CONFIG  # systemd does not try again
     if options.check:
+        from autosyncd.supervisor.check import check  # the service has no use for it
+
         return check(main_file, options.etc, origin=options.origin, in_json=options.json)
     ignore_wishes()
     journal.install(options.verbose)
@@ -61,7 +62,7 @@ def run(options: Options) -> int:
             os.close(lock)
     except ConfigError as reason:
         log.error("%s", reason, extra=journal.fields(event=journal.Event.CONFIG_PROBLEM))
-        return EX_CONFIG
+        return os.EX_CONFIG
 
 
 def serve(main_file: str | None, etc: str, notifier: Notifier, program: Program) -> int:
