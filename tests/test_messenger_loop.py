@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 from autosyncd.link.messages import (
     Alive,
@@ -20,7 +21,7 @@ from autosyncd.link.outside import (
     TransportChanged,
 )
 from autosyncd.model import PushNotice, Status
-from tests.buses import ROOT, running_messenger
+from tests.buses import ROOT, RunningMessenger, running_messenger
 from tests.reflector_process import ReflectorProcess
 from tests.waiting import eventually
 
@@ -95,6 +96,17 @@ def test_two_messengers_hear_each_other_over_a_reflector():
             )
             laptop.order(Shutdown(1.0))
             assert laptop.process.wait(5) == 0
+
+
+def test_tls_is_loaded_only_for_a_transport():
+    def loaded(messenger: RunningMessenger) -> bool:
+        messenger.reported(Alive())
+        return "/libssl." in Path(f"/proc/{messenger.process.pid}/maps").read_text()
+
+    fanout = "OutsideConfig(fanout=FanoutConfig('127.0.0.1', 9))"
+    with running_messenger() as without, running_messenger(fanout) as having:
+        assert not loaded(without)
+        assert loaded(having)
 
 
 def test_the_supervisor_imports_it_without_its_weight():

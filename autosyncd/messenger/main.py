@@ -5,6 +5,7 @@ The supervisor imports this file before it forks, so nothing heavy is imported u
 
 import logging
 import signal
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ def run(outside: "OutsideConfig", link: "Link") -> int:
     """
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    if outside.fanout is None and outside.xmpp is None:
+        # a bus needs no TLS; asyncio brings it along where it can, and 1.5 MiB with it
+        sys.modules["ssl"] = None  # type: ignore[assignment]  # so is said that there is none
     try:
         import asyncio
 
