@@ -1,16 +1,23 @@
 """The command autosyncd(8)."""
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from autosyncd import __version__
 from autosyncd.service.streams import make_usable, parsed
 
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
 
-def parser() -> argparse.ArgumentParser:
+    from autosyncd.supervisor.main import Options
+
+
+def parser() -> "ArgumentParser":
     """The command line."""
+    import argparse  # a service that is started without a word keeps no room for it
+
     made = argparse.ArgumentParser(
         prog="autosyncd",
         description="Keeps version-controlled folders in sync between a person's machines.",
@@ -33,14 +40,22 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read the command line and run the supervisor; the exit status."""
     make_usable()
-    given = parsed(parser(), arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    options = _options(words) if words else None
     from autosyncd.supervisor.main import Options, run  # after the answer to --help
 
+    return run(options or Options())
+
+
+def _options(words: Sequence[str]) -> "Options":
+    given = parsed(parser(), words)
     if given.origin and not given.check:
         parser().error("--origin says more about --check; give both")
     if given.json and not given.check:
         parser().error("--json is how --check is printed; give both")
-    options = Options(
+    from autosyncd.supervisor.main import Options
+
+    return Options(
         config=given.config,
         check=given.check,
         origin=given.origin,
@@ -48,7 +63,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         verbose=given.verbose,
         etc=os.path.abspath(given.etc),
     )
-    return run(options)
 
 
 if __name__ == "__main__":

@@ -8,11 +8,13 @@ import contextlib
 import io
 import os
 import sys
-from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from autosyncd.errors import Unwritten
+
+if TYPE_CHECKING:  # a service that is started without a word keeps no room for it
+    from argparse import ArgumentParser, Namespace
 
 EX_UNWRITTEN = 1
 """Exit status: what there was to say could not be written."""
@@ -45,7 +47,7 @@ def complain(text: str, program: str = "") -> None:
         _leave(2)
 
 
-def parsed(parser: ArgumentParser, arguments: Sequence[str] | None) -> Namespace:
+def parsed(parser: "ArgumentParser", arguments: Sequence[str] | None) -> "Namespace":
     """What the parser makes of them. SystemExit, as the parser raises it, once what it says is written;
     with EX_UNWRITTEN where it could not be."""
     try:
