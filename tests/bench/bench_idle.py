@@ -133,7 +133,8 @@ def measure(folder: Path, trees: list[Path], poll: str, settle: float, seconds: 
             f"supervisor {kinds['supervisor']:.1f}, messenger {kinds['messenger']:.1f}, "
             f"a worker {kinds['workers'] / count:.2f}"
         )
-        whole = f"{sum(kinds.values()):.1f} MiB ({parts})"
+        own = sum(pss(pid, "Pss_Anon") for pid in found.machine.processes())
+        whole = f"{sum(kinds.values()):.1f} MiB, {own:.1f} of it anonymous ({parts})"
         row(f"{label}: memory", whole, MEMORY_TARGETS.get(count, ""))
         woken, used = rest(found.machine.processes(), seconds)
         row(f"{label}: at rest", f"{woken:.0f} wakeups, {used:.2f} processor s a minute")

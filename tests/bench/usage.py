@@ -20,10 +20,11 @@ def cpu_seconds(pids: Iterable[int]) -> float:
     return total / _TICKS
 
 
-def pss(pid: int) -> float:
-    """MiB of memory, what is shared divided by those that share it."""
+def pss(pid: int, part: str = "Pss") -> float:
+    """MiB of memory, what is shared divided by those that share it. `part`: "Pss_Anon" leaves out what
+    comes from files, of which a process has the less the more others run Python just then."""
     rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    found = re.search(r"^Pss:\s+(\d+) kB", rollup, re.MULTILINE)
+    found = re.search(rf"^{part}:\s+(\d+) kB", rollup, re.MULTILINE)
     return int(found[1]) / 1024 if found else 0.0
 
 
@@ -34,12 +35,13 @@ def rss(pid: int) -> float:
 
 
 def switches(pids: Iterable[int]) -> int:
-    """Context switches of all threads: each time one was woken, or had to give way."""
+    """Context switches of all threads, each time one went to sleep: not where it had to give way, which
+    is the load of the machine."""
     total = 0
     for pid in pids:
         for status in Path(f"/proc/{pid}/task").glob("*/status"):
             with contextlib.suppress(OSError):
-                found = re.findall(r"voluntary_ctxt_switches:\s+(\d+)", status.read_text())
+                found = re.findall(r"^voluntary_ctxt_switches:\s+(\d+)", status.read_text(), re.M)
                 total += sum(int(one) for one in found)
     return total
 
