@@ -25,6 +25,7 @@ from autosyncd.vcs.git.lease import Lease, Writers
 from autosyncd.vcs.git.step import Step, StepResult
 from autosyncd.vcs.git.updating.expectation import Expectation, keep_permissions
 from autosyncd.vcs.git.updating.intheway import clear_skeleton
+from autosyncd.vcs.git.updating.misplaced import drop, unwritten
 from autosyncd.vcs.git.updating.stepwise import Stepwise
 
 TRIES = 50
@@ -57,12 +58,15 @@ class Replacer:
         try:
             source = self._staged.place(spot, make=True)  # says which folder can't be here
             staged = source.stat()
-        except OSError as problem:
-            return self._refused(step, problem)
+        except OSError as refusal:
+            return self._refused(step, refusal)
         if staged is None:
-            return self._not_staged(step, source)
+            problem = unwritten(source)
+            return StepResult.HELD if problem is None else self._refused(step, problem)
         if not self._staged.keeps_names(spot):
-            return self._without_its_dot(step, source)
+            drop(source, step, self._hasher)
+            self.problems[step.path] = "the file system here takes the dot off its name"
+            return StepResult.HELD
         for _ in range(TRIES):
             try:
                 target = self._tree.place(step.path, make=True)
@@ -101,30 +105,6 @@ class Replacer:
         if result is StepResult.DONE:
             self._tree.remove_empty(step.path)
         return result
-
-    def _without_its_dot(self, step: Step, source: Place) -> StepResult:
-        """Under the name that it has no sweep would know it; but that may be another step's file, and
-        what was exchanged for it."""
-        self.problems[step.path] = "the file system here takes the dot off its name"
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
-        handle = os.open(source.name, flags, dir_fd=source.folder)
-        try:
-            lies = self._hasher.of_file(handle)
-            if lies is not None and step.new is not None and lies.oid == step.new.oid:
-                source.unlink()
-        finally:
-            os.close(handle)
-        return StepResult.HELD
-
-    def _not_staged(self, step: Step, source: Place) -> StepResult:
-        """Git could not write it: a filter failed, or the name can't be here; that is tried."""
-        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
-        try:
-            os.close(os.open(source.name, flags, 0o600, dir_fd=source.folder))
-            source.unlink()
-        except OSError as problem:
-            return self._refused(step, problem)
-        return StepResult.HELD
 
     def _refused(self, step: Step, problem: OSError) -> StepResult:
         """Another file system, a folder that is not ours, a name that can't be here: this path
