@@ -15,6 +15,7 @@ from tests.daemons import git
 ROOT = Path(__file__).parent.parent
 FULL = "The output can't be written (No space left on device).\n"
 DAEMON, CTL = "autosyncd", "autosyncd.control.cli"
+REFLECTOR = "autosyncd.transport.reflector"
 
 
 def shell(
@@ -72,6 +73,12 @@ def test_errors_that_can_not_be_written_leave_the_exit_status(notes):
     assert (done.returncode, done.stdout) == (3, "")
     done = shell(notes.parent, '"$@" 2>/dev/full', CTL, "add", "nowhere")
     assert (done.returncode, done.stdout) == (2, "")
+
+
+@pytest.mark.parametrize("module", [DAEMON, CTL, REFLECTOR])
+def test_who_has_no_streams_at_all_is_served(tmp_path, module):
+    done = shell(tmp_path, 'exec "$@" <&- >&- 2>&-', module, "--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 class Terminal(io.StringIO):

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from autosyncd import __version__
-from autosyncd.service.streams import parsed
+from autosyncd.service.streams import make_usable, parsed
 from autosyncd.transport.reflector_peer import KERNEL_BUFFER, Plain
 from autosyncd.transport.reflector_quota import Limits
 from autosyncd.transport.reflector_server import Reflector
@@ -66,6 +66,7 @@ class Tls(Plain):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command. 0: ended by SIGTERM or SIGINT; 1: it could not begin; 2: usage."""
+    make_usable()
     options = _options(argv)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s: %(message)s")
     try:
