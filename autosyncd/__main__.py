@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 def parser() -> "ArgumentParser":
     """The command line."""
-    import argparse  # a service that is started without a word keeps no room for it
+    # a service that is started without a word keeps no room for it
+    from autosyncd.service.commandline import Parser
 
-    made = argparse.ArgumentParser(
+    made = Parser(
         prog="autosyncd",
         description="Keeps version-controlled folders in sync between a person's machines.",
         epilog="See autosyncd(8), autosync.yaml(5), autosyncctl(1).",

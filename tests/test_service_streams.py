@@ -81,6 +81,19 @@ def test_who_has_no_streams_at_all_is_served(tmp_path, module):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+@pytest.mark.parametrize(
+    ("module", "arguments"),
+    [(CTL, ["nosuch"]), (CTL, ["status", "--nosuch"]), (DAEMON, ["--origin"]), (REFLECTOR, [])],
+)
+def test_a_wrong_command_line_is_wrong_usage_whoever_hears_of_it(tmp_path, module, arguments):
+    done = shell(tmp_path, '"$@"', module, *arguments)
+    assert done.returncode == 2
+    assert done.stderr.startswith("usage: ")
+    assert ": error: " in done.stderr.splitlines()[-1]
+    done = shell(tmp_path, '"$@" 2>/dev/full', module, *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+
+
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True

@@ -12,6 +12,7 @@ from autosyncd.control.local import LOCAL
 from autosyncd.control.render import duration
 from autosyncd.control.verb import NOT_REACHABLE, PROBLEM_FOUND, WRONG_USAGE, Verb, WrongUsage
 from autosyncd.errors import AutosyncError, NotReachable
+from autosyncd.service.commandline import Parser
 from autosyncd.service.streams import complain, make_usable, parsed
 
 INTERRUPTED = 130
@@ -69,7 +70,7 @@ VERBS = {
 
 def parser() -> ArgumentParser:
     """The whole command line; no verb's module is imported for it."""
-    top = ArgumentParser(prog="autosyncctl", description="Ask and steer autosyncd.")
+    top = Parser(prog="autosyncctl", description="Ask and steer autosyncd.")
     top.add_argument("--version", action="version", version=f"autosyncctl {__version__}")
     verbs = top.add_subparsers(dest="verb", metavar="VERB", required=True)
     for name, verb in VERBS.items():

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from autosyncd import __version__
+from autosyncd.service.commandline import Parser
 from autosyncd.service.streams import make_usable, parsed
 from autosyncd.transport.reflector_peer import KERNEL_BUFFER, Plain
 from autosyncd.transport.reflector_quota import Limits
@@ -92,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    made = argparse.ArgumentParser(
+    made = Parser(
         prog="autosync-reflector",
         description="Passes announcements on between machines (the fanout line protocol).",
     )
