@@ -16,6 +16,7 @@ from autosyncd.vcs.outcomes import Unfit
 from autosyncd.vcs.priority import NICENESS
 from autosyncd.watch.instance import Instance
 from autosyncd.worker.engine import Engine, Mailbox
+from autosyncd.worker.hanging import Hanging
 from autosyncd.worker.loop import Worker
 from autosyncd.worker.reports import Reports
 
@@ -44,6 +45,28 @@ def test_a_status_goes_up_with_the_times_that_people_go_by():
     assert paused.until is not None
     assert abs(paused.until - paused.since - 1800) < 1
     assert idle.until is None
+    above.close()
+    below.close()
+
+
+def test_what_was_paused_before_a_hang_is_paused_until_the_same_time_after_it(monkeypatch):
+    above, below = pair()
+    reports = Reports(RepoConfig("/notes", "notes"), below)
+    reports.post(StatusChanged(Status.PAUSED, "", 0.0, clock.now() + 1800))
+    for hangs in (True, False):
+
+        def tick(self: Hanging, _now: float, *, busy: bool, hangs: bool = hangs) -> bool:
+            self.hangs = hangs
+            return busy
+
+        monkeypatch.setattr(Hanging, "tick", tick)
+        reports.pass_time(busy=True)
+    heard = [one for one in above.inbox.receive() if isinstance(one, StatusChanged)]
+    assert [one.status for one in heard] == [Status.PAUSED, Status.FAILED, Status.PAUSED]
+    before, after = heard[0].until, heard[-1].until
+    assert before is not None
+    assert after is not None
+    assert abs(after - before) < 1
     above.close()
     below.close()
 

@@ -47,10 +47,10 @@ class Reports:
     def post(self, message: Message) -> None:
         """Send one of the machine's reports up, with its times (status.py)."""
         if isinstance(message, StatusChanged):
-            message = _told(message)
-            self._status = message
+            self._status = message  # with its own times, to be told once more
             if self._hanging.hangs:
                 return
+            message = _told(message)
         self._outbox.post(message)
 
     def crashed(self, bug: BaseException) -> None:
