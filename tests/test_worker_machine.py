@@ -637,6 +637,13 @@ def test_the_end_of_a_pause_is_shown_and_told() -> None:
     assert talk.hear(ev.Paused(talk.now - 1)).status == (Status.IDLE, "")
 
 
+def test_a_pause_that_is_over_is_forgotten() -> None:
+    """A clock that is set back must not bring it back with the next start."""
+    talk = started().hear(ev.Paused(1000.0 + 1800))
+    over = talk.later(1800)
+    assert Remember(-math.inf, frozenset()) in over.commands
+
+
 def test_resume_ends_a_pause() -> None:
     talk = started().hear(ev.Paused(math.inf)).hear(changed(b"a"))
     talk.now += 100

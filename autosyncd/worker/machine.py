@@ -26,7 +26,7 @@ from autosyncd.vcs.outcomes import AwayKind
 from autosyncd.worker import asking, atrest, looking, outcomes, synced, wishes
 from autosyncd.worker import events as ev
 from autosyncd.worker.beginnings import begin
-from autosyncd.worker.commands import AbortNetwork, Command, Quit, Say, SettleWatches
+from autosyncd.worker.commands import AbortNetwork, Command, Quit, Remember, Say, SettleWatches
 from autosyncd.worker.setbacks import snapshots_help
 from autosyncd.worker.state import NEVER, SNAPSHOT_AFTER, SNAPSHOT_AGAIN, Activity, State
 from autosyncd.worker.status import shown
@@ -44,6 +44,8 @@ def step(
         _HANDLERS[type(event)](turn, event)
         if -NEVER < turn.state.paused_until <= now:
             turn.change(paused_until=-NEVER)
+            # or a clock that is set back would bring it back with the next start
+            turn.command(Remember(-NEVER, turn.state.allowed))
         atrest.give_way(turn, event)
         _begin_work(turn)
     after = shown(turn.state, policy)
