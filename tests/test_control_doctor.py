@@ -166,7 +166,8 @@ def hub_with(home: Path, *branches: str) -> Path:
             ["master"],
             Level.PROBLEM,
             "origin has the branch master, and not main, which is synced here: nothing comes from "
-            "there; to sync master here: git switch master, with `branch: master` in the entry",
+            "there; to sync master here: git fetch origin && git switch master, with `branch: master` "
+            "in the entry",
         ),
         (
             ["trunk", "a", "b", "c"],
@@ -189,6 +190,18 @@ def test_what_a_remote_says_of_its_branches():
     )
     assert branches.read(hostile.splitlines()) == branches.Branches(("a/\\xff",))
     assert branches.read([]).told("origin", "main") == ""
+
+
+def test_the_way_to_another_branch_can_be_walked(home):
+    """Whatever the remote calls it."""
+    hub = hub_with(home, "it's;exit")
+    repository(home, "notes", str(hub))
+    there = branches.Branches(("it's;exit",))
+    command = there.going_there("origin")
+    subprocess.run(["sh", "-c", command], cwd=home / "notes", check=True)
+    head = home / "notes/.git/HEAD"
+    assert head.read_text() == "ref: refs/heads/it's;exit\n"
+    assert branches.Branches(("master",)).going_there("origin").endswith(" git switch master")
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ No error says so. Each pushes its own branch, and both are in sync with a remote
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from shlex import quote
 
 from autosyncd.control.survey import some
 from autosyncd.vcs.git.command import Result
@@ -33,6 +34,11 @@ class Branches:
         """The one that other machines sync."""
         return self.main or self.names[0]
 
+    def going_there(self, name: str) -> str:
+        """The command that checks it out; what syncs another branch has not fetched it. A remote chooses
+        how its branches are called, and `;` or `$` may be in such a name."""
+        return f"git fetch {quote(name)} && git switch {quote(self.likely)}"
+
 
 def ask(repository: Repository, name: str, *, within: float) -> Result:
     """What the remote says, which read() understands if its code is 0. `within`: seconds."""
@@ -59,7 +65,7 @@ def missing(repository: Repository, name: str | None, *, within: float) -> str:
     told = there.told(name, branch)
     return told and (
         f"{told}, which is checked out here: nothing comes from there, and {branch} becomes one of its "
-        f"own. To sync {there.likely}: git fetch {name} && git switch {there.likely}, then add it"
+        f"own. To sync {there.likely}: {there.going_there(name)}, then add it"
     )
 
 

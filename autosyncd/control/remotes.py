@@ -104,8 +104,11 @@ def reachable(repository: Repository, config: RepoConfig) -> Finding:
 
 def met(what: str, remote: str, there: Branches, branch: str) -> Finding:
     """Whether other machines can be met on a remote that answers, where this branch is synced here."""
-    other = there.likely if there.names else ""
-    instead = f"to sync {other} here: git switch {other}, with `branch: {other}` in the entry"
+    if not there.names:
+        return ok(what, f"{remote} answers")
+    other = there.likely
+    how = f"{there.going_there(remote)}, with `branch: {other}` in the entry"
+    instead = f"to sync {other} here: {how}"
     if told := there.told(remote, branch):
         return problem(what, f"{told}, which is synced here: nothing comes from there; {instead}")
     if there.main not in ("", branch):
