@@ -43,6 +43,7 @@ from autosyncd.worker.memory import MemoryFile
 from autosyncd.worker.reports import Reports
 from autosyncd.worker.rest import WORTH_RESTING, Rest, next_sees_all
 from autosyncd.worker.state import NEVER, State
+from autosyncd.worker.status import shown
 from autosyncd.worker.watching import Watching
 
 END_QUICKLY = 0.5
@@ -115,6 +116,7 @@ class Worker:
         known = unpack(left.knowledge, self._stays())
         self._state, self._watching = known.state, known.watching
         self._memory = known.memory
+        self._reports.take_over(shown(self._state, self._config))
         self._vcs.take_over(known.vcs, left.lock)
 
     def _hand_over(self) -> Handover:
@@ -159,9 +161,7 @@ class Worker:
                 waits.register(watch, EVENT_READ, self._hear_kernel)
             ready = waits.select(self._timeout())
             for key, _ in ready:
-                if (
-                    not self._quit
-                ):  # what is not heard any more is for the next, which may be elsewhere
+                if not self._quit:  # else what comes is for the next, which may be elsewhere
                     key.data()
         self._pass_time()
         now = clock.now()

@@ -44,6 +44,10 @@ class Reports:
             if not self._hanging.hangs:  # else the supervisor ends us, and waits until we are gone
                 self.post(Alive())
 
+    def take_over(self, status: StatusChanged) -> None:
+        """This was said by the shift before, and holds again after a hang."""
+        self._status = status
+
     def post(self, message: Message) -> None:
         """Send one of the machine's reports up, with its times (status.py)."""
         if isinstance(message, StatusChanged):
