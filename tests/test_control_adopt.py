@@ -390,6 +390,12 @@ def test_a_clone_does_not_guess_between_several_branches(person):
     assert person.types("add", "hub", "--yes") == DONE
 
 
+def test_a_clone_does_not_recite_all_branches(person):
+    hub_that_names_no_branch_of_its(person, *"abcde")
+    assert person.types("clone", "hub.git", "--yes") == PROBLEM_FOUND
+    assert "is to be synced (a, b, c and 2 more); git switch" in person.err
+
+
 def from_one_machine_to_the_next() -> list[list[str]]:
     """The commands that the front door names for that, word by word."""
     text = (CHECKOUT / "README.md").read_text(encoding="utf-8")

@@ -8,6 +8,7 @@ from argparse import Namespace
 from autosyncd.control.adopt import adopt, as_sentences, must_be_answerable, plan
 from autosyncd.control.program import Shown
 from autosyncd.control.render import plain
+from autosyncd.control.survey import some
 from autosyncd.control.verb import DONE, WrongUsage
 from autosyncd.errors import AutosyncError
 from autosyncd.redaction import without_secrets
@@ -82,6 +83,6 @@ def _choose_branch(target: str) -> None:
         git("switch", "--quiet", branches[0])
     elif branches:
         raise AutosyncError(
-            f"The remote does not say which of its branches is to be synced ({', '.join(branches)}); "
+            f"The remote does not say which of its branches is to be synced ({some(branches)}); "
             f"git switch to one in {target}, then: autosyncctl add {target}"
         )
