@@ -21,7 +21,7 @@ from autosyncd.vcs.git.disk import (
 from autosyncd.vcs.git.folders import OpenFolders
 from autosyncd.vcs.git.lease import Lease, ignore_breaks
 from autosyncd.vcs.git.step import Step, StepResult
-from autosyncd.vcs.git.updating import replace
+from autosyncd.vcs.git.updating import misplaced, replace
 from autosyncd.vcs.git.updating.replace import Replacer
 from autosyncd.vcs.outcomes import CommitMade, NothingToCommit, Synced
 from tests.trees import World
@@ -243,6 +243,30 @@ NAMES = [
     b"with space", b"new\nline", b"tab\there", b"-rf", b"*?[x]", b":(top)x", b"back\\slash", b'"quoted"',
     "ümläut/日本語".encode(), b"latin-\xe9", b"n" * 255, b"/".join([b"d"] * 60), b"~", b".hidden/.x",
 ]  # fmt: skip
+
+
+@pytest.mark.parametrize("lies", [b"incoming\n", b"somebody's\n"])
+def test_a_name_without_its_dot_is_let_go_of_only_if_it_is_the_incoming_one(
+    tmp_path: Path, lies: bytes
+) -> None:
+    """FAT takes `a.` for `a`, which may be a file of the person's that was exchanged for another `a`."""
+    hasher = Hasher("sha1")
+    step = Step(b"a.", None, Version(b"100644", hasher.of_bytes(b"incoming\n")))
+    (tmp_path / "a").write_bytes(lies)
+    folder = os.open(tmp_path, os.O_RDONLY)
+    misplaced.drop(Place(folder, b"a"), step, hasher)
+    os.close(folder)
+    assert (tmp_path / "a").exists() is (lies == b"somebody's\n")
+
+
+def test_why_nothing_was_staged(tmp_path: Path) -> None:
+    folder = os.open(tmp_path, os.O_RDONLY)
+    assert misplaced.unwritten(Place(folder, b"a.txt")) is None
+    problem = misplaced.unwritten(Place(folder, b"n" * 300))
+    os.close(folder)
+    assert problem is not None
+    assert problem.errno == errno.ENAMETOOLONG
+    assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.parametrize("name", NAMES, ids=repr)
