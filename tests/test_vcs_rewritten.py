@@ -216,6 +216,25 @@ def test_a_squashed_history_is_followed(world: World) -> None:
     assert desktop.git("rev-parse", "HEAD") == laptop.git("rev-parse", "HEAD")
 
 
+def test_a_squashed_history_that_is_without_something_is_followed(world: World) -> None:
+    """Each commit is there by who wrote it, or by what it changed; a rebase leaves merges out."""
+    laptop, desktop = world.share({"a.txt": "one\n"})
+    push_from(laptop, "password.txt", "hunter2\n")
+    laptop.edit("b.txt", "b\n")
+    laptop.committed()
+    push_from(desktop, "c.txt", "c\n")
+    assert isinstance(laptop.sync(), Synced)
+    assert isinstance(desktop.sync(), Synced)
+    assert desktop.git("rev-list", "--merges", "HEAD")
+    laptop.git("reset", "-q", "--soft", "HEAD~2")
+    laptop.git("rm", "-q", "--cached", "password.txt")
+    laptop.git("commit", "-q", "--amend", "-m", "Without the password")
+    laptop.git("push", "-qf", "origin", "main")
+    assert isinstance(desktop.sync(), Synced)
+    assert desktop.files().keys() == {b"a.txt", b"b.txt", b"c.txt"}
+    assert desktop.git("rev-parse", "HEAD") == laptop.git("rev-parse", "HEAD")
+
+
 def test_an_edit_meanwhile_is_carried_over_to_the_rewritten_history(world: World) -> None:
     laptop, desktop = rewritten(world, "desktop")
     desktop.edit("gone.txt", "edited just now\n")

@@ -7,9 +7,10 @@ that merge the same tips make the same tree, whichever calls itself "ours".
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from autosyncd.vcs.git.command import Result
 from autosyncd.vcs.git.disk import Version
 from autosyncd.vcs.git.entries import is_gitlink
 from autosyncd.vcs.git.indexes import tree_with
@@ -93,16 +94,17 @@ def _base(repository: Repository, apart: Apart, first: str, second: str) -> str:
     base, *others = bases
     for other in others:
         tree, stages = _merge_tree(repository, apart, base, other)
-        base = _stand_in(tree_with(repository, tree, dict.fromkeys(stages)), base, other, apart)
+        merged = tree_with(repository, tree, dict.fromkeys(stages))
+        base = stand_in(apart, merged, (base, other))
     return base
 
 
-def _stand_in(tree: str, first: str, second: str, apart: Apart) -> str:
-    """A commit of that tree on both, with the same id on every machine."""
+def stand_in(git: Callable[..., Result], tree: str, parents: Sequence[str]) -> str:
+    """A commit of that tree on those parents, for merges alone; with the same id on every machine."""
     nobody = "autosyncd <autosyncd> 0 +0000"
-    lines = [f"tree {tree}", f"parent {first}", f"parent {second}"]
+    lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents)]
     text = "\n".join([*lines, f"author {nobody}", f"committer {nobody}", "", "bases", ""])
-    return apart("hash-object", "-t", "commit", "-w", "--stdin", stdin=text.encode()).text
+    return git("hash-object", "-t", "commit", "-w", "--stdin", stdin=text.encode()).text
 
 
 def _names_in(repository: Repository, tree: str, stages: Stages) -> dict[bytes, Version]:

@@ -8,9 +8,9 @@ from enum import Enum
 from autosyncd.vcs.git import ownrefs, refs
 from autosyncd.vcs.git.command import LONG
 from autosyncd.vcs.git.merging.join import Joiner
-from autosyncd.vcs.git.merging.merge import merge
 from autosyncd.vcs.git.remotes import place
 from autosyncd.vcs.git.remotes import remote as remotes
+from autosyncd.vcs.git.remotes.anew import is_made_anew
 from autosyncd.vcs.git.repository import Repository
 from autosyncd.vcs.outcomes import Question
 
@@ -66,34 +66,8 @@ def rewriting(
         return Rewriting.SET_BACK
     if not repository.contains(seen, here):
         return Rewriting.ASKED
-    anew = _made_anew(repository, there, seen)
+    anew = is_made_anew(repository, there, seen)
     return Rewriting.FOLLOWED if anew else Rewriting.PASSED_OVER
-
-
-def _made_anew(repository: Repository, there: str, seen: str) -> bool:
-    """Whether `there` stands for all that it is without of `seen`: each commit of that was amended,
-    rebased or filtered, which leaves who wrote it and when; or nothing of its content is missing
-    (squashed)."""
-    gone, came = _written(repository, seen, there), _written(repository, there, seen)
-    if all(_stand_for(came.get(author, []), trees) for author, trees in gone.items()):
-        return True
-    return merge(repository, seen, there).tree == repository.tree_of(there)
-
-
-def _stand_for(came: list[bytes], gone: list[bytes]) -> bool:
-    """By the trees in which commits of one author and second were made (trailer `Autosync-Tree`): a
-    person has several machines. None is named where a person made it, or took the trailers out."""
-    return len(came) >= len(gone) and (b"" in came or set(gone) - {b""} <= set(came))
-
-
-def _written(repository: Repository, new: str, old: str) -> dict[bytes, list[bytes]]:
-    """By whom and when the commits were written that `new` has and `old` hasn't, and in which trees."""
-    form = "--format=%an%x00%ae%x00%at%x01%(trailers:key=Autosync-Tree,valueonly,separator=%x2C)"
-    found: dict[bytes, list[bytes]] = {}
-    for line in repository.git("log", form, new, f"^{old}", "--", timeout=LONG).out.splitlines():
-        author, _, tree = line.partition(b"\x01")
-        found.setdefault(author, []).append(tree)
-    return found
 
 
 def _elsewhere(repository: Repository, here: str, there: str) -> Rewriting:
