@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import signal
+import threading
 
 import pytest
 
@@ -185,7 +186,8 @@ def test_a_signal_while_children_are_made_is_the_supervisors(born, monkeypatch):
 
     def fork_and_be_told() -> int:
         if pid := forked():
-            os.kill(os.getpid(), signal.SIGTERM)
+            # to this thread, the only one that a supervisor has: pytest may have others
+            signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
         return pid
 
     monkeypatch.setattr(os, "fork", fork_and_be_told)
