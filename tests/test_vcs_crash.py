@@ -372,7 +372,7 @@ def test_a_kill_at_each_step_of_the_lock(
             setattr(lock.os, instant, last)
             laptop.commit()
 
-        killed_while(work, 5, children_too=True)
+        killed_while(work, 60, children_too=True)
         recover(laptop)
         laptop.is_clean()
 
@@ -424,7 +424,7 @@ def test_a_lock_without_hard_links_is_known_as_ours_after_a_kill(
         laptop.reopen()
         laptop.commit()
 
-    killed_while(work, 5, children_too=True)
+    killed_while(work, 60, children_too=True)
     assert os.path.exists(laptop.path(".git/index.lock"))
     recover(laptop)
     laptop.is_clean()

@@ -351,6 +351,7 @@ def test_a_signal_in_the_middle_takes_all_back(laptop: Clone, configured: Clone)
     child = os.fork()
     if child == 0:
         try:
+            signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup(1)
 
             def hung_up(*_: object, **_named: object) -> None:
                 os.kill(os.getpid(), signal.SIGHUP)
