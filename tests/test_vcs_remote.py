@@ -704,6 +704,23 @@ def test_no_secret_of_a_url_is_in_any_outcome(laptop: Clone, url: str, fetch: bo
     assert "geheim" not in repr(laptop.reopen())
 
 
+@pytest.mark.parametrize("grown", [True, False])
+def test_a_remote_with_other_hashes_is_told(laptop: Clone, world: World, grown: bool) -> None:
+    other = world.folder / "other.git"
+    laptop.git("init", "-q", "--bare", "--object-format=sha256", str(other))
+    if grown:
+        tree = laptop.git("-C", str(other), "hash-object", "-t", "tree", "-w", "/dev/null")
+        first = laptop.git("-C", str(other), "commit-tree", "-m", "first", tree)
+        laptop.git("-C", str(other), "update-ref", "refs/heads/main", first)
+    laptop.git("remote", "set-url", "origin", str(other))
+    laptop.edit("new.txt", "new\n")
+    laptop.committed()
+    outcome = laptop.sync()
+    assert isinstance(outcome, Away), outcome
+    assert outcome.kind is AwayKind.NOT_FOUND
+    assert "another kind of hash" in outcome.text
+
+
 def test_a_secret_in_the_servers_words_is_taken_out(world: World, laptop: Clone) -> None:
     decline(world, "see https://bot:geheim@example.org/rules")
     outcome = laptop.sync()
@@ -738,6 +755,7 @@ def test_words_of_a_server_cannot_steer_a_terminal(world: World, laptop: Clone) 
         ("ERROR: Repository not found.", AwayKind.NOT_FOUND),
         ("fatal: '/srv/x' does not appear to be a git repository", AwayKind.NOT_FOUND),
         ("fatal: remote error: access denied or repository not exported: /x", AwayKind.NOT_FOUND),
+        ("fatal: mismatched algorithms: client sha1; server sha256", AwayKind.NOT_FOUND),
         ("ssh: Could not resolve hostname example.org: Name or service", AwayKind.NETWORK),
         ("ssh: connect to host example.org port 22: Connection refused", AwayKind.NETWORK),
         ("fatal: unable to access 'https://x/': Could not resolve host: x", AwayKind.NETWORK),

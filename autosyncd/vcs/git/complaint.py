@@ -47,6 +47,7 @@ _NOT_FOUND = re.compile(
     r"|access denied or repository not exported",
     re.I,
 )
+_OTHER_HASHES = re.compile(r"mismatched algorithms|not support this repository's hash algorithm")
 DAMAGED = re.compile(
     r"bad object|bad tree object|is corrupt|corrupt (loose )?object|object file .* is empty"
     r"|missing (blob|tree|commit)|unable to (read|find|unpack) [0-9a-f]{40}|inflate: data stream"
@@ -98,6 +99,12 @@ def away(complaint: str, remote: str) -> Away:
             AwayKind.NOT_FOUND,
             f"{remote}: the server knows no such repository, or hides it from us; check the address "
             f"with: git remote -v. ({said})",
+        )
+    if _OTHER_HASHES.search(complaint):
+        return Away(
+            AwayKind.NOT_FOUND,
+            f"{remote} names its commits by another kind of hash than this repository (SHA-1, SHA-256), "
+            f"and git can't sync the two; give it a remote of its own kind. ({said})",
         )
     return Away(
         AwayKind.NETWORK, f"{remote} can't be reached; it is tried again by itself. ({said})"
