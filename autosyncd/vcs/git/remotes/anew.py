@@ -6,6 +6,9 @@ from autosyncd.vcs.git.command import LONG
 from autosyncd.vcs.git.merging.merge import merge, stand_in
 from autosyncd.vcs.git.repository import Repository
 
+WORTH_LOOKING_AT = 1_000
+"""Lost commits that are looked for one by one, at some 20 ms each; of more a person is asked."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Written:
@@ -28,6 +31,8 @@ def is_made_anew(repository: Repository, there: str, seen: str) -> bool:
     tree = repository.tree_of(there)
     if not left or merge(repository, seen, there).tree == tree:
         return True
+    if sum(map(len, left.values())) > WORTH_LOOKING_AT:
+        return False
     return all(
         _stand_for(
             came.get(author, []), [one for one in written if not _has(repository, tree, one.commit)]
