@@ -5,6 +5,8 @@ import json
 import logging
 import os
 import signal
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -14,6 +16,7 @@ from autosyncd.link.channel import Link
 from autosyncd.link.messages import Alive, Problem, Shutdown
 from autosyncd.supervisor import process as process_module
 from autosyncd.supervisor.process import ENTRY_FAILED, Process, fork, fork_all
+from tests.testbed import CHECKOUT
 from tests.waiting import eventually, ready
 
 PR_GET_PDEATHSIG = 2
@@ -76,6 +79,19 @@ def test_orders_reports_and_the_exit_status(born):
     process.link.outbox.post(Shutdown(1.0))
     assert finish(process) == 40
     process.kill()  # of one that is gone: nothing
+
+
+def test_a_name_that_the_locale_does_not_know_is_no_obstacle():
+    code = (
+        "import sys; from autosyncd.supervisor.process import _comm; print(_comm('\\u65e5\\u672c'))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-X", "utf8=0", "-c", code],
+        env={"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONPATH": str(CHECKOUT)},
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout.strip() == ascii("autosync:日本".encode()).encode()
 
 
 def test_a_child_has_nothing_but_its_own(born):

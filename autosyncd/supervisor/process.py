@@ -196,7 +196,9 @@ def _settle(comm: bytes, link: Link, parent: int, mask: Iterable[int]) -> None:
 
 def _comm(name: str) -> bytes:
     """As much of the name as the kernel keeps, without half a character."""
-    whole = os.fsencode(f"autosync:{name}")[:COMM_LIMIT].decode("utf-8", "ignore")
+    whole = f"autosync:{name}".encode("utf-8", "surrogateescape")[:COMM_LIMIT].decode(
+        "utf-8", "ignore"
+    )
     return whole.encode()
 
 
