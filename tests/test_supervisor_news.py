@@ -40,6 +40,8 @@ def test_a_row_gathers_what_the_reports_said():
     assert row(seen(view, Committed(Head("main", "h3"), 1, "edit f"))).head == "h3"
     view = seen(view, StatusChanged(Status.PAUSED, "", 6.0, 66.0))
     assert (row(view).status, row(view).until) == (Status.PAUSED, 66.0)
+    longer = row(seen(view, StatusChanged(Status.PAUSED, "", 36.0, 126.0)))
+    assert (longer.since, longer.until) == (6.0, 126.0)
     assert row(seen(view, StatusChanged(Status.IDLE, "", 66.0))).until is None
     for life in (Life.STARTING, Life.BACKOFF, Life.FATAL):
         assert row(lived(view, Child(life=life), LIMITS, 7.0)).until is None

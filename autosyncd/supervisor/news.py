@@ -54,6 +54,8 @@ def seen(view: View, report: Message) -> View:
             head, remote = report.head or "", report.remote or ""
             return replace(view, branch=report.branch, head=head, remote=remote)
         case StatusChanged(status, reason, since, until):
+            if view.answered and (status, reason) == (view.status, view.reason):
+                since = view.since  # a pause has another end
             view = replace(view, status=status, reason=reason, since=since, until=until)
             return replace(view, answered=True)
         case HeadMoved(head) | Committed(head):
