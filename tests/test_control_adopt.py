@@ -256,7 +256,7 @@ def test_a_remote_that_has_another_branch_is_told_before_the_two_part(person):
     person.git("-C", str(path), "push", "-q", str(hub), "HEAD:refs/heads/master")
     assert person.types("add", "notes", "--dry-run") == DONE
     said = (
-        "origin has the branch master, and not main, which is checked out here: nothing comes from"
+        "origin has the branch master, and not main, which would be synced here: nothing comes from"
     )
     assert said in person.out
     assert person.types("add", "notes", "--dry-run", "--json") == DONE

@@ -3,6 +3,7 @@
 import json
 import os
 import pwd
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -202,6 +203,21 @@ def test_the_way_to_another_branch_can_be_walked(home):
     head = home / "notes/.git/HEAD"
     assert head.read_text() == "ref: refs/heads/it's;exit\n"
     assert branches.Branches(("master",)).going_there("origin").endswith(" git switch master")
+
+
+def test_the_way_to_another_branch_can_be_walked_in_a_clone_of_one_branch(home):
+    hub = hub_with(home, "main", "master")
+    clone = ["git", "clone", "-q", "--single-branch", "-b", "main", f"file://{hub}", home / "notes"]
+    subprocess.run(clone, check=True)
+    subprocess.run(["git", "-C", home / "notes", "switch", "-qc", "mine"], check=True)
+    config = RepoConfig(str(home / "notes"), "notes")
+    _, found = remotes.check_repository(config)
+    command = re.search(r"to sync main here: (.*), with", found[-1].text)
+    assert command
+    assert "set-branches" in command[1]
+    walked = command[1].replace("main", "master")
+    subprocess.run(["sh", "-c", walked], cwd=home / "notes", check=True)
+    assert (home / "notes/.git/HEAD").read_text() == "ref: refs/heads/master\n"
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,7 @@ def look(repository: Repository, config: RepoConfig, *, new: bool) -> Survey:
         files=tuple(File(os.fsdecode(path), facts(path).size) for path in plan.take),
         unpushed=_unpushed(repository, chosen),
         left_out={kind: tuple(map(os.fsdecode, names)) for kind, names in left_out.items()},
-        apart=branches.missing(repository, chosen, within=ANSWER_WITHIN),
+        apart=branches.missing(repository, config, chosen, within=ANSWER_WITHIN),
         obstacle=waiting.text if waiting else "",
         new_repository=new,
     )

@@ -92,7 +92,8 @@ def reachable(repository: Repository, config: RepoConfig) -> Finding:
         )
     said = branches.ask(repository, chosen, within=ANSWER_WITHIN)
     if said.code == 0:
-        there = branches.read(said.out.splitlines())
+        narrow = branches.is_narrow(repository, chosen)
+        there = branches.read(said.out.splitlines(), narrow=narrow)
         return met(config.name, chosen, there, repository.memory.branch)
     if said.complaint.startswith((SILENT, TOO_LONG)):
         text = (
