@@ -444,7 +444,11 @@ def test_two_links_to_one_repository_have_one_worker(tmp_path: Path) -> None:
         assert machine.stop() == 0
 
 
-def test_a_pause_of_what_leads_to_another_repository_holds_once_it_does_not(tmp_path: Path) -> None:
+@pytest.mark.parametrize("remedy", ["the link leads elsewhere", "one entry is removed"])
+def test_a_pause_of_what_leads_to_another_repository_holds_once_it_does_not(
+    tmp_path: Path, remedy: str
+) -> None:
+    """Also when all is started anew."""
     one, other = two_trees(tmp_path)
     link = tmp_path / "link"
     link.symlink_to(one)
@@ -458,12 +462,19 @@ def test_a_pause_of_what_leads_to_another_repository_holds_once_it_does_not(tmp_
         eventually(
             lambda: subprocess.run(ctl, env=machine.environment, check=False).returncode == 0
         )
-        link.unlink()
-        link.symlink_to(other)
+        if remedy == "one entry is removed":
+            machine.configure({"path": str(link)})
+        else:
+            link.unlink()
+            link.symlink_to(other)
         assert machine.process is not None
         machine.process.send_signal(signal.SIGHUP)
         machine.says("[link] the pause begins")
-        (other / "todo.md").write_text("later\n")
+        machine.says("[link] paused")
+        assert machine.stop() == 0
+        machine.configure({"path": str(link)})
+        (link / "todo.md").write_text("later\n")
+        machine.start().says("[link] paused", times=2)
         assert machine.stop() == 0
         assert "[link] committing" not in machine.text()
 

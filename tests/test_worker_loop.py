@@ -9,7 +9,7 @@ import pytest
 
 from autosyncd import clock
 from autosyncd.link.channel import pair
-from autosyncd.link.messages import Alive, StatusChanged
+from autosyncd.link.messages import Alive, Pause, Shutdown, StatusChanged
 from autosyncd.model import RepoConfig, Status
 from autosyncd.vcs.orders import Inspect
 from autosyncd.vcs.outcomes import Unfit, Waiting, Why
@@ -33,6 +33,26 @@ def test_what_is_no_order_is_no_event():
     with pytest.raises(TypeError, match="Alive is no order"):
         worker._hear_orders()
     worker._engine.end(5)
+    for one in (mailbox, instance, above, below):
+        one.close()
+
+
+def test_a_pause_that_comes_first_waits_for_the_first_look(monkeypatch):
+    """Only who has looked knows where a pause is written down, so that it holds after a restart."""
+    looked = []
+
+    def inspect() -> Unfit:
+        looked.append(True)
+        return Unfit("It is away.")
+
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    vcs = cast("Any", SimpleNamespace(inspect=inspect, close=lambda: None, abort=lambda **_: None))
+    mailbox, instance, (above, below) = Mailbox(), Instance(), pair()
+    worker = Worker(RepoConfig("/notes", "notes"), below, mailbox, vcs, instance)
+    above.outbox.post(Pause(None))
+    above.outbox.post(Shutdown(5.0))
+    assert worker.run(None) == 0
+    assert looked
     for one in (mailbox, instance, above, below):
         one.close()
 

@@ -31,7 +31,9 @@ class Dispatch:
         self._host = host
         self._table = Table()
         self._asked: dict[str, dict[type[Message], Message]] = {}
-        """What a person asked of workers that are not known to live, the newest of a kind last."""
+        """What a person asked of workers that are not known to work, the newest of a kind last."""
+        self._at_work: set[str] = set()
+        """Whose worker has said what tree it has: it writes down what it must not forget."""
         self.hears = False
         """Whether other machines could be heard by now, over any transport."""
 
@@ -39,6 +41,8 @@ class Dispatch:
         """A worker's report, which may be news to others."""
         match report:
             case Identity():
+                self._at_work.add(path)
+                self._asked.pop(path, None)
                 if self.hears:
                     self._table = routing.may_have_missed(self._table, path, report, clock.now())
                 self._table = routing.join(self._table, path, report)
@@ -62,7 +66,8 @@ class Dispatch:
 
     def asked(self, path: str, order: Message) -> None:
         """A person asks for this; a worker that is away hears of it when it is back."""
-        if not self._children.post(path, order) or self._children[path].life is not Life.RUNNING:
+        working = path in self._at_work and self._children[path].life is Life.RUNNING
+        if not self._children.post(path, order) or not working:
             kept = self._asked.setdefault(path, {})
             kept.pop(type(order), None)
             kept[type(order)] = order
@@ -70,14 +75,14 @@ class Dispatch:
     def turned(self, path: str, after: Child) -> None:
         """A change in the life of a worker's process."""
         if after.life is Life.STARTING:
+            self._at_work.discard(path)
             for order in self._asked.get(path, {}).values():
                 self._children.post(path, order)
-        elif after.life is Life.RUNNING:
-            self._asked.pop(path, None)
 
     def left(self, path: str) -> None:
         """There is no such worker any more."""
         self._asked.pop(path, None)
+        self._at_work.discard(path)
         self._table = routing.leave(self._table, path)
 
     def tick(self) -> None:

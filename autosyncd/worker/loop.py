@@ -89,8 +89,8 @@ class Worker:
         if left is not None:
             self._take_over(left)
         try:
-            self._hear_orders()  # the first may have been read already (supervisor/whereabouts.py)
             self._turn(ev.Tick())
+            self._hear_orders()  # the first may have been read already (supervisor/whereabouts.py)
             while not self._quit and not self._alone:
                 self._wait()
                 if clock.now() >= self._rest.due:
