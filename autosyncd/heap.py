@@ -7,7 +7,7 @@ _trim: Callable[[int], int] | None
 _trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # only glibc has it
 
 
-def give_back() -> None:
+def trim() -> None:
     """Whole free pages, wherever they lie (malloc_trim(3)); some milliseconds."""
     if _trim is not None:
         _trim(0)

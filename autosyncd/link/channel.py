@@ -162,7 +162,7 @@ class Receiver:
         self._ended: LinkClosed | None = None
         self._given_back: list[Message] = []
 
-    def give_back(self, messages: Sequence[Message]) -> None:
+    def put_back(self, messages: Sequence[Message]) -> None:
         """What was received too early: receive() returns it first. fileno() does not tell of it."""
         self._given_back += messages
 

@@ -78,7 +78,7 @@ def serve(main_file: str | None, etc: str, notifier: Notifier, program: Program)
         upgraded=program.upgraded,
     )
     gc.collect()
-    heap.give_back()  # else each child has a share of it, and makes it its own bit by bit
+    heap.trim()  # else each child has a share of it, and makes it its own bit by bit
     gc.freeze()  # so that no collection in a child writes to the pages it shares with the others
     supervisor = Supervisor(frame, notifier)
     status = supervisor.run()

@@ -60,7 +60,7 @@ def find(config: RepoConfig, neighbours: Neighbours, link: Link) -> str | None:
             ordered[type(order)] = order
     if told:
         link.outbox.post(Solved(KIND))
-    link.inbox.give_back(list(ordered.values()))
+    link.inbox.put_back(list(ordered.values()))
     return real
 
 
