@@ -621,6 +621,17 @@ def test_a_pause_touches_nothing_and_ends_by_itself() -> None:
     assert talk.later(1800).runs == [CommitOrder(Scope(frozenset({b"a"})))]
 
 
+def test_a_pause_of_what_is_not_known_yet_waits_for_its_tree() -> None:
+    """It is written down there, and would not outlive the worker."""
+    talk = Conversation().hear(ev.Tick()).hear(ev.Paused(math.inf))
+    talk.hear(ev.InspectEnded(Waiting(Why.GONE, "It is away.")))
+    assert talk.due_in < 3600
+    assert talk.later(talk.due_in).runs == [Inspect(gentle=True)]
+    talk.hear(ev.InspectEnded(ALONE))
+    assert talk.runs == []
+    assert talk.due_in == math.inf
+
+
 def test_the_end_of_a_pause_is_shown_and_told() -> None:
     """Also where there is nothing to do then, and where it is another one meanwhile."""
     talk = Conversation()

@@ -35,9 +35,13 @@ def work(state: State, now: float, policy: RepoConfig) -> tuple[Verb | None, flo
         return None, NEVER
     if state.stopping:
         return _last_commit(state, now, policy), NEVER
-    if now < state.paused_until:
-        return None, state.paused_until
     inspects = max(state.inspect_due, state.not_before)
+    if now < state.paused_until:
+        if state.inspected or not _is_first(state):
+            return None, state.paused_until
+        # a pause is written down in the tree: until one is known it would not outlive this process
+        due = min(inspects, state.paused_until)
+        return (Inspect(gentle=True), now) if inspects <= now else (None, due)
     if not state.inspected:
         # nobody waits for the first one; the commit that follows it lets go of the children that stay
         return (Inspect(gentle=_is_first(state)), now) if inspects <= now else (None, inspects)
