@@ -348,6 +348,9 @@ def test_an_edit_of_it_brings_nothing_back_that_was_rewritten_away(
     laptop, desktop = trees
     desktop.edit("password.txt", "hunter2\n")
     exchange(desktop, laptop)
+    # in another second than the password, as by two commits of a person's
+    laptop.environment = laptop.environment | {"GIT_AUTHOR_DATE": "2026-11-01T12:00:00Z"}
+    laptop.reopen()
     their_edit(laptop)
     exchange(desktop)
     logger.append("append\n")

@@ -204,6 +204,65 @@ def test_one_of_several_lost_commits_picked_back_does_not_stand_for_all(world: W
     assert b"new.txt" in desktop.files()
 
 
+def test_one_of_two_of_one_second_picked_back_does_not_stand_for_the_other(world: World) -> None:
+    """What was staged and the rest are two commits of one moment."""
+    laptop, desktop = world.share({"a.txt": "one\n"})
+    desktop.environment = desktop.environment | {"GIT_AUTHOR_DATE": "2026-11-01T12:00:00Z"}
+    desktop.reopen()
+    push_from(desktop, "b.txt", "two\n")
+    picked = desktop.git("rev-parse", "HEAD")
+    push_from(desktop, "new.txt", "lost there\n")
+    world.hub_git("update-ref", "refs/heads/main", "main~2")
+    laptop.edit("c.txt", "from elsewhere\n")
+    laptop.committed()
+    laptop.git("fetch", "-q", "../desktop", "main")
+    laptop.git("cherry-pick", picked)
+    laptop.git("push", "-q", "origin", "HEAD:main")
+    assert isinstance(desktop.sync(), Question)
+    assert b"new.txt" in desktop.files()
+
+
+def test_a_lost_merge_that_has_something_of_its_own_is_asked_about(world: World) -> None:
+    laptop, desktop = world.share({"a.txt": "one\n"})
+    laptop.git("switch", "-qc", "topic")
+    laptop.commit_by_hand("t.txt", "topic\n")
+    laptop.git("push", "-q", "origin", "topic")
+    laptop.git("switch", "-q", "main")
+    laptop.commit_by_hand("b.txt", "b\n")
+    assert isinstance(laptop.sync(), Synced)
+    laptop.git("merge", "-q", "--no-commit", "--no-ff", "topic")
+    laptop.edit("resolved.txt", "an hour of work\n")
+    laptop.git("add", "resolved.txt")
+    laptop.git("commit", "-qm", "Merge topic, resolved by hand")
+    assert isinstance(laptop.sync(), Synced)
+    assert isinstance(desktop.sync(), Synced)
+    world.hub_git("update-ref", "refs/heads/main", "main~1")
+    other = world.clone("other")
+    other.git("merge", "-q", "--no-ff", "-m", "Merge", "origin/topic")
+    other.git("push", "-q", "origin", "main")
+    assert isinstance(desktop.sync(), Question)
+    assert b"resolved.txt" in desktop.files()
+
+
+@pytest.mark.parametrize("odd", ["author", "folded", "carriage return"])
+def test_an_odd_commit_there_is_no_obstacle(world: World, odd: str) -> None:
+    laptop, desktop = world.share({"a.txt": "one\n"})
+    push_from(laptop, "a.txt", "two\n")
+    desktop.sync()
+    laptop.git("reset", "-q", "--hard", "HEAD~1")
+    laptop.edit("c.txt", "c\n")
+    laptop.git("add", "c.txt")
+    if odd == "author":
+        laptop.git("commit", "-qm", "x", "--author=A\rB <a@b>")
+    else:
+        tree = b"abc\n def" if odd == "folded" else b"abc\rdef"
+        message = b"x\n\nAutosync-Host: h\nAutosync-Tree: " + tree + b"\n"
+        laptop.git("commit", "-q", "--cleanup=verbatim", "-F", "-", stdin=message)
+    laptop.git("push", "-qf", "origin", "main")
+    assert isinstance(desktop.sync(), Question)
+    assert desktop.read("a.txt") == b"two\n"
+
+
 def test_a_squashed_history_is_followed(world: World) -> None:
     laptop, desktop = world.share({"a.txt": "one\n"})
     push_from(laptop, "a.txt", "two\n")
