@@ -15,8 +15,9 @@ import pytest
 from autosyncd import clock
 from autosyncd.vcs.git import command
 from autosyncd.vcs.git.complaint import away, branch_missing, failed
-from autosyncd.vcs.git.remotes import tips
+from autosyncd.vcs.git.remotes import addresses, tips
 from autosyncd.vcs.git.remotes.answer import PushVerdict, push_answer
+from autosyncd.vcs.git.remotes.publish import Publisher
 from autosyncd.vcs.git.sshcommand import quiet_ssh
 from autosyncd.vcs.git.surroundings import readable
 from autosyncd.vcs.outcomes import Aborted, AtHead, Away, AwayKind, Question, Ready, Synced
@@ -552,6 +553,120 @@ def test_a_second_place_that_does_not_take_it_is_told(
     assert (
         is_at(laptop, "hub.git") == laptop.told.heads[-1].commit == laptop.git("rev-parse", "HEAD")
     )
+
+
+def test_a_second_place_that_was_away_gets_it_when_it_is_back(
+    world: World, two_places: tuple[Clone, Clone], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Though nothing more is committed."""
+    laptop, desktop = two_places
+    unplugged(world, desktop)
+    laptop.edit("a.txt", "two\n")
+    laptop.committed()
+    laptop.sync()
+    (world.folder / "unplugged.git").rename(world.folder / "mirror.git")
+    laptop.sync()
+    monkeypatch.setattr("autosyncd.vcs.git.remotes.publish.FURTHER_AGAIN", 0.0)
+    laptop.reopen()
+    assert isinstance(laptop.sync(), Synced)
+    assert is_at(laptop, "mirror.git") == laptop.git("rev-parse", "HEAD")
+
+
+def test_a_second_place_gets_what_a_kill_kept_from_it(
+    two_places: tuple[Clone, Clone], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    laptop, _ = two_places
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    laptop.edit("a.txt", "two\n")
+    laptop.committed()
+    with monkeypatch.context() as patch:
+        patch.setattr(Publisher, "_push_further", killed)
+        with pytest.raises(KeyboardInterrupt):
+            laptop.sync()
+    laptop.reopen()
+    assert isinstance(laptop.sync(), Synced)
+    assert is_at(laptop, "mirror.git") == laptop.git("rev-parse", "HEAD")
+
+
+@pytest.fixture
+def unsure(world: World, monkeypatch: pytest.MonkeyPatch) -> tuple[Clone, Clone]:
+    """None of the places can be known to be the one that is read, as with an alias of ssh for it."""
+    laptop, desktop = world.share({"a.txt": "one\n"})
+    laptop.git("clone", "-q", "--bare", "../hub.git", "../mirror.git")
+    for name in ("mirror.git", "hub.git"):
+        laptop.git("config", "--add", "remote.origin.pushurl", f"../{name}")
+    monkeypatch.setattr("autosyncd.vcs.git.remotes.addresses._place", lambda _, address: object())
+    laptop.reopen()
+    push_from(desktop, "b.txt", "from elsewhere\n")
+    laptop.edit("a.txt", "two\n")
+    laptop.committed()
+    return laptop, desktop
+
+
+@pytest.mark.parametrize("fetch", [True, False])
+def test_places_of_which_none_is_known_to_be_the_one_that_is_read(
+    unsure: tuple[Clone, Clone], fetch: bool
+) -> None:
+    laptop, desktop = unsure
+    laptop.told.heads.clear()
+    assert isinstance(laptop.sync(fetch=fetch), Synced)
+    for name in ("hub.git", "mirror.git"):
+        assert is_at(laptop, name) == laptop.git("rev-parse", "HEAD")
+    for clone in (laptop, desktop):
+        assert isinstance(clone.sync(), Synced)
+        assert clone.files() == {b"a.txt": b"two\n", b"b.txt": b"from elsewhere\n"}
+    assert [head.commit for head in laptop.told.heads] == [is_at(laptop, "hub.git")]
+
+
+@pytest.mark.parametrize("trouble", [unplugged, refusing, elsewhere])
+def test_one_of_those_does_not_take_it(
+    world: World, unsure: tuple[Clone, Clone], trouble: Callable[[World, Clone], None]
+) -> None:
+    laptop, desktop = unsure
+    trouble(world, desktop)
+    outcome = laptop.sync()
+    assert isinstance(outcome, Synced)
+    assert outcome.pushed
+    assert "../mirror.git as well, which did not take" in outcome.note
+    assert is_at(laptop, "hub.git") == laptop.git("rev-parse", "HEAD")
+
+
+def test_the_hub_of_those_refuses_it(world: World, unsure: tuple[Clone, Clone]) -> None:
+    laptop, _ = unsure
+    decline(world, "never")
+    outcome = laptop.sync()
+    assert isinstance(outcome, Synced)
+    assert (outcome.pushed, outcome.refused[-5:]) == (False, "never")
+
+
+def test_a_beginning_that_git_replaces_is_replaced_once(world: World) -> None:
+    laptop, _ = world.share({"a.txt": "one\n"})
+    top = world.folder
+    laptop.git("clone", "-q", "--bare", "../hub.git", "../m/mirror.git")
+    laptop.git("config", f"url.{top}/m/.insteadOf", f"{top}/")
+    for place in ("../hub.git", f"{top}/mirror.git"):
+        laptop.git("config", "--add", "remote.origin.pushurl", place)
+    laptop.edit("a.txt", "two\n")
+    laptop.committed()
+    outcome = laptop.sync()
+    assert isinstance(outcome, Synced)
+    assert outcome.note == ""
+    assert is_at(laptop, "m/mirror.git") == laptop.git("rev-parse", "HEAD")
+
+
+def test_a_place_is_known_by_where_it_really_is(world: World) -> None:
+    laptop, _ = world.share({"a.txt": "one\n"})
+    (world.folder / "alias").symlink_to(".")
+    for place in ("../nowhere.git", f"file://{world.folder}/alias/hub.git"):
+        laptop.git("config", "--add", "remote.origin.pushurl", place)
+    laptop.reopen()
+    assert laptop.driver._opened
+    found = addresses.of(laptop.driver._opened.repository, "origin")
+    assert found.read is not None
+    assert found.read.given.startswith("file://")
 
 
 def test_what_the_hub_has_lost_is_asked_about_though_there_is_a_second_place(

@@ -104,9 +104,10 @@ class Git:
             raise GitFailed(_verb(arguments), done.code, result.complaint, timed_out=done.timed_out)
         return result
 
-    def network(self, *arguments: str, timeout: float = DAY) -> Result:
-        """A command that talks to a remote; hooks run (pre-push). Its status is the caller's."""
-        address = self._destination(arguments)
+    def network(self, *arguments: str, timeout: float = DAY, address: str = "") -> Result:
+        """A command that talks to a remote (at this address, if it is named by no remote's name); hooks
+        run (pre-push). Its status is the caller's."""
+        address = address or self._destination(arguments)
         with self._slots.held(channel.host(address), self._runner.stopping):
             return self._talk(address, arguments, timeout)
 

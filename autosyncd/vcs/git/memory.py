@@ -29,6 +29,8 @@ class TreeMemory:
     """The branch's first commits; none: they are still to be asked for."""
     filters: list[str] = field(default_factory=list)
     """Names of filters that changed files both ways here, once (verbs/settings.py)."""
+    owes: bool = False
+    """Whether a further address may be without what was pushed (remotes/publish.py)."""
 
 
 def stored(state: bytes) -> dict[str, object] | None:

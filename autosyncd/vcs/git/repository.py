@@ -90,6 +90,8 @@ class Repository:
     """A commit that is on the disk with all its history (durable.py)."""
     unfetched: int = 0
     """Syncs in a row that did not fetch."""
+    owed_due: float = 0.0
+    """When what further addresses did not take is pushed there again."""
     settings: Mapping[bytes, object] = field(default_factory=dict)
     """The files that the person's settings were read from, and their stamps then (verbs/settings.py)."""
     stable_filters: dict[bytes, bool] = field(default_factory=dict)

@@ -134,12 +134,13 @@ def hub_locked(lock: str, remote: str) -> Away:
     )
 
 
-def not_taken(complaint: str, remote: str, address: str) -> str:
-    """What is said of a further place that is pushed to."""
-    said = _ENDED.search(complaint)
+def not_taken(answer: PushAnswer, complaint: str, remote: str, address: str) -> str:
+    """What is said of a further address that is pushed to."""
+    said = _ENDED.search(complaint) if answer.verdict is PushVerdict.AWAY else None
+    why = said[1] if said else answer.text or complaint
     return (
         f"{remote} pushes to {without_secrets(address)} as well, which did not take what is new here; "
-        f"that is tried again with the next commit: {said[1] if said else complaint}"
+        f"that is tried again by itself: {why}"
     )
 
 

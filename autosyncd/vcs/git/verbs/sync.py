@@ -114,7 +114,8 @@ class Sync:
         nothing_to_push = not self.order.push or self._known() in (None, repository.head)
         # whoever always wins must hear of those that lose (publish.py), so not always without
         often = repository.unfetched >= UNFETCHED
-        return self.order.fetch or nothing_to_push or often or place.is_another(repository)
+        unsure = place.is_another(repository) or self.publisher.is_unsure
+        return self.order.fetch or nothing_to_push or often or unsure
 
     def _known(self) -> str | None:
         return self.repository.commit_at(remotes.tracking_ref(self.repository, self.remote))
